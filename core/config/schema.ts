@@ -1,0 +1,211 @@
+/**
+ * The one config schema: keys, types, defaults, units and docs. `kafka.maxWaitMs` in a file is `ROOMLOG_KAFKA_MAX_WAIT_MS` in
+ * the environment and `--kafka-max-wait-ms` on the command line. `docs/configuration.md` is generated from here.
+ */
+import { z } from 'zod';
+
+const ms = () => z.number().int().positive();
+const count = () => z.number().int().positive();
+const bytes = () => z.number().int().positive();
+const port = () => z.number().int().min(0).max(65_535);
+const list = () => z.array(z.string().min(1));
+/** A value that is never printed: `config check` and logs show `[redacted]`. */
+const secret = () => z.string().min(1).meta({ secret: true });
+
+export const configSchema = z.strictObject({
+  stream: z
+    .strictObject({
+      prefix: z
+        .string()
+        .regex(/^[a-zA-Z0-9._-]{1,180}$/)
+        .default('roomlog')
+        .describe('First part of the topic names: `<prefix>.inbound`, `.outbound`, `.snapshots`, `.deadletter`.'),
+      partitions: count()
+        .max(4096)
+        .default(12)
+        .describe('P, of inbound and outbound alike. Fixed for the life of a stream.'),
+      replicationFactor: count().max(9).default(3).describe('Used only when topics are created.'),
+      minInsyncReplicas: count().max(9).default(2).describe('Used only when topics are created.'),
+      inboundRetentionMs: z
+        .number()
+        .int()
+        .min(-1)
+        .default(604_800_000)
+        .describe('Used only when topics are created; -1 keeps for ever.'),
+      outboundRetentionMs: z
+        .number()
+        .int()
+        .min(-1)
+        .default(-1)
+        .describe('Used only when topics are created; -1 keeps for ever, which this version needs (no snapshots yet).'),
+    })
+    .prefault({}),
+  kafka: z
+    .strictObject({
+      brokers: list().min(1).default(['127.0.0.1:9092']).describe('`host:port` of brokers to start from.'),
+      clientId: z.string().min(1).default('roomlog').describe('Shown in the brokers’ logs and quotas.'),
+      maxWaitMs: ms()
+        .max(30_000)
+        .default(20)
+        .describe('How long a broker may hold back an empty fetch. Costs idle CPU when small, hardly touches latency.'),
+      requestTimeoutMs: ms()
+        .default(10_000)
+        .describe('A request without an answer after this long has an unknown outcome.'),
+      connectionTimeoutMs: ms().default(3_000).describe('To open a connection to a broker.'),
+      metadataMaxAgeMs: ms().default(60_000).describe('How old the knowledge of partition leaders may become.'),
+      fetchPartitionBytes: bytes()
+        .default(1_048_576)
+        .describe('Bytes asked for per partition and fetch. Larger ones stall the event loop.'),
+      tls: z.boolean().default(false).describe('Talk TLS to the brokers.'),
+      saslMechanism: z
+        .enum(['none', 'plain', 'scram-sha-256', 'scram-sha-512'])
+        .default('none')
+        .describe('How to log in to the brokers.'),
+      saslUsername: z.string().default('').describe('For `kafka.saslMechanism` other than `none`.'),
+      saslPassword: secret().optional().describe('For `kafka.saslMechanism` other than `none`.'),
+    })
+    .prefault({}),
+  registry: z
+    .strictObject({
+      url: z.url().default('http://127.0.0.1:8081').describe('Base URL of a schema registry with the Confluent API.'),
+      username: z.string().default('').describe('Basic authentication; empty for none.'),
+      password: secret().optional().describe('Basic authentication.'),
+      timeoutMs: ms()
+        .default(5_000)
+        .describe('A look-up without an answer after this long failed, and is tried again.'),
+    })
+    .prefault({}),
+  redis: z
+    .strictObject({
+      url: secret()
+        .default('redis://127.0.0.1:6379')
+        .describe('`redis://` or `rediss://` URL. May hold a password, so it is redacted.'),
+      prefix: z.string().min(1).default('roomlog').describe('First part of every key and channel.'),
+      commandTimeoutMs: ms()
+        .default(1_000)
+        .describe('A command without an answer after this long failed: presence answers `unavailable`.'),
+    })
+    .prefault({}),
+  auth: z
+    .strictObject({
+      secret: secret()
+        .min(32)
+        .optional()
+        .describe('HS256 secret, at least 32 bytes. This or `auth.secretFile` is needed by gateways.'),
+      secretFile: z.string().optional().describe('File that holds the HS256 secret.'),
+      issuer: z.string().optional().describe('Where set, the token’s `iss` must be this.'),
+      audience: z.string().optional().describe('Where set, the token’s `aud` must hold this.'),
+      clockToleranceMs: z
+        .number()
+        .int()
+        .min(0)
+        .default(5_000)
+        .describe('Allowed clock difference for `exp` and `nbf`.'),
+      allowedOrigins: list()
+        .default([])
+        .describe(
+          'Exact `Origin` values that browsers may connect from; `*` allows any (without cookies). A request without Origin is not a browser’s.',
+        ),
+      cookie: z.string().default('').describe('Name of a cookie that may carry the token; empty for none.'),
+    })
+    .prefault({}),
+  gateway: z
+    .strictObject({
+      name: z.string().min(1).default('gateway-1').describe('Unique among running gateways; shown in `welcome`.'),
+      host: z.string().default('127.0.0.1').describe('Address of the public port. In a container: 0.0.0.0.'),
+      port: port().default(7400).describe('Public port: WebSocket and HTTP.'),
+      adminHost: z.string().default('127.0.0.1').describe('Address of the admin port: never expose it.'),
+      adminPort: port().default(7401).describe('Admin port: full health and metrics.'),
+      maxConnections: count().default(100_000).describe('Above it upgrades get 503 with Retry-After.'),
+      maxConnectionsPerUser: count().default(1_000).describe('Above it `hello` is answered by 4429.'),
+      maxFrameBytes: bytes().default(65_536).describe('A larger frame closes with 1009.'),
+      maxRoomsPerConnection: count().default(1_000).describe('Above it `join` answers `too_many_rooms`.'),
+      helloTimeoutMs: ms().default(10_000).describe('No `hello` within this closes with 4408.'),
+      pingIntervalMs: ms().default(30_000).describe('The `heartbeat` of `welcome`.'),
+      pongTimeoutMs: ms().default(5_000).describe('No pong within this closes with 4408.'),
+      publishesPerSecond: count().default(2_000).describe('Per connection, sustained; above it `rate_limited`.'),
+      publishBurst: count().default(4_000).describe('Per connection, at once.'),
+      maxPendingPublishes: count()
+        .default(50_000)
+        .describe('Unanswered publishes of this gateway; above it `unavailable`.'),
+      publishTimeoutMs: ms()
+        .default(15_000)
+        .describe('A publish without an outcome after this long closes its connection with 1013.'),
+      unavailableAfterMs: ms()
+        .default(3_000)
+        .describe('With no answer from Kafka for this long, publishes are refused with `unavailable`.'),
+      ringBytes: bytes().default(8_388_608).describe('Newest outbound bytes kept in memory per partition for joins.'),
+      maxLast: count().default(1_000).describe('Greatest `last` of a join; more is answered by `bad_frame`.'),
+      cursorWaitMs: ms().default(3_000).describe('How long a cursor ahead of this gateway is waited for.'),
+      slowClientBytes: bytes()
+        .default(1_048_576)
+        .describe('Unsent bytes above which a connection leaves the live path and reads the log at its own pace.'),
+      slowClientTimeoutMs: ms()
+        .default(60_000)
+        .describe('A connection that makes no progress for this long is closed with 1013.'),
+      drainWindowMs: ms().default(5_000).describe('On stop, `reconnect` is spread over this long.'),
+      drainDelayMs: z
+        .number()
+        .int()
+        .min(0)
+        .default(0)
+        .describe('On stop, how long to stay open but not ready, so that load balancers notice.'),
+    })
+    .prefault({}),
+  presence: z
+    .strictObject({
+      leaseMs: ms().default(10_000).describe('Members of a gateway that stopped renewing are gone after this long.'),
+      renewMs: ms().default(3_000).describe('How often a gateway renews its members’ leases.'),
+      diffWindowMs: ms().default(200).describe('Joins and leaves within this long become one diff.'),
+      maxMembersListed: count().default(1_000).describe('Longest `members` list; `count` is always the whole.'),
+    })
+    .prefault({}),
+  sequencer: z
+    .strictObject({
+      name: z
+        .string()
+        .min(1)
+        .default('sequencer-1')
+        .describe('Unique among running sequencers; shown in logs and metrics.'),
+      adminHost: z.string().default('127.0.0.1').describe('Address of the admin port: never expose it.'),
+      adminPort: port().default(7405).describe('Admin port: health and metrics.'),
+      groupId: z
+        .string()
+        .default('')
+        .describe('Consumer group that shares the partitions; empty: `<prefix>.sequencer`.'),
+      sessionTimeoutMs: ms().default(6_000).describe('A silent sequencer loses its partitions after this long.'),
+      heartbeatIntervalMs: ms().default(500).describe('How often a sequencer says that it lives.'),
+      rebalanceTimeoutMs: ms().default(10_000).describe('How long members have to rejoin in a rebalance.'),
+      batchBytes: bytes().default(262_144).describe('Greatest outbound batch per partition.'),
+      sessionMaxAgeMs: ms().default(86_400_000).describe('By log time; an older session is `session_unknown`.'),
+      keyWindowMs: ms().default(86_400_000).describe('By log time; how long an idempotency `key` is remembered.'),
+      schemaWaitMs: ms()
+        .default(60_000)
+        .describe('How long an unknown schema id is looked up before its record is poison.'),
+      claimEveryBytes: bytes()
+        .default(67_108_864)
+        .describe('Outbound bytes of a partition after which it is claimed again.'),
+      claimEveryMs: ms().default(3_600_000).describe('Time after which an active partition is claimed again.'),
+    })
+    .prefault({}),
+  demo: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .default(false)
+        .describe('Serve `/demo` and its tokens. Anyone who reaches the port gets one.'),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info')
+        .describe('Least severe level that is logged.'),
+      pretty: z.boolean().default(false).describe('Lines for people instead of JSON.'),
+    })
+    .prefault({}),
+});
+
+/** The whole configuration of any Roomlog process, validated, with defaults. */
+export type Config = z.infer<typeof configSchema>;

@@ -1,0 +1,95 @@
+/**
+ * The seam between the two halves of a gateway. The **edge** (`server`, `connection`, `protocol`, `auth`, `publish`) knows sockets,
+ * tokens and frames; the **stream** (`tail`, `rooms`, `fanout`, `history`) knows the log. Neither imports the other: both
+ * know this file, and `main.ts` joins them.
+ */
+
+import type { Offset, Partition, RoomId, Seq } from '../core/ids.ts';
+import type { Answer, SequencedEvent } from '../core/log/record.ts';
+
+/** An accepted event as the tail saw it. `cursor` is what travels to clients. */
+export interface StoredEvent extends SequencedEvent {
+  readonly partition: Partition;
+  readonly offset: Offset;
+  readonly cursor: string;
+}
+
+/** Where a joining client wants to start. */
+export type JoinStart =
+  | { readonly kind: 'live' }
+  | { readonly kind: 'after'; readonly cursor: string }
+  | { readonly kind: 'start' }
+  | { readonly kind: 'last'; readonly count: number }
+  | { readonly kind: 'since'; readonly timeMs: number };
+
+/**
+ * One room member's way out, implemented by the edge (a WebSocket connection; later SSE). A connection has one sink for all
+ * of its rooms, so identity (`===`) tells whether two rooms share a socket.
+ */
+export interface Sink {
+  /**
+   * Queues one protocol frame, UTF-8 JSON text without WebSocket framing. The buffer is shared between many sinks and must
+   * not be written to.
+   */
+  sendText(frame: Buffer): void;
+  /**
+   * Queues whole, already framed WebSocket messages (server side: unmasked text frames), shared between many sinks. One
+   * socket write.
+   */
+  sendFramed(frames: Buffer): void;
+  /** Bytes accepted but not yet taken by the kernel. */
+  bufferedBytes(): number;
+  /** Resolves when `bufferedBytes()` has sunk below `bytes`, or the sink is closed. */
+  drained(bytes: number): Promise<void>;
+  readonly closed: boolean;
+  /** Whether `hello.batch` was true. */
+  readonly batch: boolean;
+  /** Closes the socket with a code of docs/protocol.md. */
+  close(code: number, reason: string): void;
+}
+
+/** The answer to a join, before any event flows. */
+export interface Subscription {
+  /** The room's head at the moment of joining: the fields of `joined`. */
+  readonly seq: Seq;
+  readonly cursor: string;
+  /** `after` was given and no gap is needed. */
+  readonly recovered: boolean;
+  /** Lets the events flow: gap if any, backlog, `live`, then live events. To be called once, after `joined` was sent. */
+  begin(): void;
+  /** Ends it; no frame of this room is sent after it returns. Idempotent. */
+  cancel(): void;
+}
+
+/** What the log says about a publish of this gateway: exactly one of the two. Called in outbound order. */
+export interface PublishOutcomes {
+  onEvent(event: StoredEvent): void;
+  onAnswer(answer: Answer & { readonly cursor: string | null }): void;
+}
+
+/** Implemented by the stream half; `createRoomStream` in `gateway/tail/room-stream.ts`. */
+export interface RoomStream {
+  /** Resolves when every partition has been folded to the end it had at the call. Rejects with `fold_halted`, `partition_mismatch`, … */
+  start(): Promise<void>;
+  /** False before `start` resolved and while a partition is behind by more than its limit or has halted. */
+  readonly ready: boolean;
+  /** Why it is not ready, for `/health`; null when it is. */
+  readonly notReadyReason: string | null;
+  /** 'unavailable' while this room's partition has halted or has not moved though its end did. */
+  partitionAvailable(room: RoomId): boolean;
+  /** Rejects with RoomlogError `cursor_invalid` or `unavailable`. */
+  subscribe(room: RoomId, start: JoinStart, sink: Sink): Promise<Subscription>;
+  /** Delivers a frame that is not in the log (ephemeral events, presence diffs) to the live members of a room. */
+  broadcast(room: RoomId, frame: Buffer, except?: Sink): void;
+  /** Number of members of the room on this gateway. */
+  memberCount(room: RoomId): number;
+  /** Figures for health and metrics. */
+  stats(): {
+    readonly rooms: number;
+    readonly members: number;
+    readonly foldedRecords: number;
+    readonly staleRecords: number;
+    readonly lagRecords: number;
+  };
+  stop(): Promise<void>;
+}
