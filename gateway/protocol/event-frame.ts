@@ -1,0 +1,81 @@
+/**
+ * The frames that flow inside a subscription, as ready UTF-8 JSON text. An event's `data` is spliced in as the bytes that
+ * the log holds: no parse and no stringify, once per event, whatever the number of members.
+ *
+ *     {"type":"event","room":…,"seq":…,…,"event":…,"data":   prefix, built here
+ *     <the record's bytes>                                   exactly one JSON value, checked by the sequencer
+ *     }                                                      suffix
+ */
+import { Buffer } from 'node:buffer';
+import type { RoomId, Seq } from '../../core/ids.ts';
+import type { StoredEvent, Subscription } from '../stream.ts';
+
+/** Why events can't be had: deleted by retention, past their `ttl`, or a reader too slow to be kept. */
+export type GapReason = 'retention' | 'expired' | 'slow';
+
+const CLOSE_BRACE = 0x7d;
+const COMMA = 0x2c;
+const BATCH_PREFIX = Buffer.from('{"type":"batch","events":[');
+const BATCH_SUFFIX = Buffer.from(']}');
+
+/** One `event` frame. Opaque data (`contentType` set) travels as a base64 string. */
+export function eventFrame(event: StoredEvent): Buffer {
+  let head = `{"type":"event","room":${JSON.stringify(event.room)},"seq":${event.seq},"cursor":"${event.cursor}","time":${event.time},"user":${JSON.stringify(event.user)}`;
+  if (event.session !== null) head += `,"session":${JSON.stringify(event.session)}`;
+  if (event.pub !== null) head += `,"pub":${event.pub}`;
+  head += `,"event":${JSON.stringify(event.event)}`;
+  if (event.contentType !== null) {
+    const base64 = Buffer.from(event.data.buffer, event.data.byteOffset, event.data.byteLength).toString('base64');
+    return Buffer.from(`${head},"contentType":${JSON.stringify(event.contentType)},"data":"${base64}"}`);
+  }
+  head += ',"data":';
+  const headBytes = Buffer.byteLength(head);
+  const frame = Buffer.allocUnsafe(headBytes + event.data.byteLength + 1);
+  frame.write(head, 0, 'utf8');
+  frame.set(event.data, headBytes);
+  frame[frame.length - 1] = CLOSE_BRACE;
+  return frame;
+}
+
+/** Joins event frames into one `batch` frame, for connections whose `hello.batch` was true. */
+export function batchFrame(frames: readonly Buffer[]): Buffer {
+  let bytes = BATCH_PREFIX.length + BATCH_SUFFIX.length + Math.max(0, frames.length - 1);
+  for (const frame of frames) bytes += frame.length;
+  const batch = Buffer.allocUnsafe(bytes);
+  let at = BATCH_PREFIX.copy(batch, 0);
+  for (let index = 0; index < frames.length; index += 1) {
+    if (index > 0) {
+      batch[at] = COMMA;
+      at += 1;
+    }
+    const frame = frames[index];
+    if (frame !== undefined) at += frame.copy(batch, at);
+  }
+  BATCH_SUFFIX.copy(batch, at);
+  return batch;
+}
+
+/** Room seqs `from` to `to`, both included, can't be had; `cursor` is the position after them. */
+export function gapFrame(room: RoomId, from: Seq, to: Seq, cursor: string, reason: GapReason): Buffer {
+  return Buffer.from(
+    `{"type":"gap","room":${JSON.stringify(room)},"from":${from},"to":${to},"cursor":"${cursor}","reason":"${reason}"}`,
+  );
+}
+
+/** The backlog has been delivered; once per subscription. */
+export function liveFrame(room: RoomId, seq: Seq, cursor: string): Buffer {
+  return Buffer.from(`{"type":"live","room":${JSON.stringify(room)},"seq":${seq},"cursor":"${cursor}"}`);
+}
+
+/** The answer to a join. `members` is already JSON text (an array), null where none were asked for or could be had. */
+export function joinedFrame(
+  id: number,
+  room: RoomId,
+  head: Pick<Subscription, 'seq' | 'cursor' | 'recovered'>,
+  members: string | null,
+): Buffer {
+  const tail = members === null ? '}' : `,"members":${members}}`;
+  return Buffer.from(
+    `{"type":"joined","id":${id},"room":${JSON.stringify(room)},"seq":${head.seq},"cursor":"${head.cursor}","recovered":${head.recovered}${tail}`,
+  );
+}
