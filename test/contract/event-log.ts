@@ -1,0 +1,400 @@
+/** What every implementation of the log port must do; run against each adapter. */
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
+import type { AppendRecord, EventLog, LogRecord, Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
+
+/** A cluster under test, and the few things that the port itself can't do. */
+export interface LogHarness {
+  /** Another client of the same cluster; the suite closes it. */
+  open(clientId: string): Promise<EventLog>;
+  createTopic(topic: string, partitions: number): Promise<void>;
+  /** Deletes what stands below `start`, as retention does. */
+  trim(topic: string, partition: Partition, start: Offset): Promise<void>;
+  /** Appends a transaction that is aborted: records and a marker that no reader may see. */
+  abortTransaction(topic: string, partition: Partition): Promise<void>;
+  /** How long a member may take to hear of a rebalance. */
+  readonly rebalanceMs: number;
+  close(): Promise<void>;
+}
+
+const p = (number: number) => number as Partition;
+const at = (number: number) => number as Offset;
+const record = (value: string, key: string | null = 'key'): AppendRecord => ({
+  key: key === null ? null : Buffer.from(key),
+  value: Buffer.from(value),
+});
+const texts = (records: readonly LogRecord[]) => records.map((r) => r.value?.toString() ?? null);
+const eventually = (check: () => void, timeoutMs = 15_000) => vi.waitFor(check, { timeout: timeoutMs, interval: 10 });
+
+/** What a tail handed over. */
+interface Collected {
+  readonly tail: Tail;
+  readonly records: Map<Partition, LogRecord[]>;
+  readonly progress: Map<Partition, TailProgress>;
+  readonly errors: Array<{ partition: Partition; error: RoomlogError }>;
+  calls: number;
+}
+
+function collect(log: EventLog, topic: string, options: Partial<TailOptions> = {}): Collected {
+  const collected: Collected = {
+    records: new Map(),
+    progress: new Map(),
+    errors: [],
+    calls: 0,
+    tail: log.tail({
+      topic,
+      onRecords(partition, records, progress) {
+        collected.calls++;
+        const list = collected.records.get(partition) ?? [];
+        list.push(...records);
+        collected.records.set(partition, list);
+        collected.progress.set(partition, progress);
+      },
+      onError: (partition, error) => void collected.errors.push({ partition, error }),
+      ...options,
+    }),
+  };
+  return collected;
+}
+
+let topics = 0;
+
+export function eventLogContract(name: string, makeHarness: () => Promise<LogHarness>): void {
+  describe(`${name} keeps the contract of the log port:`, () => {
+    let harness: LogHarness;
+    let log: EventLog;
+    const opened: EventLog[] = [];
+
+    const open = async (clientId: string) => {
+      const handle = await harness.open(clientId);
+      opened.push(handle);
+      return handle;
+    };
+    const newTopic = async (partitions: number) => {
+      const topic = `contract-${process.pid}-${Date.now()}-${++topics}`;
+      await harness.createTopic(topic, partitions);
+      return topic;
+    };
+    const appendAll = async (topic: string, partition: Partition, values: readonly string[]) => {
+      const [outcome] = await log.append(topic, [{ partition, records: values.map((v) => record(v)) }]);
+      if (outcome?.status !== 'appended') throw new Error(`not appended: ${JSON.stringify(outcome)}`);
+      return outcome.baseOffset;
+    };
+    const readAll = async (topic: string, partition: Partition, from: number, to: number) => {
+      const result: LogRecord[] = [];
+      for await (const chunk of log.readRange({ topic, partition, from: at(from), to: at(to) })) result.push(...chunk);
+      return result;
+    };
+
+    beforeAll(async () => {
+      harness = await makeHarness();
+      log = await open('contract');
+    }, 120_000);
+    afterAll(async () => {
+      await Promise.all(opened.map((handle) => handle.close()));
+      await harness.close();
+    }, 60_000);
+
+    test('tells the number of partitions, and says topic_missing for an unknown topic', async () => {
+      const topic = await newTopic(3);
+      expect(await log.partitionCount(topic)).toBe(3);
+      await expect(log.partitionCount(`${topic}-none`)).rejects.toMatchObject({ code: 'topic_missing' });
+    });
+
+    test('appends contiguously and tells each partition where', async () => {
+      const topic = await newTopic(2);
+      const first = await log.append(topic, [
+        { partition: p(0), records: [record('a'), record('b')] },
+        { partition: p(1), records: [record('c')] },
+      ]);
+      expect(first).toEqual([
+        { partition: 0, status: 'appended', baseOffset: 0 },
+        { partition: 1, status: 'appended', baseOffset: 0 },
+      ]);
+      expect(await appendAll(topic, p(0), ['d'])).toBe(2);
+      expect(texts(await readAll(topic, p(0), 0, 10))).toEqual(['a', 'b', 'd']);
+    });
+
+    test('judges each partition of one append alone', async () => {
+      const topic = await newTopic(2);
+      const outcomes = await log.append(topic, [
+        { partition: p(0), records: [record('x'.repeat(2_000_000))] },
+        { partition: p(1), records: [record('fits')] },
+      ]);
+      expect(outcomes.map((o) => o.status)).toEqual(['refused', 'appended']);
+      expect(outcomes[0]).toMatchObject({ partition: 0, error: { code: 'too_large' } });
+      expect(texts(await readAll(topic, p(1), 0, 10))).toEqual(['fits']);
+      expect(await readAll(topic, p(0), 0, 10)).toEqual([]);
+    });
+
+    test('refuses an append to a topic or partition that does not exist', async () => {
+      const topic = await newTopic(1);
+      const [missingPartition] = await log.append(topic, [{ partition: p(7), records: [record('a')] }]);
+      expect(missingPartition).toMatchObject({ status: 'refused', error: { code: 'topic_missing' } });
+      const [missingTopic] = await log.append(`${topic}-none`, [{ partition: p(0), records: [record('a')] }]);
+      expect(missingTopic).toMatchObject({ status: 'refused', error: { code: 'topic_missing' } });
+    });
+
+    test('keeps absent keys and values apart from empty ones', async () => {
+      const topic = await newTopic(1);
+      await log.append(topic, [
+        {
+          partition: p(0),
+          records: [
+            { key: null, value: null },
+            { key: Buffer.alloc(0), value: Buffer.alloc(0), headers: { why: 'test', empty: '' } },
+          ],
+        },
+      ]);
+      const [first, second] = await readAll(topic, p(0), 0, 2);
+      expect(first).toMatchObject({ key: null, value: null });
+      expect(second?.key?.length).toBe(0);
+      expect(second?.value?.length).toBe(0);
+    });
+
+    test('stamps records with the time of the append', async () => {
+      const topic = await newTopic(1);
+      const before = Date.now();
+      await appendAll(topic, p(0), ['a', 'b']);
+      const after = Date.now();
+      const records = await readAll(topic, p(0), 0, 2);
+      expect(records).toHaveLength(2);
+      for (const { timestamp } of records) {
+        expect(timestamp).toBeGreaterThanOrEqual(before - 50);
+        expect(timestamp).toBeLessThanOrEqual(after + 50);
+      }
+    });
+
+    test('tails a partition in order from the offset asked for', async () => {
+      const topic = await newTopic(2);
+      await appendAll(topic, p(0), ['0', '1', '2', '3']);
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(2));
+      await eventually(() => expect(texts(seen.records.get(p(0)) ?? [])).toEqual(['2', '3']));
+      for (let i = 4; i < 20; i++) await appendAll(topic, p(0), [`${i}`]);
+      await eventually(() => expect(seen.records.get(p(0))).toHaveLength(18));
+      expect(seen.records.get(p(0))?.map((r) => r.offset)).toEqual(Array.from({ length: 18 }, (_, i) => i + 2));
+      expect(seen.progress.get(p(0))).toEqual({ next: 20, end: 20 });
+      expect(seen.errors).toEqual([]);
+      await seen.tail.stop();
+    });
+
+    test('reports progress for an empty partition once', async () => {
+      const topic = await newTopic(1);
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(0));
+      await eventually(() => expect(seen.progress.get(p(0))).toEqual({ next: 0, end: 0 }));
+      expect(seen.records.get(p(0))).toEqual([]);
+      await seen.tail.stop();
+      expect(seen.calls).toBe(1);
+    });
+
+    test('hands nothing over after release or stop, and moves on assign', async () => {
+      const topic = await newTopic(1);
+      await appendAll(topic, p(0), ['0', '1', '2']);
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(0));
+      await eventually(() => expect(seen.records.get(p(0))).toHaveLength(3));
+      seen.tail.release(p(0));
+      await appendAll(topic, p(0), ['3']);
+      seen.tail.assign(p(0), at(1));
+      await eventually(() => expect(texts(seen.records.get(p(0)) ?? [])).toEqual(['0', '1', '2', '1', '2', '3']));
+      await seen.tail.stop();
+      const calls = seen.calls;
+      await appendAll(topic, p(0), ['4']);
+      expect(texts(await readAll(topic, p(0), 4, 5))).toEqual(['4']);
+      expect(seen.calls).toBe(calls);
+    });
+
+    test('pauses and resumes a partition without touching the others', async () => {
+      const topic = await newTopic(2);
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(0));
+      seen.tail.assign(p(1), at(0));
+      await eventually(() => expect(seen.progress.size).toBe(2));
+      seen.tail.pause(p(0));
+      await appendAll(topic, p(0), ['a']);
+      await appendAll(topic, p(1), ['b']);
+      await eventually(() => expect(texts(seen.records.get(p(1)) ?? [])).toEqual(['b']));
+      await appendAll(topic, p(1), ['c']);
+      await eventually(() => expect(texts(seen.records.get(p(1)) ?? [])).toEqual(['b', 'c']));
+      expect(seen.records.get(p(0))).toEqual([]);
+      seen.tail.resume(p(0));
+      await eventually(() => expect(texts(seen.records.get(p(0)) ?? [])).toEqual(['a']));
+      await seen.tail.stop();
+    });
+
+    test('holds a partition back while its handler has not settled', async () => {
+      const topic = await newTopic(2);
+      const settle: Array<() => void> = [];
+      const seen: Record<number, string[]> = { 0: [], 1: [] };
+      let running = 0;
+      let overlapped = false;
+      const tail = log.tail({
+        topic,
+        onError: () => {},
+        async onRecords(partition, records) {
+          seen[partition]?.push(...(texts(records) as string[]));
+          if (partition !== 0) return;
+          overlapped ||= ++running > 1;
+          await new Promise<void>((resolve) => settle.push(resolve));
+          running--;
+        },
+      });
+      tail.assign(p(0), at(0));
+      tail.assign(p(1), at(0));
+      await eventually(() => expect(settle).toHaveLength(1));
+      await appendAll(topic, p(0), ['a']);
+      await appendAll(topic, p(1), ['b']);
+      await eventually(() => expect(seen[1]).toEqual(['b']));
+      await appendAll(topic, p(1), ['c']);
+      await eventually(() => expect(seen[1]).toEqual(['b', 'c']));
+      expect(seen[0]).toEqual([]);
+      settle[0]?.();
+      await eventually(() => expect(seen[0]).toEqual(['a']));
+      expect(overlapped).toBe(false);
+      let stopped = false;
+      const stopping = tail.stop().then(() => {
+        stopped = true;
+      });
+      await appendAll(topic, p(1), ['d']);
+      expect(stopped).toBe(false);
+      for (const resolve of settle) resolve();
+      await stopping;
+    });
+
+    test('stops a partition with offset_out_of_range instead of jumping', async () => {
+      const topic = await newTopic(2);
+      await appendAll(topic, p(0), ['0', '1', '2', '3']);
+      await appendAll(topic, p(1), ['other']);
+      await harness.trim(topic, p(0), at(2));
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(0));
+      seen.tail.assign(p(1), at(0));
+      await eventually(() => expect(seen.errors).toHaveLength(1));
+      expect(seen.errors[0]).toMatchObject({
+        partition: 0,
+        error: { code: 'offset_out_of_range', details: { start: 2, end: 4 } },
+      });
+      await eventually(() => expect(texts(seen.records.get(p(1)) ?? [])).toEqual(['other']));
+      expect(seen.records.get(p(0)) ?? []).toEqual([]);
+      seen.tail.assign(p(0), at(2));
+      await eventually(() => expect(texts(seen.records.get(p(0)) ?? [])).toEqual(['2', '3']));
+      seen.tail.assign(p(0), at(50));
+      await eventually(() => expect(seen.errors).toHaveLength(2));
+      expect(seen.errors[1]?.error.code).toBe('offset_out_of_range');
+      await seen.tail.stop();
+    });
+
+    test('shows nothing of an aborted transaction and goes past it', async () => {
+      const topic = await newTopic(1);
+      await appendAll(topic, p(0), ['before']);
+      await harness.abortTransaction(topic, p(0));
+      const after = await appendAll(topic, p(0), ['after']);
+      await harness.abortTransaction(topic, p(0));
+      const end = (await log.ranges(topic)).get(p(0))?.end ?? -1;
+      expect(end).toBeGreaterThan(after + 1);
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(0));
+      await eventually(() => expect(seen.progress.get(p(0))).toEqual({ next: end, end }));
+      expect(texts(seen.records.get(p(0)) ?? [])).toEqual(['before', 'after']);
+      expect(texts(await readAll(topic, p(0), 0, end))).toEqual(['before', 'after']);
+      await seen.tail.stop();
+    });
+
+    test('reads a range exactly, and never past the end as of the call', async () => {
+      const topic = await newTopic(1);
+      const values = Array.from({ length: 50 }, (_, i) => `${i}`);
+      for (let i = 0; i < 50; i += 10) await appendAll(topic, p(0), values.slice(i, i + 10));
+      expect(texts(await readAll(topic, p(0), 3, 41))).toEqual(values.slice(3, 41));
+      expect(texts(await readAll(topic, p(0), 45, 1_000))).toEqual(values.slice(45));
+      expect(await readAll(topic, p(0), 50, 60)).toEqual([]);
+      expect(await readAll(topic, p(0), 7, 7)).toEqual([]);
+    });
+
+    test('throws offset_out_of_range for a range that retention has passed', async () => {
+      const topic = await newTopic(1);
+      await appendAll(topic, p(0), ['0', '1', '2', '3']);
+      await harness.trim(topic, p(0), at(3));
+      await expect(readAll(topic, p(0), 1, 4)).rejects.toMatchObject({ code: 'offset_out_of_range' });
+      expect(texts(await readAll(topic, p(0), 3, 4))).toEqual(['3']);
+      expect((await log.ranges(topic, [p(0)])).get(p(0))).toEqual({ start: 3, end: 4 });
+    });
+
+    test('ends a range read when its signal is aborted', async () => {
+      const topic = await newTopic(1);
+      await appendAll(topic, p(0), ['0', '1']);
+      const abort = new AbortController();
+      abort.abort();
+      const reading = log.readRange({ topic, partition: p(0), from: at(0), to: at(2), signal: abort.signal });
+      for await (const _ of reading) throw new Error('a chunk came');
+    });
+
+    test('finds offsets by time', async () => {
+      const topic = await newTopic(2);
+      await appendAll(topic, p(0), ['0']);
+      const [first] = await readAll(topic, p(0), 0, 1);
+      const then = (first?.timestamp ?? 0) + 1;
+      await eventually(() => expect(Date.now()).toBeGreaterThan(then + 5));
+      await appendAll(topic, p(0), ['1', '2']);
+      expect([...(await log.offsetsAt(topic, then))]).toEqual([
+        [0, 1],
+        [1, 0],
+      ]);
+      expect((await log.offsetsAt(topic, 0, [p(0)])).get(p(0))).toBe(0);
+      expect((await log.offsetsAt(topic, Date.now() + 3_600_000, [p(0)])).get(p(0))).toBe(3);
+    });
+
+    test('shares the partitions of a group, and hands them over when a member leaves', async () => {
+      const topic = await newTopic(6);
+      const [one, two] = await Promise.all([open('one'), open('two')]);
+      const owned: Record<string, readonly Partition[]> = {};
+      const join = (handle: EventLog, member: string) =>
+        handle.joinGroup({
+          groupId: `group-${topic}`,
+          topic,
+          sessionTimeoutMs: 6_000,
+          heartbeatIntervalMs: 100,
+          rebalanceTimeoutMs: 5_000,
+          onAssignment: (partitions) => {
+            owned[member] = partitions;
+          },
+          onError: (error) => {
+            throw error;
+          },
+        });
+      const first = await join(one, 'one');
+      await eventually(() => expect(owned.one).toEqual([0, 1, 2, 3, 4, 5]), harness.rebalanceMs);
+      expect(first.lastHeartbeatAt).toBeGreaterThan(0);
+      const generation = first.generation;
+      const second = await join(two, 'two');
+      await eventually(() => {
+        expect(owned.one).toHaveLength(3);
+        expect(owned.two).toHaveLength(3);
+      }, harness.rebalanceMs);
+      expect(new Set([...(owned.one ?? []), ...(owned.two ?? [])]).size).toBe(6);
+      expect(first.generation).toBeGreaterThan(generation);
+      const heartbeatAt = second.lastHeartbeatAt;
+      await eventually(() => expect(second.lastHeartbeatAt).toBeGreaterThan(heartbeatAt));
+      first.commit(new Map([[p(0), at(0)]]));
+      await first.leave();
+      await eventually(() => expect(owned.two).toEqual([0, 1, 2, 3, 4, 5]), harness.rebalanceMs);
+      await second.leave();
+    });
+
+    test('is reachable, and closes twice without complaint', async () => {
+      const handle = await open('closing');
+      const topic = await newTopic(1);
+      expect(await handle.partitionCount(topic)).toBe(1);
+      expect(handle.reachable()).toBe(true);
+      const seen = collect(handle, topic);
+      seen.tail.assign(p(0), at(0));
+      await handle.close();
+      await handle.close();
+      const [outcome] = await handle.append(topic, [{ partition: p(0), records: [record('late')] }]);
+      expect(outcome?.status).not.toBe('appended');
+      expect(outcome && 'error' in outcome && outcome.error instanceof RoomlogError).toBe(true);
+    });
+  });
+}
