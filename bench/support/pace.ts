@@ -1,0 +1,23 @@
+/**
+ * Calls `send(index, intendedAt)` at a fixed rate by the clock, never by the answers: what falls behind is sent late, and its latency
+ * counts from the moment it should have been sent (correction for coordinated omission). `intendedAt` is on the
+ * performance.now() scale, ms. Resolves after `count` calls.
+ */
+export function pace(
+  perSecond: number,
+  count: number,
+  send: (index: number, intendedAt: number) => void,
+): Promise<void> {
+  const started = performance.now();
+  const periodMs = 1000 / perSecond;
+  let index = 0;
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const now = performance.now();
+      for (; index < count && started + index * periodMs <= now; index++) send(index, started + index * periodMs);
+      if (index < count) return;
+      clearInterval(timer);
+      resolve();
+    }, 1);
+  });
+}
