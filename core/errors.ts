@@ -153,6 +153,7 @@ export const ERRORS = define({
     message: 'Inbound records were deleted by retention before they were sequenced.',
   },
   port_taken: { retryable: false, status: 500, message: 'A port is in use by another process.' },
+  stack_failed: { retryable: false, status: 500, message: 'The local stack could not be started or stopped.' },
   not_implemented: { retryable: false, status: 501, message: 'This version does not serve this yet.' },
 });
 
