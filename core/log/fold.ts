@@ -1,0 +1,81 @@
+/**
+ * The fold: what an outbound partition means. One pure function of its records in offset order, used by sequencers,
+ * gateways, replay and verify alike. `Chain` says which records count; here is what they amount to: each room's head,
+ * and, where decisions are made, what publishers have used. JSON vectors for other languages: schemas/vectors/fold.json.
+ */
+import { RoomlogError } from '../errors.ts';
+import type { Offset } from '../ids.ts';
+import { Publishers, type PublishersLimits } from '../sequencing/publishers.ts';
+import { type Anchor, Chain, faultVerdict, type Verdict } from './chain.ts';
+import { type DigestOf, digestOf } from './digest.ts';
+import type { OutboundRecord, SequencedEvent } from './record.ts';
+import { RoomHeads } from './room-heads.ts';
+
+export interface FoldOptions {
+  /** Remember publishers too, as decisions need it. Gateways and replay don't. */
+  readonly publishers?: PublishersLimits | null;
+  /** Offset 0 (default), a claim, or where another fold was. Publishers need the start. */
+  readonly start?: 'start' | 'claim' | Anchor;
+  /** Rooms this fold may hold; see MAX_ROOMS_PER_PARTITION. */
+  readonly maxRooms?: number;
+  /** For tests that take a mechanism away and watch what breaks. */
+  readonly chain?: Chain;
+  readonly digestOf?: DigestOf;
+}
+
+export class Fold {
+  readonly chain: Chain;
+  readonly heads: RoomHeads;
+  readonly publishers: Publishers | null;
+  readonly digestOf: DigestOf;
+
+  /** Throws `fold_halted` where publishers are asked for from a place that can't know them. */
+  constructor(options: FoldOptions = {}) {
+    this.chain = options.chain ?? chainFrom(options.start ?? 'start');
+    this.heads = new RoomHeads(options.maxRooms);
+    this.publishers = options.publishers ? new Publishers(options.publishers) : null;
+    this.digestOf = options.digestOf ?? digestOf;
+    if (this.publishers !== null && !this.chain.complete) {
+      throw new RoomlogError('fold_halted', 'Publishers are known only to a fold that starts at offset 0.');
+    }
+  }
+
+  /** Takes in the next record. On a fault nothing was changed; go no further. */
+  apply(offset: Offset, record: OutboundRecord): Verdict {
+    const verdict = this.chain.verdictOn(offset, record);
+    const event = verdict.kind === 'accepted' ? record.event : null;
+    if (event !== null) {
+      const head = this.heads.seqOf(event.room);
+      // A reader that started in the middle believes the first event of a room that it sees.
+      if (event.seq !== head + 1 && (head !== 0 || this.chain.complete)) {
+        return faultVerdict(
+          'seq_conflict',
+          `record ${offset} has seq ${event.seq} in a room whose last event folded has ${head}`,
+        );
+      }
+    }
+    this.chain.advance(offset, record, verdict);
+    if (event !== null) this.#accept(offset, event);
+    if (verdict.kind === 'accepted') this.publishers?.sweep(this.chain.logTime);
+    return verdict;
+  }
+
+  #accept(offset: Offset, event: SequencedEvent): void {
+    this.heads.set(event.room, event.seq, offset);
+    const { publishers } = this;
+    if (publishers === null) return;
+    const { room, user, session, pub, key, seq } = event;
+    if (session !== null && pub !== null) {
+      publishers.acceptPub({ room, user, session, pub }, seq, offset, this.digestOf(event.event, event.data));
+    }
+    if (key !== null) {
+      const digest = this.digestOf(event.event, event.data);
+      publishers.acceptKey(room, user, key, { seq, offset, digest, time: this.chain.logTime });
+    }
+  }
+}
+
+function chainFrom(start: 'start' | 'claim' | Anchor): Chain {
+  if (start === 'start') return Chain.atStart();
+  return start === 'claim' ? Chain.atClaim() : Chain.fromAnchor(start);
+}

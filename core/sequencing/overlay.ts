@@ -1,0 +1,133 @@
+/**
+ * Decisions that were made but not yet read back. The sequencer decides up to two batches ahead of its own fold; what it
+ * decided lies here, over the fold's state, keyed by inbound offset, until the fold has passed it.
+ */
+import { RoomlogError } from '../errors.ts';
+import type { Offset, RoomId, Seq } from '../ids.ts';
+import { BoundedQueue } from '../limits/bounded-queue.ts';
+import type { Digest } from '../log/digest.ts';
+import type { Remembered, RememberedKey } from './publishers.ts';
+
+/** Two batches of 256 KB hold some 5,000 records; more in flight is a sequencer that lost count. */
+export const MAX_IN_FLIGHT_DECISIONS = 65_536;
+
+/** One decision. The last three are null where it takes no seq, has no number, has no key. */
+export interface InFlight {
+  readonly inbound: Offset;
+  /** Log time as of this decision, ms. */
+  readonly logTime: number;
+  readonly event: { readonly room: RoomId; readonly seq: Seq; readonly digest: Digest | null } | null;
+  /** `publisherKey` and number. */
+  readonly publisher: { readonly name: string; readonly pub: number } | null;
+  /** `idempotencyKey`. */
+  readonly key: string | null;
+}
+
+/** The publishes of one session in one room that are in flight. As many as decisions are, at most. */
+interface InFlightPublishes {
+  readonly byPub: Map<number, Remembered>;
+  last: number;
+}
+
+export class Overlay {
+  readonly #queue: BoundedQueue<InFlight>;
+  readonly #rooms = new Map<RoomId, { seq: Seq; inbound: Offset }>();
+  readonly #publishers = new Map<string, InFlightPublishes>();
+  readonly #keys = new Map<string, RememberedKey & { readonly inbound: Offset }>();
+
+  constructor(limit: number = MAX_IN_FLIGHT_DECISIONS) {
+    this.#queue = new BoundedQueue(limit);
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** Inbound offset of the newest decision; null when nothing is in flight. */
+  get lastInbound(): Offset | null {
+    return this.#queue.last()?.inbound ?? null;
+  }
+
+  /** Log time as of the newest decision; 0 when nothing is in flight. */
+  get logTime(): number {
+    return this.#queue.last()?.logTime ?? 0;
+  }
+
+  seqOf(room: RoomId): Seq | undefined {
+    return this.#rooms.get(room)?.seq;
+  }
+
+  rooms(): IterableIterator<RoomId> {
+    return this.#rooms.keys();
+  }
+
+  get roomCount(): number {
+    return this.#rooms.size;
+  }
+
+  /** The newest number in flight of a publisher. */
+  lastPub(name: string): number | undefined {
+    return this.#publishers.get(name)?.last;
+  }
+
+  findPub(name: string, pub: number): Remembered | undefined {
+    return this.#publishers.get(name)?.byPub.get(pub);
+  }
+
+  findKey(name: string): RememberedKey | undefined {
+    return this.#keys.get(name);
+  }
+
+  /** Throws `fold_halted` past the limit. */
+  push(decision: InFlight): void {
+    if (!this.#queue.push(decision)) {
+      throw new RoomlogError('fold_halted', `More than ${this.#queue.limit} decisions are in flight.`);
+    }
+    const { event, inbound, logTime } = decision;
+    if (event === null) return;
+    this.#rooms.set(event.room, { seq: event.seq, inbound });
+    if (event.digest === null) return;
+    const remembered = { seq: event.seq, offset: null, digest: event.digest };
+    if (decision.publisher !== null) this.#pushPublish(decision.publisher, remembered);
+    if (decision.key !== null) this.#keys.set(decision.key, { ...remembered, time: logTime, inbound });
+  }
+
+  /** Drops what the fold has passed. */
+  prune(lastInbound: Offset): void {
+    for (let oldest = this.#queue.peek(); oldest !== undefined && oldest.inbound <= lastInbound; ) {
+      this.#queue.shift();
+      this.#drop(oldest);
+      oldest = this.#queue.peek();
+    }
+  }
+
+  /** Discards everything: what is in flight may or may not be in the log. */
+  reset(): void {
+    this.#queue.clear();
+    this.#rooms.clear();
+    this.#publishers.clear();
+    this.#keys.clear();
+  }
+
+  #pushPublish({ name, pub }: { name: string; pub: number }, remembered: Remembered): void {
+    let inFlight = this.#publishers.get(name);
+    if (inFlight === undefined) {
+      inFlight = { byPub: new Map(), last: pub };
+      this.#publishers.set(name, inFlight);
+    }
+    inFlight.byPub.set(pub, remembered);
+    inFlight.last = pub;
+  }
+
+  #drop(decision: InFlight): void {
+    const { event, publisher, key, inbound } = decision;
+    if (event === null) return;
+    // A later decision of the same room or key has put itself in this one's place.
+    if (this.#rooms.get(event.room)?.inbound === inbound) this.#rooms.delete(event.room);
+    if (key !== null && this.#keys.get(key)?.inbound === inbound) this.#keys.delete(key);
+    if (publisher === null) return;
+    const inFlight = this.#publishers.get(publisher.name);
+    inFlight?.byPub.delete(publisher.pub);
+    if (inFlight?.byPub.size === 0) this.#publishers.delete(publisher.name);
+  }
+}
