@@ -1,0 +1,123 @@
+/**
+ * Between the records of `core/log/record.ts` and the bytes in Kafka. The hot path uses avsc alone; `schemas/wire.ts` draws
+ * the five bytes before each record, `schemas/*.avsc` what follows them.
+ *
+ * Decoded `bytes` are copies, never slices of the record: a fetch answer of a megabyte is not kept alive by one event of it.
+ */
+import { RoomlogError } from '../core/errors.ts';
+import type { Offset, Partition } from '../core/ids.ts';
+import type { InboundEvent, OutboundRecord } from '../core/log/record.ts';
+import type { SchemaStore } from '../core/ports/schema-store.ts';
+import { AvroReader, parseSchema } from './avro-reader.ts';
+import { encodeRecord } from './avro-writer.ts';
+import { SCHEMAS, type SchemaIds } from './schemas.ts';
+import { schemaIdOf } from './wire.ts';
+
+/** An inbound record that could not be sequenced. Partition and inbound offset name it. */
+export interface DeadLetter {
+  readonly partition: Partition;
+  readonly inbound: Offset;
+  /** The inbound record's timestamp, ms since the Unix epoch. */
+  readonly time: number;
+  readonly reason: string;
+  readonly message: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+}
+
+/** A record whose schema this process has not seen yet: `await ensureSchema(id)`, then decode again. */
+export interface UnknownSchema {
+  readonly unknownSchema: number;
+}
+
+export interface Codec {
+  /** Throws `bad_frame` for a string that is no text (lone surrogates), `corrupt_record` for values that do not fit. */
+  encodeInbound(event: InboundEvent): Buffer;
+  encodeOutbound(record: OutboundRecord): Buffer;
+  encodeDeadLetter(letter: DeadLetter): Buffer;
+  /** All decoders throw `corrupt_record` for bytes that are not exactly one record: what is thrown depends on nothing but them. */
+  decodeInbound(record: Buffer): InboundEvent | UnknownSchema;
+  /** A body of a kind that this version does not know reads as four nulls. */
+  decodeOutbound(record: Buffer): OutboundRecord | UnknownSchema;
+  decodeDeadLetter(record: Buffer): DeadLetter | UnknownSchema;
+  /** Throws `schema_not_found` or `registry_unreachable`. */
+  ensureSchema(id: number): Promise<void>;
+}
+
+export interface CodecOptions extends SchemaIds {
+  readonly store: SchemaStore;
+}
+
+const inboundType = parseSchema(SCHEMAS.inbound);
+const outboundType = parseSchema(SCHEMAS.outbound);
+const deadLetterType = parseSchema(SCHEMAS.deadletter);
+
+export function createCodec({ inboundId, outboundId, deadLetterId, store }: CodecOptions): Codec {
+  const inbound = new AvroReader(inboundType, inboundId, store);
+  const outbound = new AvroReader(outboundType, outboundId, store);
+  const deadLetter = new AvroReader(deadLetterType, deadLetterId, store);
+
+  const decode = <T extends object>(reader: AvroReader, record: Buffer): T | UnknownSchema => {
+    const id = schemaIdOf(record);
+    const writer = reader.writer(id);
+    if (writer === undefined) return { unknownSchema: id };
+    const value = reader.decode(writer, record) as T;
+    if (holdsReplacement(value) && !reader.isFaithful(writer, record)) {
+      throw new RoomlogError('corrupt_record', 'A string of a record is not valid UTF-8.');
+    }
+    return value;
+  };
+
+  return {
+    encodeInbound: (event) => encodeRecord(inboundType, inboundId, writable(event)),
+    encodeOutbound: (record) => encodeRecord(outboundType, outboundId, withWritableBody(record)),
+    encodeDeadLetter: (letter) => encodeRecord(deadLetterType, deadLetterId, writable(letter)),
+    decodeInbound: (record) => decode<InboundEvent>(inbound, record),
+    decodeOutbound: (record) => decode<OutboundRecord>(outbound, record),
+    decodeDeadLetter: (record) => decode<DeadLetter>(deadLetter, record),
+    ensureSchema: async (id) => {
+      await store.load(id);
+    },
+  };
+}
+
+/** Checks the strings and turns byte arrays into views that avsc takes. The same object where nothing has to change. */
+function writable<T extends object>(record: T): T {
+  let changed: Record<string, unknown> | null = null;
+  for (const name in record) {
+    const value: unknown = record[name];
+    if (typeof value === 'string') {
+      if (!value.isWellFormed()) throw new RoomlogError('bad_frame', `"${name}" holds half of a surrogate pair.`);
+    } else if (value instanceof Uint8Array && !Buffer.isBuffer(value)) {
+      changed = { ...(changed ?? record), [name]: view(value) };
+    }
+  }
+  return (changed as T | null) ?? record;
+}
+
+const view = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function withWritableBody(record: OutboundRecord): OutboundRecord {
+  const { claim, event, answer, skipped } = record;
+  if (event !== null) {
+    const body = writable(event);
+    return body === event ? record : { ...record, event: body };
+  }
+  if (answer !== null) return { ...record, answer: writable(answer) };
+  if (claim !== null) return { ...record, claim: writable(claim) };
+  if (skipped !== null) return { ...record, skipped: writable(skipped) };
+  return record;
+}
+
+/** Whether any string in the record, at any depth, holds U+FFFD. */
+function holdsReplacement(record: object): boolean {
+  for (const name in record) {
+    const value: unknown = record[name as keyof typeof record];
+    if (typeof value === 'string') {
+      if (value.includes('\ufffd')) return true;
+    } else if (typeof value === 'object' && value !== null && !Buffer.isBuffer(value) && holdsReplacement(value)) {
+      return true;
+    }
+  }
+  return false;
+}
