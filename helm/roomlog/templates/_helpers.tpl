@@ -33,6 +33,8 @@ metadata:
 spec:
   serviceAccountName: {{ include "roomlog.fullname" $root }}
   automountServiceAccountToken: false
+  # A Service called `roomlog` would otherwise inject ROOMLOG_PORT and the like, which the configuration refuses.
+  enableServiceLinks: false
   terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
   {{- with $root.Values.image.pullSecrets }}
   imagePullSecrets:
