@@ -1,10 +1,15 @@
 /**
  * The one config schema: keys, types, defaults, units and docs. `kafka.maxWaitMs` in a file is `ROOMLOG_KAFKA_MAX_WAIT_MS` in
- * the environment and `--kafka-max-wait-ms` on the command line. `docs/configuration.md` is generated from here.
+ * the environment and `--kafka-max-wait-ms` on the command line. `docs/configuration.md` is generated from here. What one key
+ * demands of another stands in `rules.ts`.
  */
 import { z } from 'zod';
 
-const ms = () => z.number().int().positive();
+/** Longest delay that Node's timers keep; a longer one would fire at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+const ms = () => z.number().int().positive().max(MAX_TIMER_MS);
+/** A length of log time that no timer waits for. */
+const age = () => z.number().int().positive();
 const count = () => z.number().int().positive();
 const bytes = () => z.number().int().positive();
 const port = () => z.number().int().min(0).max(65_535);
@@ -177,8 +182,8 @@ export const configSchema = z.strictObject({
       heartbeatIntervalMs: ms().default(500).describe('How often a sequencer says that it lives.'),
       rebalanceTimeoutMs: ms().default(10_000).describe('How long members have to rejoin in a rebalance.'),
       batchBytes: bytes().default(262_144).describe('Greatest outbound batch per partition.'),
-      sessionMaxAgeMs: ms().default(86_400_000).describe('By log time; an older session is `session_unknown`.'),
-      keyWindowMs: ms().default(86_400_000).describe('By log time; how long an idempotency `key` is remembered.'),
+      sessionMaxAgeMs: age().default(86_400_000).describe('By log time; an older session is `session_unknown`.'),
+      keyWindowMs: age().default(86_400_000).describe('By log time; how long an idempotency `key` is remembered.'),
       schemaWaitMs: ms()
         .default(60_000)
         .describe('How long an unknown schema id is looked up before its record is poison.'),
