@@ -1,0 +1,70 @@
+/** Who holds a TCP port: asked by trying to listen, named from Linux's /proc/net/tcp (proc(5)). */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { commandLine } from './process-identity.ts';
+
+export interface TakenPort {
+  readonly port: number;
+  /** null where the holder can not be seen: another user's process, or outside this container. */
+  readonly pid: number | null;
+  readonly command: string;
+}
+
+/** Those of `ports` on loopback that something listens on. */
+export async function takenPorts(ports: readonly number[]): Promise<TakenPort[]> {
+  const taken: TakenPort[] = [];
+  for (const port of ports) {
+    if (await isFree(port)) continue;
+    const pid = holderOf(port);
+    taken.push({ port, pid, command: pid === null ? '' : commandLine(pid) });
+  }
+  return taken;
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+function holderOf(port: number): number | null {
+  const inodes = new Set([...listeningInodes('/proc/net/tcp', port), ...listeningInodes('/proc/net/tcp6', port)]);
+  if (inodes.size === 0) return null;
+  for (const entry of readdirSync('/proc')) {
+    if (!/^\d+$/.test(entry)) continue;
+    let descriptors: string[];
+    try {
+      descriptors = readdirSync(`/proc/${entry}/fd`);
+    } catch {
+      continue; // gone, or another user's
+    }
+    for (const descriptor of descriptors) {
+      try {
+        const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${entry}/fd/${descriptor}`))?.[1];
+        if (inode !== undefined && inodes.has(inode)) return Number(entry);
+      } catch {
+        // closed between the two calls
+      }
+    }
+  }
+  return null;
+}
+
+/** Columns: slot, local address (hex address:hex port), remote, state (0A is LISTEN), …, the tenth is the inode. */
+function listeningInodes(table: string, port: number): string[] {
+  let text: string;
+  try {
+    text = readFileSync(table, 'utf8');
+  } catch {
+    return [];
+  }
+  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
+  const inodes: string[] = [];
+  for (const line of text.split('\n').slice(1)) {
+    const columns = line.trim().split(/\s+/);
+    if (columns[3] === '0A' && columns[1]?.endsWith(`:${hexPort}`) && columns[9] !== undefined) inodes.push(columns[9]);
+  }
+  return inodes;
+}
