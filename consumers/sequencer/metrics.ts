@@ -1,0 +1,32 @@
+/** What a sequencer counts. The façade of `adapters/telemetry` is turned into these in `main.ts`; tests count by themselves. */
+
+/** What one outbound record of ours turned out to be, as read back. */
+export type SequencedKind = 'event' | 'answer' | 'poison';
+
+export interface SequencerMetrics {
+  sequenced(kind: SequencedKind, count: number): void;
+  claimed(): void;
+  fenced(): void;
+  poisoned(reason: string): void;
+  deadLettered(): void;
+  retried(status: string): void;
+  dropped(kind: 'stale' | 'repeat', count: number): void;
+  foldFault(): void;
+  /** One append, from send to answer. */
+  appendMs(ms: number): void;
+  /** One batch, from the arrival of its oldest record to its read-back. */
+  batchMs(ms: number): void;
+}
+
+export const noMetrics: SequencerMetrics = {
+  sequenced: () => {},
+  claimed: () => {},
+  fenced: () => {},
+  poisoned: () => {},
+  deadLettered: () => {},
+  retried: () => {},
+  dropped: () => {},
+  foldFault: () => {},
+  appendMs: () => {},
+  batchMs: () => {},
+};

@@ -1,0 +1,68 @@
+/**
+ * The way to outbound for all partitions of this process. Small batches that became ready in the same turn of the loop
+ * share a request (fewer requests: lower latency at low load); large ones travel alone (faster at saturation). Each
+ * partition's outcome is handed back alone. One try: whether to try again is the partition's decision.
+ */
+import { asRoomlogError } from '../../core/errors.ts';
+import type { Partition } from '../../core/ids.ts';
+import type { AppendBatch, AppendOutcome, AppendRecord, EventLog } from '../../core/ports/event-log.ts';
+
+/** A batch above this travels alone. */
+const SHARED_BATCH_BYTES = 65_536;
+
+interface Waiting {
+  readonly batch: AppendBatch;
+  readonly settle: (outcome: AppendOutcome) => void;
+}
+
+export class Outbox {
+  readonly #log: EventLog;
+  readonly #topic: string;
+  #shared: Waiting[] = [];
+
+  constructor(log: EventLog, topic: string) {
+    this.#log = log;
+    this.#topic = topic;
+  }
+
+  /** Never rejects. The caller has at most one append per partition under way. */
+  append(partition: Partition, records: readonly AppendRecord[], bytes: number): Promise<AppendOutcome> {
+    return new Promise((settle) => {
+      const waiting = { batch: { partition, records }, settle };
+      if (bytes > SHARED_BATCH_BYTES) {
+        void this.#request([waiting]);
+        return;
+      }
+      if (this.#shared.length === 0) setImmediate(() => this.#flush());
+      this.#shared.push(waiting);
+    });
+  }
+
+  #flush(): void {
+    const shared = this.#shared;
+    this.#shared = [];
+    void this.#request(shared);
+  }
+
+  async #request(waiting: readonly Waiting[]): Promise<void> {
+    let outcomes: readonly AppendOutcome[];
+    try {
+      outcomes = await this.#log.append(
+        this.#topic,
+        waiting.map(({ batch }) => batch),
+      );
+    } catch (thrown) {
+      const error = asRoomlogError(thrown, 'kafka_unreachable');
+      outcomes = waiting.map(({ batch }) => ({ partition: batch.partition, status: 'unknown', error }));
+    }
+    for (const { batch, settle } of waiting) {
+      settle(
+        outcomes.find((outcome) => outcome.partition === batch.partition) ?? {
+          partition: batch.partition,
+          status: 'unknown',
+          error: asRoomlogError(new Error('the answer left this partition out'), 'kafka_unreachable'),
+        },
+      );
+    }
+  }
+}

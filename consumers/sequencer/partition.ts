@@ -1,0 +1,268 @@
+/**
+ * One partition's life in this process: while it is ours, claim → rebuild → process, and again after every fence; while it
+ * is not, folded on for a while, so that taking it back is quick.
+ */
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import type { Epoch, Offset, Partition } from '../../core/ids.ts';
+import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
+import { claimPartition } from './claim.ts';
+import type { SequencerContext } from './context.ts';
+import { letterName } from './dead-letters.ts';
+import { findInput, readOne } from './input.ts';
+import { halted, interruptionOf, LOST } from './interruption.ts';
+import { patiently } from './patience.ts';
+import { Process, type ProcessEnd } from './process.ts';
+import { Pulse } from './pulse.ts';
+import { ReadBack } from './read-back.ts';
+import type { Tenure } from './tenure.ts';
+
+/** How long a lost partition is folded on. */
+export const WARM_MS = 60_000;
+/** A second fault of the fold within this time of the first halts the partition: reading again did not help. */
+const FAULT_MEMORY_MS = 600_000;
+
+/** `claiming` includes the rebuild: both end when the own claim is read. */
+export type PartitionState = 'cold' | 'warm' | 'claiming' | 'processing' | 'fenced' | 'halted';
+
+export interface PartitionReport {
+  readonly partition: Partition;
+  readonly state: PartitionState;
+  readonly epoch: Epoch;
+  readonly lastInbound: Offset;
+  /** Inbound records not answered yet; null while unknown. */
+  readonly lagRecords: number | null;
+  readonly waitsFor: string | null;
+  readonly rooms: number;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+export interface PartitionTails {
+  readonly inbound: Tail;
+  readonly outbound: Tail;
+}
+
+export class PartitionSequencer {
+  readonly partition: Partition;
+  readonly #context: SequencerContext;
+  readonly #tails: PartitionTails;
+  readonly #pulse = new Pulse();
+  readonly #readBack: ReadBack;
+  #state: PartitionState = 'cold';
+  #tenure: Tenure | null = null;
+  #process: Process | null = null;
+  #halt: RoomlogError | null = null;
+  #warmUntil = 0;
+  #faultedAt: number | null = null;
+  #inboundEnd: Offset | null = null;
+  #owning: Promise<void> = Promise.resolve();
+
+  constructor(partition: Partition, context: SequencerContext, tails: PartitionTails) {
+    this.partition = partition;
+    this.#context = context;
+    this.#tails = tails;
+    this.#readBack = new ReadBack(partition, context, tails.outbound, this.#pulse);
+  }
+
+  get state(): PartitionState {
+    return this.#state;
+  }
+
+  /** The group gave us the partition. An earlier tenure was lost before. */
+  own(tenure: Tenure): void {
+    this.#tenure = tenure;
+    const before = this.#owning;
+    this.#state = 'claiming';
+    this.#owning = before.then(() => this.#own(tenure));
+  }
+
+  /** The group took it, or the membership was lost: from this call on nothing is sent. */
+  lose(): void {
+    this.#tenure?.lose();
+    this.#tenure = null;
+    this.#pulse.beat();
+  }
+
+  /** Finishes what is in flight; resolves when no work is left. */
+  async close(): Promise<void> {
+    this.#tenure?.close();
+    this.#pulse.beat();
+    await this.#owning;
+  }
+
+  /** The ticker: time may have made something due. */
+  tick(): void {
+    if (this.#state === 'warm' && this.#context.clock.monotonic() >= this.#warmUntil) {
+      this.#state = 'cold';
+      this.#readBack.close();
+    }
+    this.#pulse.beat();
+  }
+
+  onInbound(records: readonly LogRecord[], progress: TailProgress): Promise<void> | undefined {
+    this.#inboundEnd = progress.end;
+    if (records.length === 0) return undefined;
+    return this.#process?.offer(records) ?? undefined;
+  }
+
+  onInboundError(error: RoomlogError): void {
+    this.#process?.fail(explainInbound(error, this.partition));
+  }
+
+  onOutbound(records: readonly LogRecord[], progress: TailProgress): Promise<void> {
+    return this.#readBack.onRecords(records, progress);
+  }
+
+  onOutboundError(error: RoomlogError): void {
+    this.#readBack.onError(error);
+  }
+
+  /** The next inbound offset to be answered, for lag displays; null unless it is ours and known. */
+  get position(): Offset | null {
+    return this.#state === 'processing' ? ((this.#readBack.lastInbound + 1) as Offset) : null;
+  }
+
+  report(): PartitionReport {
+    const { epoch, lastInbound, fold } = this.#readBack;
+    return {
+      partition: this.partition,
+      state: this.#state,
+      epoch,
+      lastInbound,
+      lagRecords: this.#inboundEnd === null ? null : Math.max(0, this.#inboundEnd - lastInbound - 1),
+      waitsFor: this.#process?.waitsFor ?? null,
+      rooms: fold.heads.size,
+      error: this.#halt === null ? null : { code: this.#halt.code, message: this.#halt.message },
+    };
+  }
+
+  async #own(tenure: Tenure): Promise<void> {
+    let takeOver = true;
+    while (!tenure.closing) {
+      const end = await this.#epoch(tenure, takeOver);
+      takeOver = end.kind !== 'claim_due';
+      if (end.kind === 'lost') break;
+      if (end.kind === 'fenced') await this.#waitOutFence(tenure);
+      if (end.kind === 'faulted') await this.#recover(tenure);
+      if (end.kind === 'halted') await this.#standStill(tenure, end.error);
+    }
+    this.#cool();
+  }
+
+  /** One claim and the work done under it. */
+  async #epoch(tenure: Tenure, takeOver: boolean): Promise<ProcessEnd> {
+    this.#state = 'claiming';
+    const request = { context: this.#context, readBack: this.#readBack, tenure, pulse: this.#pulse };
+    const claimed = await claimPartition(request);
+    if (claimed.kind !== 'claimed') return claimed;
+    const { epoch } = claimed;
+    let next: Offset;
+    try {
+      if (takeOver) await this.#completeLetters(tenure, epoch);
+      next = await findInput(this.#context, this.#readBack, tenure);
+    } catch (thrown) {
+      return tenure.closing ? LOST : halted(asRoomlogError(thrown, 'fold_halted'));
+    }
+    const interruption = tenure.closing ? LOST : interruptionOf(tenure, this.#readBack, epoch);
+    if (interruption !== null) return interruption;
+
+    const { logger } = this.#context;
+    logger.info(
+      { partition: this.partition, epoch, next },
+      takeOver ? 'partition taken over' : 'partition claimed again',
+    );
+    const process = new Process({ ...request, epoch });
+    this.#process = process;
+    this.#halt = null;
+    this.#state = 'processing';
+    this.#tails.inbound.assign(this.partition, next);
+    try {
+      return await process.run();
+    } catch (thrown) {
+      return halted(asRoomlogError(thrown, 'fold_halted'));
+    } finally {
+      this.#process = null;
+      this.#tails.inbound.release(this.partition);
+    }
+  }
+
+  /**
+   * A later claim was read. Claiming again at once would only start a duel, since whoever wrote it may be the owner: first
+   * a heartbeat that is sent from now on has to show that the group still means us.
+   */
+  async #waitOutFence(tenure: Tenure): Promise<void> {
+    const since = this.#context.clock.monotonic();
+    this.#state = 'fenced';
+    this.#context.metrics.fenced();
+    this.#context.logger.warn({ partition: this.partition, epoch: this.#readBack.epoch }, 'fenced by a later claim');
+    await this.#pulse.until(() => tenure.closing || tenure.heardAfter(since));
+  }
+
+  /** Reads outbound again, once: if the log is sound and only our way through it was not, that heals it. */
+  async #recover(tenure: Tenure): Promise<void> {
+    const now = this.#context.clock.monotonic();
+    const fault = this.#readBack.fault;
+    const again = this.#faultedAt !== null && now - this.#faultedAt < FAULT_MEMORY_MS;
+    this.#faultedAt = now;
+    if (fault === null) return;
+    if (again) return this.#standStill(tenure, fault);
+    this.#context.logger.warn({ partition: this.partition, code: fault.code }, 'outbound is read again from its start');
+    this.#readBack.restart();
+  }
+
+  /** Loud and still. An operator's claim (of a command that repairs) or a new tenure makes it look again. */
+  async #standStill(tenure: Tenure, error: RoomlogError): Promise<void> {
+    this.#state = 'halted';
+    this.#halt = error;
+    this.#context.logger.error(
+      { partition: this.partition, code: error.code, message: error.message, ...error.details },
+      'PARTITION HALTED: its records wait until this is repaired; the other partitions go on',
+    );
+    const { epoch } = this.#readBack;
+    await this.#pulse.until(() => tenure.closing || (this.#readBack.fault === null && this.#readBack.epoch !== epoch));
+    if (!tenure.closing) await this.#waitOutFence(tenure);
+  }
+
+  #cool(): void {
+    this.#halt = null;
+    if (this.#readBack.reading && this.#readBack.fault === null) {
+      this.#state = 'warm';
+      this.#warmUntil = this.#context.clock.monotonic() + WARM_MS;
+      return;
+    }
+    this.#state = 'cold';
+    this.#readBack.close();
+  }
+
+  /** The last poison answers of the owner before may lack their dead letters; see `RecentPoison`. */
+  async #completeLetters(tenure: Tenure, epoch: Epoch): Promise<void> {
+    const notes = this.#readBack.poison.notes();
+    if (notes.length === 0) return;
+    const { deadLetters, logger } = this.#context;
+    const goOn = () => interruptionOf(tenure, this.#readBack, epoch) === null && !tenure.closing;
+    const names = new Set(notes.map(({ inbound }) => letterName(this.partition, inbound)));
+    const patience = {
+      goOn,
+      onRetry: (error: RoomlogError) =>
+        logger.warn({ partition: this.partition, code: error.code }, 'waiting to look for missing dead letters'),
+    };
+    const present = await patiently(() => deadLetters.present(this.partition, names, goOn), patience);
+    for (const { inbound, inboundTime, reason } of notes) {
+      if (!goOn()) return;
+      if (present.has(letterName(this.partition, inbound))) continue;
+      const record = await patiently(() => readOne(this.#context, this.#readBack, inbound), patience);
+      if (record === null || record.timestamp !== inboundTime) continue;
+      const message = 'The owner before may not have written this letter, so it is written again.';
+      await deadLetters.send([{ partition: this.partition, record, reason, message }], goOn);
+    }
+  }
+}
+
+function explainInbound(error: RoomlogError, partition: Partition): RoomlogError {
+  if (error.code !== 'offset_out_of_range') return error;
+  const { start, offset } = error.details;
+  return new RoomlogError(
+    'input_lost',
+    `Inbound records of partition ${partition} were deleted before they were sequenced: it begins at ${String(start)}, ${String(offset)} was next. Raise its retention; then give them up knowingly with a skip record.`,
+    { cause: error },
+  );
+}

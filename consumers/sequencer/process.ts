@@ -1,0 +1,339 @@
+/**
+ * Sequencing one partition within one epoch: inbound records are checked, decided ahead of the fold, and appended, one
+ * batch in flight, until something stands in the way. Nothing here is remembered by the next epoch: that starts from
+ * the fold.
+ */
+import type { RoomlogError } from '../../core/errors.ts';
+import type { Epoch, Offset } from '../../core/ids.ts';
+import type { OutboundRecord } from '../../core/log/record.ts';
+import type { LogRecord } from '../../core/ports/event-log.ts';
+import { Decider, type Decision } from '../../core/sequencing/decide.ts';
+import { type Batch, BatchBuilder, halve } from './batch.ts';
+import { type Checked, checkInbound } from './check.ts';
+import type { SequencerContext } from './context.ts';
+import type { Letter } from './dead-letters.ts';
+import { InboundQueue } from './inbound-queue.ts';
+import { halted, type Interruption, interruptionOf, LOST } from './interruption.ts';
+import { pauseMs } from './patience.ts';
+import type { Pulse } from './pulse.ts';
+import type { ReadBack } from './read-back.ts';
+import { waitForSchema } from './schema-wait.ts';
+import type { Tenure } from './tenure.ts';
+
+/** Sent batches that were not read back, beside the one to be sent next. */
+const MAX_UNREAD_BATCHES = 1;
+
+export interface ProcessRequest {
+  readonly context: SequencerContext;
+  readonly readBack: ReadBack;
+  readonly tenure: Tenure;
+  readonly pulse: Pulse;
+  readonly epoch: Epoch;
+}
+
+export type ProcessEnd = Interruption | { readonly kind: 'claim_due' };
+
+const CLAIM_DUE: ProcessEnd = { kind: 'claim_due' };
+
+/** A batch on its way. `idle`: its last try failed, the next one is due at `retryAt`. */
+interface InFlight {
+  readonly batch: Batch;
+  state: 'sending' | 'idle';
+  tries: number;
+  retryAt: number;
+  /** Some try may have reached the log: from then on only the identical batch may be sent in this epoch. */
+  maybeAppended: boolean;
+}
+
+export class Process {
+  readonly #request: ProcessRequest;
+  readonly #decider: Decider;
+  readonly #queue = new InboundQueue();
+  readonly #startedAt: number;
+  /** Batches that were decided, then cut in pieces; to be sent before anything else is decided. */
+  #cut: Batch[] = [];
+  #inFlight: InFlight | null = null;
+  #unread: Batch[] = [];
+  #lettersUnderWay = 0;
+  /** Inbound offsets whose outbound records the broker found too large. */
+  readonly #oversize = new Set<Offset>();
+  #end: Interruption | null = null;
+  #waitsForSchema = false;
+
+  constructor(request: ProcessRequest) {
+    this.#request = request;
+    const { sessionMaxAgeMs, keyWindowMs } = request.context.config;
+    this.#decider = new Decider(request.readBack.fold, { sessionMaxAgeMs, keyWindowMs });
+    this.#startedAt = request.context.clock.monotonic();
+  }
+
+  /** For health: what the partition waits for, if anything. */
+  get waitsFor(): string | null {
+    if (this.#waitsForSchema) return 'schema';
+    if (!this.#request.tenure.mayWrite) return 'heartbeat';
+    return this.#inFlight !== null && this.#inFlight.tries > 1 ? 'append' : null;
+  }
+
+  /** Takes records from the tail; the promise, if any, holds the next fetch back. */
+  offer(records: readonly LogRecord[]): Promise<void> | null {
+    if (this.#end !== null) return null;
+    const hold = this.#queue.push(records, this.#request.context.clock.monotonic());
+    this.#request.pulse.beat();
+    return hold;
+  }
+
+  /** Inbound can't be read on. */
+  fail(error: RoomlogError): void {
+    this.#end ??= halted(error);
+    this.#request.pulse.beat();
+  }
+
+  /** Resolves with the reason for which this epoch's work has ended. Nothing is sent after. */
+  async run(): Promise<ProcessEnd> {
+    const { pulse, tenure } = this.#request;
+    try {
+      for (;;) {
+        this.#settleReadBack();
+        const end = this.#interruption();
+        if (end !== null) return end;
+        if (tenure.closing && this.#inFlight === null && this.#lettersUnderWay === 0) return LOST;
+        if (this.#claimIsDue() && this.#isQuiet()) return CLAIM_DUE;
+        const sent = await this.#advance();
+        if (!sent) await pulse.next();
+      }
+    } finally {
+      this.#end ??= LOST;
+      this.#queue.clear();
+    }
+  }
+
+  #interruption(): Interruption | null {
+    const { tenure, readBack, epoch } = this.#request;
+    return this.#end ?? interruptionOf(tenure, readBack, epoch);
+  }
+
+  /** Nothing decided is on its way. */
+  #isQuiet(): boolean {
+    return (
+      this.#inFlight === null && this.#unread.length === 0 && this.#cut.length === 0 && this.#lettersUnderWay === 0
+    );
+  }
+
+  #claimIsDue(): boolean {
+    const { context, readBack } = this.#request;
+    const { claimEveryBytes, claimEveryMs } = context.config;
+    if (readBack.bytesSinceClaim >= claimEveryBytes) return true;
+    return readBack.bytesSinceClaim > 0 && context.clock.monotonic() - this.#startedAt >= claimEveryMs;
+  }
+
+  /** One step, if one may be made now: a retry, a piece of a cut batch, or a new batch. */
+  async #advance(): Promise<boolean> {
+    const { tenure, context } = this.#request;
+    if (!tenure.mayWrite) return false;
+    const inFlight = this.#inFlight;
+    if (inFlight !== null) {
+      if (inFlight.state === 'sending' || context.clock.monotonic() < inFlight.retryAt) return false;
+      void this.#send(inFlight);
+      return true;
+    }
+    // A poison answer of a folded batch without its letter stops the partition after at most one more batch, so that
+    // whoever takes over knows how far to look back.
+    if (this.#unread.length > MAX_UNREAD_BATCHES || this.#lettersUnderWay > 0) return false;
+    const piece = this.#cut.shift();
+    if (piece !== undefined) {
+      this.#launch(piece);
+      return true;
+    }
+    if (this.#queue.size === 0 || tenure.closing || this.#claimIsDue()) return false;
+    const batch = await this.#decideBatch();
+    if (batch === null || this.#interruption() !== null) return false;
+    this.#launch(batch);
+    return true;
+  }
+
+  #launch(batch: Batch): void {
+    this.#inFlight = { batch, state: 'idle', tries: 0, retryAt: 0, maybeAppended: false };
+    // The heartbeat may have aged while the batch was decided.
+    if (this.#request.tenure.mayWrite) void this.#send(this.#inFlight);
+  }
+
+  async #send(inFlight: InFlight): Promise<void> {
+    const { context, readBack, pulse } = this.#request;
+    const { batch } = inFlight;
+    inFlight.state = 'sending';
+    inFlight.tries++;
+    const sentAt = context.clock.monotonic();
+    const outcome = await context.outbox.append(readBack.partition, batch.records, batch.bytes);
+    const now = context.clock.monotonic();
+    context.metrics.appendMs(now - sentAt);
+    // Read back, or fenced, before the answer came.
+    if (this.#inFlight !== inFlight || this.#end !== null) return;
+    inFlight.state = 'idle';
+    if (outcome.status === 'appended') {
+      this.#inFlight = null;
+      this.#unread.push(batch);
+    } else {
+      context.metrics.retried(outcome.status);
+      if (outcome.status === 'unknown') inFlight.maybeAppended = true;
+      if (outcome.status === 'refused') this.#refused(inFlight, outcome.error);
+      inFlight.retryAt = now + pauseMs(inFlight.tries);
+      const { code, message } = outcome.error;
+      context.logger.warn(
+        { partition: readBack.partition, status: outcome.status, code, message, tries: inFlight.tries },
+        'a batch was not confirmed',
+      );
+    }
+    pulse.beat();
+  }
+
+  /** Never answered by a claim: it would be refused for ever, or hide that something must be repaired. */
+  #refused(inFlight: InFlight, error: RoomlogError): void {
+    const { batch } = inFlight;
+    if (error.code !== 'too_large' || inFlight.maybeAppended) {
+      this.#end ??= halted(error);
+      return;
+    }
+    this.#inFlight = null;
+    if (batch.records.length > 1) {
+      this.#cut.unshift(...halve(batch));
+      return;
+    }
+    // Surely not in the log, so it and what was decided after it may be decided again, in the same epoch.
+    this.#oversize.add(batch.last);
+    const again = [batch, ...this.#cut].flatMap(({ sources }) => sources);
+    this.#cut = [];
+    this.#queue.unshift(again);
+    this.#undecide = true;
+  }
+
+  /** Decisions that were not sent must be forgotten, as soon as those that were have been read back. */
+  #undecide = false;
+
+  /** Takes note of what the fold has passed. */
+  #settleReadBack(): void {
+    const { readBack, context } = this.#request;
+    const { lastInbound } = readBack;
+    if (this.#inFlight !== null && this.#inFlight.batch.last <= lastInbound && readBack.epoch === this.#request.epoch) {
+      this.#unread.push(this.#inFlight.batch);
+      this.#inFlight = null;
+    }
+    while (this.#unread[0] !== undefined && this.#unread[0].last <= lastInbound) {
+      const batch = this.#unread.shift() as Batch;
+      context.metrics.batchMs(context.clock.monotonic() - batch.arrivedAt);
+      for (const kind of batch.kinds) context.metrics.sequenced(kind, 1);
+      this.#sendLetters(batch.letters);
+    }
+    this.#decider.prune();
+  }
+
+  #sendLetters(letters: readonly Letter[]): void {
+    if (letters.length === 0) return;
+    const { context, tenure, pulse } = this.#request;
+    for (const { reason } of letters) context.metrics.poisoned(reason);
+    this.#lettersUnderWay++;
+    void context.deadLetters
+      .send(letters, () => !tenure.lost)
+      .finally(() => {
+        this.#lettersUnderWay--;
+        pulse.beat();
+      });
+  }
+
+  /** Null where nothing could be decided now, or the work was interrupted. */
+  async #decideBatch(): Promise<Batch | null> {
+    const { context } = this.#request;
+    if (this.#undecide) {
+      if (this.#unread.length > 0) return null;
+      this.#decider.reset();
+      this.#undecide = false;
+    }
+    const builder = new BatchBuilder(context.config.batchBytes, this.#queue.arrivedAt);
+    for (let source = this.#queue.peek(); source !== undefined; source = this.#queue.peek()) {
+      if (!builder.hasPlaceFor(source)) break;
+      if (context.pace.due()) {
+        await context.pace.turn();
+        if (this.#interruption() !== null) return null;
+      }
+      let checked = this.#check(source);
+      if (checked.kind === 'unknown_schema') {
+        // What comes before it must not wait for the registry.
+        if (!builder.isEmpty) break;
+        const resolved = await this.#resolveSchema(source, checked.id);
+        if (resolved === null) return null;
+        checked = resolved;
+      }
+      this.#decideOne(builder, source, checked);
+      this.#queue.shift();
+    }
+    return builder.build();
+  }
+
+  #check(source: LogRecord): Checked {
+    const { context, readBack } = this.#request;
+    if (this.#oversize.has(source.offset)) {
+      this.#oversize.delete(source.offset);
+      const message = 'The record does not fit outbound as that topic is configured.';
+      return { kind: 'poison', message, poison: { reason: 'too_large' } };
+    }
+    return checkInbound(source, readBack.partition, context.partitions, context.codec);
+  }
+
+  async #resolveSchema(source: LogRecord, id: number): Promise<Exclude<Checked, { kind: 'unknown_schema' }> | null> {
+    const { context, readBack, tenure } = this.#request;
+    this.#waitsForSchema = true;
+    const goOn = () => !tenure.closing && this.#interruption() === null;
+    const finding = await waitForSchema(context, readBack.partition, id, goOn);
+    this.#waitsForSchema = false;
+    if (finding === 'gave_up') return null;
+    if (finding === 'not_found') {
+      const message = `The registry does not know schema ${id}. Register it, then send the record again.`;
+      return { kind: 'poison', message, poison: { reason: 'schema_not_found' } };
+    }
+    const checked = this.#check(source);
+    if (finding === 'known' && checked.kind !== 'unknown_schema') return checked;
+    return { kind: 'poison', message: `Schema ${id} can’t be read as Avro.`, poison: { reason: 'bad_avro' } };
+  }
+
+  #decideOne(builder: BatchBuilder, source: LogRecord, checked: Exclude<Checked, { kind: 'unknown_schema' }>): void {
+    const decider = this.#decider;
+    const prevInbound = decider.lastInbound;
+    const { offset, timestamp } = source;
+    const decision: Decision =
+      checked.kind === 'good'
+        ? decider.decide(offset, timestamp, checked.event)
+        : decider.poison(offset, timestamp, checked.poison);
+    const event = 'event' in decision ? decision.event : null;
+    const answer = 'answer' in decision ? decision.answer : null;
+    const record: OutboundRecord = {
+      epoch: this.#request.epoch,
+      inbound: offset,
+      prevInbound,
+      inboundTime: timestamp,
+      claim: null,
+      event,
+      answer,
+      skipped: null,
+    };
+    const isPoison = answer?.code === 'poison';
+    const letter: Letter | null = isPoison
+      ? {
+          partition: this.#request.readBack.partition,
+          record: source,
+          reason: answer.reason ?? 'poison',
+          message:
+            checked.kind === 'poison'
+              ? checked.message
+              : (DECIDED_MESSAGES[answer.reason ?? ''] ?? 'The record was refused.'),
+        }
+      : null;
+    const kind = event !== null ? 'event' : isPoison ? 'poison' : 'answer';
+    const key = checked.kind === 'good' || (answer !== null && answer.room !== '') ? source.key : null;
+    builder.add(source, { key, value: this.#request.context.codec.encodeOutbound(record) }, kind, letter);
+  }
+}
+
+/** What decisions find wrong, for people. */
+const DECIDED_MESSAGES: Readonly<Record<string, string>> = {
+  bad_event: 'session and pub come together, pub is 1 or more, and key excludes both.',
+  too_many_rooms: 'The partition has as many rooms as it may.',
+};

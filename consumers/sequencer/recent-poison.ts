@@ -1,0 +1,48 @@
+/**
+ * The poison answers near the end of outbound, by inbound offset. A writer that died may have left the last of them without
+ * their dead letters: it sends no batch while letters of an earlier, folded one are missing, and has at most two batches
+ * out, so everything older is complete.
+ */
+import type { Offset } from '../../core/ids.ts';
+import type { OutboundRecord } from '../../core/log/record.ts';
+
+export interface PoisonNote {
+  readonly inbound: Offset;
+  readonly inboundTime: number;
+  readonly reason: string;
+}
+
+/** Records that are always looked back at, whatever their size: two batches of one large record each. */
+const MIN_RECORDS = 2;
+/** Most notes that are kept; a window of nothing but small poison answers. */
+const MAX_NOTES = 20_000;
+
+export class RecentPoison {
+  readonly #windowBytes: number;
+  #notes: Array<PoisonNote & { readonly at: number; readonly record: number }> = [];
+  #bytes = 0;
+  #records = 0;
+
+  /** `windowBytes`: how far to look back; more than two batches. */
+  constructor(windowBytes: number) {
+    this.#windowBytes = windowBytes;
+  }
+
+  /** An accepted record, in order. `bytes`: its size. */
+  note(record: OutboundRecord, bytes: number): void {
+    this.#bytes += bytes;
+    this.#records++;
+    if (record.answer?.code !== 'poison') return;
+    const { inbound, inboundTime, answer } = record;
+    this.#notes.push({ inbound, inboundTime, reason: answer.reason ?? '', at: this.#bytes, record: this.#records });
+    if (this.#notes.length > MAX_NOTES) this.#notes.splice(0, MAX_NOTES / 2);
+  }
+
+  /** Those within the window, oldest first. */
+  notes(): readonly PoisonNote[] {
+    this.#notes = this.#notes.filter(
+      ({ at, record }) => this.#bytes - at <= this.#windowBytes || this.#records - record < MIN_RECORDS,
+    );
+    return this.#notes;
+  }
+}
