@@ -1,0 +1,109 @@
+/**
+ * The live path: per room the events of a flush window are joined into one buffer, shared by all live members, and each of
+ * them gets one write. A window is what the tail handed over at once: a single quiet event goes out at once, a burst in one
+ * piece. A member whose socket can't keep up leaves the live path; it costs the others nothing.
+ */
+import type { Offset } from '../../core/ids.ts';
+import type { LogEvent } from '../history/log-event.ts';
+import type { Member, Room } from '../rooms/rooms.ts';
+import { Delivery } from './delivery.ts';
+
+/** Events written to a member at once, in bytes: past it a window is cut, so that a slow member is noticed between the pieces. */
+const MAX_WINDOW_BYTES = 262_144;
+
+export interface FanOutOptions {
+  /** Unsent bytes above which a member leaves the live path. */
+  readonly slowClientBytes: number;
+  onDelivered(events: number): void;
+  /** `gap` frames sent in place of expired events, over all members. */
+  onExpired(gaps: number): void;
+  /**
+   * The member has left the live path and has to catch up from its own position: its socket is `slow`, or it `missed` seqs that
+   * this gateway never saw.
+   */
+  onBehind(member: Member, why: 'slow' | 'missed'): void;
+}
+
+export class FanOut {
+  readonly #options: FanOutOptions;
+  readonly #touched = new Set<Room>();
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+  }
+
+  /** Puts an event in its room's window. Rooms without live members need none: joins read the ring. */
+  add(room: Room, event: LogEvent): void {
+    if (room.live.size === 0) return;
+    room.window.push(event);
+    this.#touched.add(room);
+  }
+
+  /** Writes every open window. To be called whenever the tail lets go of the event loop. */
+  flush(): void {
+    if (this.#touched.size === 0) return;
+    for (const room of this.#touched) {
+      const { window } = room;
+      room.window = [];
+      for (const events of pieces(window)) this.#deliver(room, new Delivery(events, room.history.logTime));
+    }
+    this.#touched.clear();
+  }
+
+  #deliver(room: Room, delivery: Delivery): void {
+    const { slowClientBytes } = this.#options;
+    let given = 0;
+    const next = (delivery.last.offset + 1) as Offset;
+    for (const member of room.live) {
+      const { sink } = member;
+      if (sink.closed) continue;
+      if (member.seq === null || member.seq + 1 !== delivery.firstSeq) {
+        this.#bringInLine(member, delivery);
+        continue;
+      }
+      sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
+      member.gave(delivery.last.seq, next);
+      given += 1;
+      if (sink.bufferedBytes() <= slowClientBytes) continue;
+      // Its own write may have closed the sink, and with it the membership.
+      if (member.state !== 'live') continue;
+      room.live.delete(member);
+      this.#options.onBehind(member, 'slow');
+    }
+    this.#options.onDelivered(given * delivery.events.length);
+    if (delivery.gaps > 0) this.#options.onExpired(given * delivery.gaps);
+  }
+
+  /** A member that has some of these events already (it went live while the window was open), or lacks earlier ones. */
+  #bringInLine(member: Member, delivery: Delivery): void {
+    const seq = member.seq ?? -1;
+    if (seq >= delivery.last.seq) return;
+    if (seq + 1 < delivery.firstSeq) {
+      member.room.live.delete(member);
+      this.#options.onBehind(member, 'missed');
+      return;
+    }
+    const lacking = delivery.events.filter((event) => event.seq > seq);
+    const rest = new Delivery(lacking, member.room.history.logTime);
+    member.sink.sendFramed(member.sink.batch ? rest.batched() : rest.plain());
+    member.gave(rest.last.seq, (rest.last.offset + 1) as Offset);
+    this.#options.onDelivered(lacking.length);
+  }
+}
+
+/** Cuts events into runs of about `MAX_WINDOW_BYTES`, and at a hole, which only a fold that lost records leaves. */
+function* pieces(window: readonly LogEvent[]): Generator<readonly LogEvent[]> {
+  let start = 0;
+  let bytes = 0;
+  for (let index = 0; index < window.length; index += 1) {
+    const event = window[index] as LogEvent;
+    const isHole = index > start && (window[index - 1] as LogEvent).seq + 1 !== event.seq;
+    if (isHole || bytes > MAX_WINDOW_BYTES) {
+      yield window.slice(start, index);
+      start = index;
+      bytes = 0;
+    }
+    bytes += event.bytes;
+  }
+  if (start < window.length) yield window.slice(start);
+}

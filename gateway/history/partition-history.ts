@@ -1,0 +1,34 @@
+/** What readers of history need to know about a partition that this gateway folds; implemented by `tail/followed-partition.ts`. */
+import type { Offset, Partition, RoomId, Seq } from '../../core/ids.ts';
+import { encodeCursor } from '../../core/log/cursor.ts';
+import type { RoomHead } from '../../core/log/room-heads.ts';
+import type { Anchors } from './anchors.ts';
+import type { Ring } from './ring.ts';
+
+export interface PartitionHistory {
+  readonly partition: Partition;
+  readonly ring: Ring;
+  readonly anchors: Anchors;
+  /** The next offset to be folded; everything below was judged. */
+  readonly position: Offset;
+  /** Highest inbound timestamp folded, ms since the Unix epoch. */
+  readonly logTime: number;
+  /** Offset of the newest claim folded; -1 before the first. */
+  readonly newestClaim: Offset;
+  /** False where the fold began behind records that retention had deleted: heads of quiet rooms are unknown then. */
+  readonly complete: boolean;
+  /** The greatest offset of an event that can expire; -1 if there was none. */
+  readonly newestExpiring: Offset;
+  /** Throws `unavailable` before a claim told it. */
+  readonly streamId: string;
+  head(room: RoomId): RoomHead | undefined;
+  /** Resolves true once `offset` was folded, false after `timeoutMs` without. */
+  folded(offset: Offset, timeoutMs: number): Promise<boolean>;
+  /** The log says that records below `start` are gone. */
+  retentionPassed(start: Offset): void;
+}
+
+/** The cursor of a room's head; for a room without events that of the newest claim. */
+export function headCursor(history: PartitionHistory, room: RoomId): string {
+  return encodeCursor(history.streamId, history.head(room) ?? { offset: history.newestClaim, seq: 0 as Seq });
+}

@@ -1,0 +1,209 @@
+/**
+ * One reader's way through a room's history, from its position to the head: out of the hot ring where that reaches back far enough,
+ * else block by block out of the log. It decides what is a gap; who delivers, and when, is `catch-up.ts`.
+ */
+import { RoomlogError } from '../../core/errors.ts';
+import type { Offset, RoomId, Seq } from '../../core/ids.ts';
+import type { Anchor } from '../../core/log/chain.ts';
+import { encodeCursor } from '../../core/log/cursor.ts';
+import type { RoomHead } from '../../core/log/room-heads.ts';
+import type { LogEvent } from './log-event.ts';
+import type { PartitionHistory } from './partition-history.ts';
+import type { Ranges } from './ranges.ts';
+
+/** Events taken from the ring at once, in bytes. */
+const PORTION_BYTES = 65_536;
+
+/** Where a reader stands before its first event. */
+export interface Position {
+  /** The room's seq that the reader has; null where only reading can tell (the oldest retained, the first since a time). */
+  readonly seq: number | null;
+  /** Where to start reading the log: no event that the reader needs is below it. */
+  readonly from: Offset;
+  /** While `seq` is null: events up to this seq are not wanted. */
+  readonly skipThroughSeq?: number;
+  /** While `seq` is null: events before this time (ms since the Unix epoch) are not wanted. */
+  readonly skipBeforeTime?: number;
+  /** While `seq` is null: what is missing before the first event found has to be announced as a gap. */
+  readonly gapBeforeFirst?: boolean;
+}
+
+export interface Gap {
+  readonly from: Seq;
+  readonly to: Seq;
+  readonly cursor: string;
+}
+
+/** What comes next: the gap first, then the events. Both may be absent where a block held nothing of this room. */
+export interface Portion {
+  readonly gap: Gap | null;
+  readonly events: readonly LogEvent[];
+}
+
+const NOTHING: Portion = { gap: null, events: [] };
+
+export class RoomReader {
+  readonly room: RoomId;
+  readonly #view: PartitionHistory;
+  readonly #ranges: Ranges;
+  readonly #position: Position;
+  #seq: number | null;
+  /** While `#seq` is null: the newest event seen that was not wanted. */
+  #skippedSeq = 0;
+  #next: Anchor | null = null;
+  /** Reading began at the oldest anchor, so what was not found is not there. */
+  #fromOldest = false;
+
+  constructor(view: PartitionHistory, ranges: Ranges, room: RoomId, position: Position) {
+    this.#view = view;
+    this.#ranges = ranges;
+    this.room = room;
+    this.#position = position;
+    this.#seq = position.seq;
+  }
+
+  /** The seq of the last event handed out (or not wanted); null while unknown. */
+  get seq(): number | null {
+    return this.#seq;
+  }
+
+  /** From memory only: a portion, 'end' at the room's head, or 'log' where the log has to be read. */
+  take(): Portion | 'end' | 'log' {
+    const head = this.#view.head(this.room);
+    this.#seq ??= this.#seqFromMemory(head);
+    if (this.#seq === null) return 'log';
+    if (this.#seq >= (head?.seq ?? 0)) return 'end';
+    const events = this.#view.ring.after(this.room, this.#seq, PORTION_BYTES);
+    const last = events?.at(-1);
+    if (events === null || last === undefined) return 'log';
+    this.#seq = last.seq;
+    return { gap: null, events };
+  }
+
+  /** Reads one block of the log. Throws as `Ranges.read` does, but for `offset_out_of_range`: then it goes on with what is left. */
+  async read(): Promise<Portion> {
+    const from = this.#next ?? this.#firstAnchor();
+    try {
+      const block = await this.#ranges.read(this.#view, from);
+      if (block.next.offset <= from.offset) return this.#atEnd();
+      this.#next = block.next;
+      return this.#sift(block.events);
+    } catch (error) {
+      if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
+      const { start } = error.details;
+      this.#view.retentionPassed((typeof start === 'number' ? start : from.offset + 1) as Offset);
+      this.#next = null;
+      return NOTHING;
+    }
+  }
+
+  #firstAnchor(): Anchor {
+    const { anchors } = this.#view;
+    const nearest = this.#fromOldest ? undefined : anchors.atOrBelow(this.#position.from);
+    const anchor = nearest ?? anchors.oldest;
+    if (anchor === undefined) throw new RoomlogError('unavailable', 'No place to read history from is known yet.');
+    this.#fromOldest ||= anchor === anchors.oldest;
+    return anchor;
+  }
+
+  /** The seq before the first wanted event, where memory alone can tell. */
+  #seqFromMemory(head: RoomHead | undefined): number | null {
+    if (head === undefined) return 0;
+    if (this.#position.skipBeforeTime !== undefined && this.#position.from > head.offset) return head.seq;
+    const first = this.#view.ring.first(this.room);
+    if (first === undefined) return null;
+    const known = Math.max(this.#skippedSeq, this.#position.skipThroughSeq ?? 0);
+    if (first.seq > known + 1 && !this.#isUnwanted(first)) return null;
+    let seq = first.seq - 1;
+    while (seq < head.seq && this.#isUnwanted(this.#view.ring.at(this.room, seq + 1) as LogEvent)) seq += 1;
+    return seq;
+  }
+
+  #isUnwanted(event: LogEvent): boolean {
+    const { skipThroughSeq, skipBeforeTime } = this.#position;
+    return event.seq <= (skipThroughSeq ?? 0) || event.time < (skipBeforeTime ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** The room's events of a block that come after the position. */
+  #sift(block: readonly LogEvent[]): Portion {
+    let gap: Gap | null = null;
+    const events: LogEvent[] = [];
+    for (const event of block) {
+      if (event.room !== this.room) continue;
+      if (this.#seq === null) {
+        if (this.#isUnwanted(event)) {
+          this.#skippedSeq = event.seq;
+          continue;
+        }
+        gap = this.#gapBeforeFirst(event.seq - 1);
+        this.#seq = event.seq - 1;
+      }
+      if (event.seq <= this.#seq) continue;
+      if (event.seq > this.#seq + 1) {
+        if (!this.#fromOldest) {
+          this.#restartFromOldest();
+          break;
+        }
+        // Between two events that were read, retention can't have taken one.
+        if (events.length > 0) throw new RoomlogError('fold_halted', `Room seq ${this.#seq + 1} is not in the log.`);
+        gap = this.#retentionGap(this.#seq + 1, event.seq - 1);
+      }
+      events.push(event);
+      this.#seq = event.seq;
+    }
+    return gap === null && events.length === 0 ? NOTHING : { gap, events };
+  }
+
+  /** Everything folded was read. Where the head was not met on the way, its event and those before it are gone. */
+  #atEnd(): Portion {
+    const head = this.#view.head(this.room);
+    if (head === undefined) {
+      this.#seq ??= 0;
+      return NOTHING;
+    }
+    if (this.#seq === null) {
+      const gap = this.#isStartLost() ? this.#gapToHead(1, head) : null;
+      this.#seq = head.seq;
+      return { gap, events: [] };
+    }
+    if (this.#seq >= head.seq) return NOTHING;
+    if (!this.#fromOldest) {
+      this.#restartFromOldest();
+      return NOTHING;
+    }
+    const gap = this.#gapToHead(this.#seq + 1, head);
+    this.#seq = head.seq;
+    return { gap, events: [] };
+  }
+
+  /** The place to start from was wrong: a forged cursor, a wrong hint. */
+  #restartFromOldest(): void {
+    this.#fromOldest = true;
+    this.#next = null;
+  }
+
+  #gapBeforeFirst(to: number): Gap | null {
+    return this.#isStartLost() && to > 0 ? this.#retentionGap(1, to) : null;
+  }
+
+  /** Whether wanted events may have been deleted before the first one found. */
+  #isStartLost(): boolean {
+    if (this.#skippedSeq > 0) return false;
+    const { gapBeforeFirst, skipBeforeTime, from } = this.#position;
+    return gapBeforeFirst === true || (skipBeforeTime !== undefined && from < (this.#view.anchors.oldest?.offset ?? 0));
+  }
+
+  #retentionGap(from: number, to: number): Gap {
+    const oldest = this.#view.anchors.oldest;
+    if (oldest === undefined || oldest.offset === 0) {
+      throw new RoomlogError('fold_halted', `Room seqs ${from} to ${to} are missing, though nothing was deleted.`);
+    }
+    // Below what is retained, so that whoever resumes from it is judged by seq alone.
+    const cursor = encodeCursor(this.#view.streamId, { offset: (oldest.offset - 1) as Offset, seq: to as Seq });
+    return { from: from as Seq, to: to as Seq, cursor };
+  }
+
+  #gapToHead(from: number, head: RoomHead): Gap {
+    return { from: from as Seq, to: head.seq, cursor: encodeCursor(this.#view.streamId, head) };
+  }
+}

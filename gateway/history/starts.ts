@@ -1,0 +1,158 @@
+/** Turns what a join asks for into a position in the room, and proves what a cursor claims. */
+import { RoomlogError } from '../../core/errors.ts';
+import { NO_OFFSET, type Offset, type RoomId } from '../../core/ids.ts';
+import { type CursorPosition, decodeCursor } from '../../core/log/cursor.ts';
+import { isExpired } from '../fanout/delivery.ts';
+import type { JoinStart } from '../stream.ts';
+import type { LogEvent } from './log-event.ts';
+import type { PartitionHistory } from './partition-history.ts';
+import { type Ranges, recordAt } from './ranges.ts';
+import { type Position, RoomReader } from './room-reader.ts';
+
+/** Portions read before `joined` to learn whether the backlog holds a gap; past it the answer is "not recovered". */
+const MAX_PORTIONS_AHEAD = 256;
+/** Told to a client whose cursor is ahead of this gateway, ms. */
+const RETRY_AFTER_MS = 1_000;
+
+export interface ResolvedStart {
+  readonly position: Position;
+  /** A cursor was given, and everything after it can be had. */
+  readonly recovered: boolean;
+}
+
+export interface StartsOptions {
+  readonly ranges: Ranges;
+  /** How long a cursor ahead of this gateway's fold is waited for. */
+  readonly cursorWaitMs: number;
+}
+
+export class Starts {
+  readonly #ranges: Ranges;
+  readonly #cursorWaitMs: number;
+
+  constructor(options: StartsOptions) {
+    this.#ranges = options.ranges;
+    this.#cursorWaitMs = options.cursorWaitMs;
+  }
+
+  /** Throws `cursor_invalid`, `unavailable`, and what reading the log throws. */
+  async resolve(view: PartitionHistory, room: RoomId, start: JoinStart): Promise<ResolvedStart> {
+    switch (start.kind) {
+      case 'live':
+        return fresh(atHead(view, room));
+      case 'start':
+        return fresh({ seq: null, from: 0 as Offset, gapBeforeFirst: true });
+      case 'since':
+        return fresh(since(view, start.timeMs));
+      case 'last':
+        return fresh(await this.#last(view, room, start.count));
+      case 'after':
+        return this.#after(view, room, decodeCursor(view.streamId, start.cursor));
+    }
+  }
+
+  async #after(view: PartitionHistory, room: RoomId, cursor: CursorPosition): Promise<ResolvedStart> {
+    if (cursor.offset >= view.position && !(await view.folded(cursor.offset, this.#cursorWaitMs))) {
+      throw new RoomlogError('unavailable', 'This gateway has not read that far yet.', {
+        details: { retryAfter: RETRY_AFTER_MS },
+      });
+    }
+    await this.#prove(view, room, cursor);
+    const position: Position = { seq: cursor.seq, from: (cursor.offset + 1) as Offset };
+    return { position, recovered: await this.#isWhole(view, room, position) };
+  }
+
+  /** Throws `cursor_invalid` unless the log shows that the cursor was once handed out for this room. */
+  async #prove(view: PartitionHistory, room: RoomId, { offset, seq }: CursorPosition): Promise<void> {
+    const invalid = (why: string): RoomlogError => new RoomlogError('cursor_invalid', undefined, { details: { why } });
+    if (offset === NO_OFFSET) {
+      if (seq !== 0) throw invalid('before the first record there is no event');
+      return;
+    }
+    const head = view.head(room);
+    if (seq > (head?.seq ?? 0) && (view.complete || head !== undefined)) throw invalid('above the head of the room');
+    if (offset < (view.anchors.oldest?.offset ?? 0)) return;
+    if (seq === 0 && offset === view.newestClaim) return;
+    if (seq > 0 && seq === head?.seq) {
+      if (offset !== head.offset) throw invalid('not where the head is');
+      return;
+    }
+    const held = view.ring.at(room, seq);
+    if (held !== undefined) {
+      if (held.offset !== offset) throw invalid('not where that event is');
+      return;
+    }
+    let record: LogEvent | 'claim' | null;
+    try {
+      record = await recordAt(this.#ranges, view, offset);
+    } catch (error) {
+      if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
+      // Retention has passed since the anchors were noted.
+      const { start } = error.details;
+      view.retentionPassed((typeof start === 'number' ? start : offset + 1) as Offset);
+      return this.#prove(view, room, { offset, seq } as CursorPosition);
+    }
+    if (record === 'claim' ? seq !== 0 : record?.room !== room || record.seq !== seq) {
+      throw invalid('no accepted record of that room and seq');
+    }
+  }
+
+  /** Whether everything between the position and the head can be delivered: nothing deleted, nothing expired. */
+  async #isWhole(view: PartitionHistory, room: RoomId, position: Position): Promise<boolean> {
+    const reader = new RoomReader(view, this.#ranges, room, position);
+    // A deletion shows in the first read, or before the first event found; an expired event may be anywhere.
+    const mayExpire = view.newestExpiring >= position.from;
+    for (let portions = 0; portions < MAX_PORTIONS_AHEAD; portions += 1) {
+      const taken = reader.take();
+      if (taken === 'end') return true;
+      const portion = taken === 'log' ? await reader.read() : taken;
+      if (portion.gap !== null || portion.events.some((event) => isExpired(event, view.logTime))) return false;
+      const nothingDeleted = position.from >= (view.anchors.oldest?.offset ?? 0);
+      if (!mayExpire && (nothingDeleted || portion.events.length > 0)) return true;
+    }
+    return false;
+  }
+
+  /** Walks back along the hints of the events; where one is wrong, all of history is read instead. */
+  async #last(view: PartitionHistory, room: RoomId, count: number): Promise<Position> {
+    const head = view.head(room);
+    const skipThroughSeq = Math.max(0, (head?.seq ?? 0) - count);
+    const everything: Position = { seq: null, from: 0 as Offset, skipThroughSeq };
+    if (head === undefined || skipThroughSeq === 0) return everything;
+    const held = view.ring.at(room, skipThroughSeq + 1);
+    if (held !== undefined) return { seq: skipThroughSeq, from: held.offset };
+    const first = view.ring.first(room);
+    let at: LogEvent | 'claim' | null = first ?? (await this.#quietly(view, head.offset));
+    while (at !== null && at !== 'claim' && at.seq > skipThroughSeq + 1) {
+      const previous: LogEvent | 'claim' | null = at.prev < 0 ? null : await this.#quietly(view, at.prev);
+      if (previous === null || previous === 'claim' || previous.room !== room || previous.seq >= at.seq)
+        return everything;
+      at = previous;
+    }
+    return at === null || at === 'claim' ? everything : { seq: null, from: at.offset, skipThroughSeq };
+  }
+
+  /** A hint may point at what retention has deleted. */
+  async #quietly(view: PartitionHistory, offset: Offset): Promise<LogEvent | 'claim' | null> {
+    try {
+      return await recordAt(this.#ranges, view, offset);
+    } catch (error) {
+      if (error instanceof RoomlogError && error.code === 'offset_out_of_range') return null;
+      throw error;
+    }
+  }
+}
+
+const fresh = (position: Position): ResolvedStart => ({ position, recovered: false });
+
+function atHead(view: PartitionHistory, room: RoomId): Position {
+  const head = view.head(room);
+  return { seq: head?.seq ?? 0, from: ((head?.offset ?? view.newestClaim) + 1) as Offset };
+}
+
+/** Anchors know the log time, which never goes back: the newest one before the time asked for is the place to start. */
+function since(view: PartitionHistory, timeMs: number): Position {
+  const anchor = view.anchors.before(timeMs);
+  if (anchor !== undefined) return { seq: null, from: anchor.offset, skipBeforeTime: timeMs };
+  return { seq: null, from: 0 as Offset, skipBeforeTime: timeMs, gapBeforeFirst: true };
+}

@@ -1,0 +1,103 @@
+/** Who is in which room on this gateway, and who of them gets events as they come. */
+import type { Offset, RoomId } from '../../core/ids.ts';
+import type { LogEvent } from '../history/log-event.ts';
+import type { PartitionHistory } from '../history/partition-history.ts';
+import type { Position } from '../history/room-reader.ts';
+import type { Sink } from '../stream.ts';
+
+/**
+ * - `waiting`: subscribed, `begin` not called yet.
+ * - `catching-up`: reads from the ring or the log at its own pace.
+ * - `live`: gets each flush window; has everything up to the room's head.
+ * - `left`: gets nothing more.
+ */
+export type MemberState = 'waiting' | 'catching-up' | 'live' | 'left';
+
+/** One subscription: a room and a way out. */
+export class Member {
+  readonly room: Room;
+  readonly sink: Sink;
+  state: MemberState = 'waiting';
+  /** Where to go on reading, should it leave the live path. */
+  position: Position;
+  /** The room's seq that it was given last; null before anything told. */
+  seq: number | null;
+  /** `live` is said once. */
+  saidLive = false;
+  /** Ends waits for it. */
+  readonly leaving = new AbortController();
+
+  constructor(room: Room, sink: Sink, position: Position) {
+    this.room = room;
+    this.sink = sink;
+    this.position = position;
+    this.seq = position.seq;
+  }
+
+  /** Notes what was handed to the sink. */
+  gave(seq: number, next: Offset): void {
+    this.seq = seq;
+    this.position = { seq, from: next };
+  }
+}
+
+export class Room {
+  readonly id: RoomId;
+  readonly history: PartitionHistory;
+  readonly members = new Set<Member>();
+  readonly live = new Set<Member>();
+  /** Accepted events of the flush window that is open. */
+  window: LogEvent[] = [];
+
+  constructor(id: RoomId, history: PartitionHistory) {
+    this.id = id;
+    this.history = history;
+  }
+}
+
+/** Bounded by the edge: connections times rooms per connection. */
+export class Rooms {
+  readonly #rooms = new Map<RoomId, Room>();
+  #members = 0;
+
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  get members(): number {
+    return this.#members;
+  }
+
+  get(id: RoomId): Room | undefined {
+    return this.#rooms.get(id);
+  }
+
+  enter(id: RoomId, history: PartitionHistory, sink: Sink, position: Position): Member {
+    let room = this.#rooms.get(id);
+    if (room === undefined) {
+      room = new Room(id, history);
+      this.#rooms.set(id, room);
+    }
+    const member = new Member(room, sink, position);
+    room.members.add(member);
+    this.#members += 1;
+    return member;
+  }
+
+  /** Idempotent. */
+  leave(member: Member): void {
+    if (member.state === 'left') return;
+    member.state = 'left';
+    const { room } = member;
+    room.members.delete(member);
+    room.live.delete(member);
+    this.#members -= 1;
+    // The room may have been emptied and entered anew.
+    if (room.members.size === 0 && this.#rooms.get(room.id) === room) this.#rooms.delete(room.id);
+    member.leaving.abort();
+  }
+
+  leaveAll(): void {
+    for (const room of [...this.#rooms.values()]) for (const member of [...room.members]) this.leave(member);
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * The stream half of a gateway, put together: it follows every outbound partition, keeps the rooms' members supplied and tells
+ * publishers what became of theirs. The only class that knows tail, rooms, fan-out and history at once.
+ */
+import type { Buffer } from 'node:buffer';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Metrics } from '../../adapters/telemetry/metrics.ts';
+import type { Config } from '../../core/config/schema.ts';
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import { type Partition, partition, type RoomId } from '../../core/ids.ts';
+import { encodeCursor } from '../../core/log/cursor.ts';
+import { partitionOf } from '../../core/log/partition.ts';
+import type { Answer } from '../../core/log/record.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { EventLog, OffsetRange, Tail } from '../../core/ports/event-log.ts';
+import type { LogSink } from '../../core/ports/logger.ts';
+import type { Codec } from '../../schemas/codec.ts';
+import { FanOut } from '../fanout/fan-out.ts';
+import { frameTexts } from '../fanout/writer.ts';
+import type { AnchorsOptions } from '../history/anchors.ts';
+import { CatchUp } from '../history/catch-up.ts';
+import { headCursor } from '../history/partition-history.ts';
+import { Ranges } from '../history/ranges.ts';
+import { Starts } from '../history/starts.ts';
+import { type Member, Rooms } from '../rooms/rooms.ts';
+import type { JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
+import { FollowedPartition } from './followed-partition.ts';
+import { LoopBudget } from './loop-budget.ts';
+import { StreamIdentity } from './stream-identity.ts';
+import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
+
+/** A partition this many records behind its end makes the gateway not ready. */
+const MAX_LAG_RECORDS = 10_000;
+/** Pause between attempts to reach Kafka at the start, ms. */
+const CONNECT_PAUSE_MS = 500;
+/** What a client is told to wait when something can't be served right now, ms. */
+const RETRY_AFTER_MS = 1_000;
+
+export interface RoomStreamOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly topics: { readonly outbound: string };
+  readonly partitions: number;
+  /** The first 8 bytes of every `origin` that this gateway gives. */
+  readonly originTag: Buffer;
+  readonly outcomes: PublishOutcomes;
+  readonly config: Pick<Config, 'gateway' | 'kafka'>;
+  readonly logger: LogSink;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  /** How often anchors are noted; tests make it small. */
+  readonly anchors?: AnchorsOptions;
+}
+
+export function createRoomStream(options: RoomStreamOptions): RoomStream {
+  return new OutboundRoomStream(options);
+}
+
+class OutboundRoomStream implements RoomStream {
+  readonly #options: RoomStreamOptions;
+  readonly #identity = new StreamIdentity();
+  readonly #rooms = new Rooms();
+  readonly #partitions: readonly FollowedPartition[];
+  readonly #fanOut: FanOut;
+  readonly #ranges: Ranges;
+  readonly #starts: Starts;
+  readonly #catchUp: CatchUp;
+  readonly #metrics: StreamMetrics;
+  #tail: Tail | null = null;
+  #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
+  #stalled: RoomlogError | null = null;
+  #folded = 0;
+  #stale = 0;
+
+  constructor(options: RoomStreamOptions) {
+    this.#options = options;
+    const { log, codec, topics, config, logger, clock, metrics } = options;
+    const { slowClientBytes, slowClientTimeoutMs, cursorWaitMs, ringBytes } = config.gateway;
+    this.#metrics = createStreamMetrics(metrics, {
+      lagRecords: () => this.#lag(),
+      catchingUp: () => this.#catchUp.active,
+      haltedPartitions: () => this.#partitions.filter(({ halted }) => halted !== null).length,
+      ringBytes: () => this.#partitions.reduce((sum, { ring }) => sum + ring.bytes, 0),
+      rooms: () => this.#rooms.size,
+      members: () => this.#rooms.members,
+    });
+    const { deliveries, gaps, historyBytes, slowClients } = this.#metrics;
+    this.#ranges = new Ranges({ log, codec, topic: topics.outbound, onRead: (bytes) => historyBytes.add(bytes) });
+    this.#starts = new Starts({ ranges: this.#ranges, cursorWaitMs });
+    this.#catchUp = new CatchUp({
+      ranges: this.#ranges,
+      slowClientBytes,
+      slowClientTimeoutMs,
+      logger,
+      onDelivered: (events) => deliveries.add(events),
+      onGap: (reason, count) => gaps[reason].add(count),
+    });
+    this.#fanOut = new FanOut({
+      slowClientBytes,
+      onDelivered: (events) => deliveries.add(events),
+      onExpired: (count) => gaps.expired.add(count),
+      onBehind: (member, why) => {
+        slowClients.add(1, { why });
+        this.#catchUp.begin(member);
+      },
+    });
+    const budget = new LoopBudget(clock);
+    this.#partitions = Array.from({ length: options.partitions }, (_, number) =>
+      this.#follow(partition(number), budget, ringBytes),
+    );
+  }
+
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new RoomlogError('unavailable', 'The stream was started before.');
+    this.#state = 'loading';
+    const { log, topics, logger, config } = this.#options;
+    const ranges = await this.#outboundRanges();
+    if (this.#state !== 'loading') throw new RoomlogError('draining');
+    const tail = log.tail({
+      topic: topics.outbound,
+      maxPartitionBytes: config.kafka.fetchPartitionBytes,
+      onRecords: (number, records, progress) => this.#at(number).take(records, progress),
+      onError: (number, error) => this.#at(number).fail(error),
+      onStall: (error) => {
+        if (error !== null && this.#stalled === null) logger.warn({ err: error }, 'no answer from Kafka');
+        this.#stalled = error;
+      },
+    });
+    this.#tail = tail;
+    const caughtUp = this.#partitions.map((followed) => {
+      const range = ranges.get(followed.partition);
+      if (range === undefined) throw new RoomlogError('partition_mismatch');
+      const begun = followed.begin(range);
+      tail.assign(followed.partition, begun.from);
+      return begun.caughtUp;
+    });
+    await Promise.all(caughtUp);
+    if (this.#state !== 'loading') throw new RoomlogError('draining');
+    this.#state = 'running';
+    logger.info({ records: this.#folded, partitions: this.#partitions.length }, 'outbound folded to its end');
+  }
+
+  get ready(): boolean {
+    return this.notReadyReason === null;
+  }
+
+  get notReadyReason(): string | null {
+    if (this.#state !== 'running') return this.#state === 'loading' ? 'folding outbound' : `stream ${this.#state}`;
+    if (this.#stalled !== null) return 'no answer from Kafka';
+    for (const { partition: number, halted, lag } of this.#partitions) {
+      if (halted !== null) return `partition ${number} has halted: ${halted.code}`;
+      if (lag > MAX_LAG_RECORDS) return `partition ${number} is ${lag} records behind`;
+    }
+    return null;
+  }
+
+  partitionAvailable(room: RoomId): boolean {
+    if (this.#state !== 'running' || this.#stalled !== null) return false;
+    const followed = this.#of(room);
+    return followed.halted === null && !followed.reloading && followed.lag <= MAX_LAG_RECORDS;
+  }
+
+  async subscribe(room: RoomId, start: JoinStart, sink: Sink): Promise<Subscription> {
+    const followed = this.#of(room);
+    if (this.#state !== 'running') throw unavailable('This gateway is not ready.');
+    if (followed.halted !== null) throw unavailable('The partition of this room has halted.', followed.halted);
+    try {
+      await this.#identity.known(this.#options.config.gateway.cursorWaitMs);
+      const { position, recovered } = await this.#starts.resolve(followed, room, start);
+      return this.#enter(room, followed, sink, position, recovered);
+    } catch (thrown) {
+      const error = asRoomlogError(thrown, 'unavailable');
+      if (error.code === 'cursor_invalid' || error.code === 'unavailable') throw error;
+      this.#options.logger.warn({ err: error, partition: followed.partition }, 'a join could not be served');
+      throw unavailable(undefined, error);
+    }
+  }
+
+  broadcast(room: RoomId, frame: Buffer, except?: Sink): void {
+    const live = this.#rooms.get(room)?.live;
+    if (live === undefined || live.size === 0) return;
+    const framed = frameTexts([frame]);
+    for (const { sink } of live) if (sink !== except && !sink.closed) sink.sendFramed(framed);
+  }
+
+  memberCount(room: RoomId): number {
+    return this.#rooms.get(room)?.members.size ?? 0;
+  }
+
+  stats(): ReturnType<RoomStream['stats']> {
+    return {
+      rooms: this.#rooms.size,
+      members: this.#rooms.members,
+      foldedRecords: this.#folded,
+      staleRecords: this.#stale,
+      lagRecords: this.#lag(),
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
+    for (const followed of this.#partitions) followed.stop();
+    this.#ranges.stop();
+    this.#rooms.leaveAll();
+    await this.#tail?.stop();
+  }
+
+  #enter(
+    room: RoomId,
+    followed: FollowedPartition,
+    sink: Sink,
+    position: Member['position'],
+    recovered: boolean,
+  ): Subscription {
+    const cursor = headCursor(followed, room);
+    const member = this.#rooms.enter(room, followed, sink, position);
+    return {
+      seq: followed.head(room)?.seq ?? (0 as Subscription['seq']),
+      cursor,
+      recovered,
+      begin: () => {
+        if (member.state === 'waiting') this.#catchUp.begin(member);
+      },
+      cancel: () => this.#rooms.leave(member),
+    };
+  }
+
+  #follow(number: Partition, budget: LoopBudget, ringBytes: number): FollowedPartition {
+    const { codec, logger, outcomes, anchors = {} } = this.#options;
+    return new FollowedPartition({
+      partition: number,
+      codec,
+      identity: this.#identity,
+      budget,
+      ringBytes,
+      anchors,
+      logger,
+      onEvent: (event) => {
+        if (this.#isOurs(event.origin)) outcomes.onEvent(event);
+        const room = this.#rooms.get(event.room);
+        if (room !== undefined) this.#fanOut.add(room, event);
+      },
+      onAnswer: (answer) => {
+        if (this.#isOurs(answer.origin)) outcomes.onAnswer({ ...answer, cursor: this.#cursorOf(answer) });
+      },
+      onPause: () => this.#fanOut.flush(),
+      onVerdict: (kind) => {
+        this.#folded += 1;
+        if (kind === 'stale' || kind === 'repeat') this.#stale += 1;
+        this.#metrics.verdicts[kind].add();
+      },
+      onReload: (from) => this.#tail?.assign(number, from),
+      onHalt: () => this.#tail?.release(number),
+    });
+  }
+
+  /** Waits for Kafka for as long as it takes. Throws `partition_mismatch`, `topic_missing`. */
+  async #outboundRanges(): Promise<Map<Partition, OffsetRange>> {
+    const { log, topics, partitions, logger } = this.#options;
+    while (this.#state === 'loading') {
+      try {
+        const found = await log.partitionCount(topics.outbound);
+        if (found !== partitions) {
+          const details = { topic: topics.outbound, expected: partitions, found };
+          throw new RoomlogError('partition_mismatch', undefined, { details });
+        }
+        return await log.ranges(topics.outbound);
+      } catch (thrown) {
+        const error = asRoomlogError(thrown, 'kafka_unreachable');
+        if (!error.definition.retryable) throw error;
+        logger.warn({ err: error }, 'waiting for Kafka');
+        await sleep(CONNECT_PAUSE_MS);
+      }
+    }
+    throw new RoomlogError('draining');
+  }
+
+  #isOurs(origin: Uint8Array | null): boolean {
+    const { originTag } = this.#options;
+    if (origin === null || origin.byteLength < originTag.length) return false;
+    for (let index = 0; index < originTag.length; index += 1) if (origin[index] !== originTag[index]) return false;
+    return true;
+  }
+
+  #cursorOf({ offset, seq }: Answer): string | null {
+    const { id } = this.#identity;
+    return id === null || offset === null || seq === null ? null : encodeCursor(id, { offset, seq });
+  }
+
+  #of(room: RoomId): FollowedPartition {
+    return this.#at(partitionOf(room, this.#options.partitions));
+  }
+
+  #at(number: Partition): FollowedPartition {
+    const followed = this.#partitions[number];
+    if (followed === undefined) throw new RangeError(`no partition ${number}`);
+    return followed;
+  }
+
+  #lag(): number {
+    return this.#partitions.reduce((sum, { lag }) => sum + lag, 0);
+  }
+}
+
+function unavailable(message?: string, cause?: unknown): RoomlogError {
+  return new RoomlogError('unavailable', message, { cause, details: { retryAfter: RETRY_AFTER_MS } });
+}

@@ -1,0 +1,64 @@
+/** What the stream half counts. Label sets are bound once, so that counting is an addition. */
+import type { Counter, Metrics } from '../../adapters/telemetry/metrics.ts';
+import type { GapReason } from '../protocol/event-frame.ts';
+import type { VerdictKind } from './followed-partition.ts';
+
+const VERDICTS: readonly VerdictKind[] = ['claim', 'accepted', 'stale', 'repeat', 'fault', 'unprovable'];
+const GAP_REASONS: readonly GapReason[] = ['retention', 'expired', 'slow'];
+
+export interface StreamMetrics {
+  readonly verdicts: Readonly<Record<VerdictKind, Counter>>;
+  readonly gaps: Readonly<Record<GapReason, Counter>>;
+  readonly deliveries: Counter;
+  readonly historyBytes: Counter;
+  readonly slowClients: Counter;
+}
+
+export interface StreamGauges {
+  lagRecords(): number;
+  catchingUp(): number;
+  haltedPartitions(): number;
+  ringBytes(): number;
+  rooms(): number;
+  members(): number;
+}
+
+export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): StreamMetrics {
+  const records = metrics.counter(
+    'roomlog_outbound_records_total',
+    'Outbound records read, by what the fold made of them.',
+  );
+  const gaps = metrics.counter('roomlog_gaps_total', 'Gap frames sent, by reason.');
+  metrics.gauge(
+    'roomlog_fold_lag_records',
+    'Outbound records that are in the log and not folded yet.',
+    gauges.lagRecords,
+  );
+  metrics.gauge(
+    'roomlog_catchup_active',
+    'Members that read the ring or the log at their own pace.',
+    gauges.catchingUp,
+  );
+  metrics.gauge(
+    'roomlog_partitions_halted',
+    'Partitions whose log contradicts itself: an alarm.',
+    gauges.haltedPartitions,
+  );
+  metrics.gauge('roomlog_ring_bytes', 'Newest events held in memory, about.', gauges.ringBytes);
+  metrics.gauge('roomlog_rooms', 'Rooms with members on this gateway.', gauges.rooms);
+  metrics.gauge('roomlog_members', 'Memberships on this gateway.', gauges.members);
+  return {
+    verdicts: bind(records, 'verdict', VERDICTS),
+    gaps: bind(gaps, 'reason', GAP_REASONS),
+    deliveries: metrics.counter('roomlog_deliveries_total', 'Events handed to members.'),
+    historyBytes: metrics.counter(
+      'roomlog_history_bytes_read_total',
+      'Bytes of records read from Kafka for catching up.',
+    ),
+    slowClients: metrics.counter('roomlog_slow_clients_total', 'Members that left the live path, by why.'),
+  };
+}
+
+function bind<Value extends string>(counter: Counter, label: string, values: readonly Value[]): Record<Value, Counter> {
+  return Object.fromEntries(values.map((value) => [value, counter.with({ [label]: value })])) as Record<Value, Counter>;
+}
