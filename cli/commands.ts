@@ -1,0 +1,27 @@
+/** The list of commands: cheap to import, each loads its own module. */
+import type { Command } from 'commander';
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Adds arguments, options and the action. */
+  load(): Promise<(command: Command) => void>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'gateway',
+    summary: 'Run a gateway: WebSocket clients on one side, Kafka on the other.',
+    load: async () => (await import('./commands/gateway.ts')).define,
+  },
+  {
+    name: 'sequencer',
+    summary: 'Run a sequencer: gives every room event its number.',
+    load: async () => (await import('./commands/sequencer.ts')).define,
+  },
+  {
+    name: 'token',
+    summary: 'Print a token for clients, signed with the local stack’s secret.',
+    load: async () => (await import('./commands/token.ts')).define,
+  },
+];
