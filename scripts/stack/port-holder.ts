@@ -1,6 +1,8 @@
 /** Who holds a TCP port: asked by trying to listen, named from Linux's /proc/net/tcp (proc(5)). */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { RoomlogError } from '../../core/errors.ts';
+import { BLOCK_PORTS } from './ports.ts';
 import { commandLine } from './process-identity.ts';
 
 export interface TakenPort {
@@ -19,6 +21,23 @@ export async function takenPorts(ports: readonly number[]): Promise<TakenPort[]>
     taken.push({ port, pid, command: pid === null ? '' : commandLine(pid) });
   }
   return taken;
+}
+
+/** Below the range that the kernel gives to outgoing connections. */
+const FREE_BLOCKS_FROM = 10_000;
+const FREE_BLOCKS_TO = 32_000;
+const FREE_BLOCK_ATTEMPTS = 50;
+
+/** First port of a block that nothing listens in, chosen at random so that runs side by side seldom meet. */
+export async function freePortBase(): Promise<number> {
+  const blocks = Math.floor((FREE_BLOCKS_TO - FREE_BLOCKS_FROM) / BLOCK_PORTS);
+  for (let attempt = 0; attempt < FREE_BLOCK_ATTEMPTS; attempt += 1) {
+    const base = FREE_BLOCKS_FROM + BLOCK_PORTS * Math.floor(Math.random() * blocks);
+    const ports = Array.from({ length: BLOCK_PORTS }, (_, index) => base + index);
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every(Boolean)) return base;
+  }
+  throw new RoomlogError('port_taken', 'No block of ports is free on this machine.');
 }
 
 export function isFree(port: number): Promise<boolean> {

@@ -67,7 +67,13 @@ export async function askReady(url: string): Promise<void> {
 function roomlogService(name: string, command: string, configFile: string, ports: number[], url: string): Service {
   return {
     name,
-    command: [process.execPath, join(ROOT, 'cli', 'main.ts'), command, '--config', configFile],
+    command: [
+      join(ROOT, 'node_modules', '.bin', 'node'),
+      join(ROOT, 'cli', 'main.ts'),
+      command,
+      '--config',
+      configFile,
+    ],
     env: {},
     ports,
     readyWithinMs: READY_WITHIN_MS,
