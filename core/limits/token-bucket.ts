@@ -8,33 +8,35 @@ export interface TokenBucketOptions {
   readonly now: () => number;
 }
 
+/** Counted in thousandths of a token, so that whole milliseconds of whole rates add up without rounding. */
+const PER_TOKEN = 1000;
+
 export class TokenBucket {
   readonly #perMs: number;
-  readonly #burst: number;
+  readonly #full: number;
   readonly #now: () => number;
-  #tokens: number;
+  #level: number;
   #filledAt: number;
 
   constructor(options: TokenBucketOptions) {
-    this.#perMs = options.perSecond / 1000;
-    this.#burst = options.burst;
+    this.#perMs = options.perSecond;
+    this.#full = options.burst * PER_TOKEN;
     this.#now = options.now;
-    this.#tokens = options.burst;
+    this.#level = this.#full;
     this.#filledAt = options.now();
   }
 
   /** 0: granted. Else nothing was taken, and the ms until it would be; Infinity where n is more than a burst. */
   take(n = 1): number {
-    if (n > this.#burst) return Number.POSITIVE_INFINITY;
+    const wanted = n * PER_TOKEN;
+    if (wanted > this.#full) return Number.POSITIVE_INFINITY;
     const now = this.#now();
     if (now > this.#filledAt) {
-      this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAt) * this.#perMs);
+      this.#level = Math.min(this.#full, this.#level + (now - this.#filledAt) * this.#perMs);
       this.#filledAt = now;
     }
-    if (this.#tokens >= n) {
-      this.#tokens -= n;
-      return 0;
-    }
-    return Math.max(1, Math.ceil((n - this.#tokens) / this.#perMs));
+    if (this.#level < wanted) return Math.ceil((wanted - this.#level) / this.#perMs);
+    this.#level -= wanted;
+    return 0;
   }
 }
