@@ -136,6 +136,11 @@ export const ERRORS = define({
     status: 503,
     message: 'The schema registry could not be reached; check registry.url.',
   },
+  registry_refused: {
+    retryable: false,
+    status: 500,
+    message: 'The schema registry refused the request; check registry.username and what it may do.',
+  },
   redis_unreachable: { retryable: true, status: 503, message: 'Redis could not be reached; check redis.url.' },
   fold_halted: {
     retryable: false,
