@@ -1,0 +1,183 @@
+/** The log port on Apache Kafka. Who speaks to which broker over which socket stands in connection.ts. */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Config } from '../../core/config/schema.ts';
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
+import { type Clock, systemClock } from '../../core/ports/clock.ts';
+import type {
+  AppendBatch,
+  AppendOutcome,
+  EventLog,
+  GroupMember,
+  GroupOptions,
+  LogRecord,
+  OffsetRange,
+  RangeOptions,
+  Tail,
+  TailOptions,
+} from '../../core/ports/event-log.ts';
+import type { LogSink } from '../../core/ports/logger.ts';
+import { Appender } from './append.ts';
+import { Connections } from './connection.ts';
+import { KafkaMember } from './group.ts';
+import { Metadata } from './metadata.ts';
+import { Offsets } from './offsets.ts';
+import { readRange } from './range.ts';
+import { Reachability } from './reachability.ts';
+import { KafkaTail } from './tail.ts';
+
+export interface OpenKafkaLogOptions {
+  readonly logger: LogSink;
+  /** Shown in the brokers' logs. Default: `kafka.clientId`. */
+  readonly clientId?: string;
+  readonly clock?: Clock;
+  /**
+   * `now` (default): throws `kafka_unreachable` if no broker answers within `kafka.requestTimeoutMs`. `background`: returns at once;
+   * connections are made when something is asked.
+   */
+  readonly connect?: 'now' | 'background';
+}
+
+const CONNECT_RETRY_MS = 250;
+
+export async function openKafkaLog(config: Config, options: OpenKafkaLogOptions): Promise<KafkaLog> {
+  const log = new KafkaLog(config.kafka, options);
+  if (options.connect === 'background') return log;
+  try {
+    await log.awaitBroker(config.kafka.requestTimeoutMs);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+  return log;
+}
+
+export class KafkaLog implements EventLog {
+  readonly #config: Config['kafka'];
+  readonly #clock: Clock;
+  readonly #logger: LogSink;
+  readonly #clientId: string;
+  readonly #reachability: Reachability;
+  readonly #questions: Connections;
+  readonly #reads: Connections;
+  readonly #appends: Connections;
+  readonly #metadata: Metadata;
+  readonly #offsets: Offsets;
+  readonly #appender: Appender;
+  readonly #tails = new Set<KafkaTail>();
+  readonly #members = new Set<KafkaMember>();
+  #closed = false;
+
+  constructor(config: Config['kafka'], options: OpenKafkaLogOptions) {
+    this.#config = config;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger;
+    this.#clientId = options.clientId ?? config.clientId;
+    this.#reachability = new Reachability(this.#clock);
+    // Questions are short; a broker that hangs must not keep leaders from being found for long.
+    this.#questions = this.#connections(Math.min(config.requestTimeoutMs, config.connectionTimeoutMs));
+    this.#reads = this.#connections(config.requestTimeoutMs);
+    this.#appends = this.#connections(config.requestTimeoutMs);
+    this.#metadata = new Metadata(config, this.#questions, this.#clock);
+    this.#offsets = new Offsets(this.#metadata, this.#questions);
+    this.#appender = new Appender(this.#metadata, this.#appends, this.#clock, config.requestTimeoutMs);
+  }
+
+  /** Resolves when any broker has answered. Throws `kafka_unreachable` after `timeoutMs`. */
+  async awaitBroker(timeoutMs: number): Promise<void> {
+    const until = this.#clock.monotonic() + timeoutMs;
+    for (;;) {
+      try {
+        await this.#metadata.describe([]);
+        return;
+      } catch (error) {
+        if (this.#closed || this.#clock.monotonic() >= until) throw asRoomlogError(error, 'kafka_unreachable');
+        await wait(CONNECT_RETRY_MS);
+      }
+    }
+  }
+
+  async partitionCount(topic: string): Promise<number> {
+    this.#mustBeOpen();
+    return (await this.#metadata.leaders(topic)).leaders.size;
+  }
+
+  async ranges(topic: string, partitions?: readonly Partition[]): Promise<Map<Partition, OffsetRange>> {
+    this.#mustBeOpen();
+    return this.#offsets.ranges(topic, partitions);
+  }
+
+  async offsetsAt(topic: string, timeMs: number, partitions?: readonly Partition[]): Promise<Map<Partition, Offset>> {
+    this.#mustBeOpen();
+    return this.#offsets.at(topic, timeMs, partitions);
+  }
+
+  append(topic: string, batches: readonly AppendBatch[]): Promise<AppendOutcome[]> {
+    return this.#appender.append(topic, batches);
+  }
+
+  tail(options: TailOptions): Tail {
+    this.#mustBeOpen();
+    const tail = new KafkaTail(options, {
+      connections: this.#connections(this.#config.requestTimeoutMs),
+      metadata: this.#metadata,
+      offsets: this.#offsets,
+      clock: this.#clock,
+      logger: this.#logger,
+      maxWaitMs: this.#config.maxWaitMs,
+      partitionBytes: this.#config.fetchPartitionBytes,
+    });
+    this.#tails.add(tail);
+    return tail;
+  }
+
+  readRange(options: RangeOptions): AsyncIterable<readonly LogRecord[]> {
+    this.#mustBeOpen();
+    return readRange(options, {
+      connections: this.#reads,
+      metadata: this.#metadata,
+      offsets: this.#offsets,
+      clock: this.#clock,
+      fetchBytes: this.#config.fetchPartitionBytes,
+    });
+  }
+
+  async joinGroup(options: GroupOptions): Promise<GroupMember> {
+    this.#mustBeOpen();
+    const member = new KafkaMember(options, {
+      // A join is answered only when all members have joined.
+      connections: this.#connections(Math.max(this.#config.requestTimeoutMs, options.rebalanceTimeoutMs + 5_000)),
+      metadata: this.#metadata,
+      clock: this.#clock,
+      logger: this.#logger,
+    });
+    this.#members.add(member);
+    member.start();
+    return member;
+  }
+
+  reachable(): boolean {
+    return this.#reachability.reachable;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#members].map((member) => member.leave()));
+    await Promise.all([...this.#tails].map((tail) => tail.stop()));
+    await Promise.all([this.#questions.close(), this.#reads.close(), this.#appends.close()]);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new RoomlogError('kafka_unreachable', 'The log was closed.');
+  }
+
+  #connections(requestTimeoutMs: number): Connections {
+    return new Connections({
+      config: this.#config,
+      clientId: this.#clientId,
+      logger: this.#logger,
+      reachability: this.#reachability,
+      requestTimeoutMs,
+    });
+  }
+}

@@ -1,0 +1,55 @@
+/** Notices that no broker answers for partitions that are waited for, and that they do again. */
+import { RoomlogError } from '../../core/errors.ts';
+import type { Partition } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+
+/** No answer for this long is a stall. */
+export const STALL_MS = 3_000;
+const CHECK_EVERY_MS = 500;
+
+export class StallWatch {
+  readonly #clock: Clock;
+  readonly #onChange: (error: RoomlogError | null) => void;
+  /** Since when each partition that should be answered has not been. */
+  readonly #waitingSince = new Map<Partition, number>();
+  #stalled = false;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(clock: Clock, onChange: (error: RoomlogError | null) => void) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+  }
+
+  expect(partition: Partition): void {
+    this.#waitingSince.set(partition, this.#clock.monotonic());
+    this.#timer ??= setInterval(() => this.#check(), CHECK_EVERY_MS);
+  }
+
+  answered(partition: Partition): void {
+    if (!this.#waitingSince.has(partition)) return;
+    this.#waitingSince.set(partition, this.#clock.monotonic());
+    if (this.#stalled) this.#check();
+  }
+
+  forget(partition: Partition): void {
+    this.#waitingSince.delete(partition);
+  }
+
+  stop(): void {
+    if (this.#timer) clearInterval(this.#timer);
+    this.#timer = null;
+    this.#waitingSince.clear();
+  }
+
+  #check(): void {
+    const now = this.#clock.monotonic();
+    const silent = [...this.#waitingSince]
+      .filter(([, since]) => now - since >= STALL_MS)
+      .map(([partition]) => partition);
+    if (silent.length > 0 === this.#stalled) return;
+    this.#stalled = silent.length > 0;
+    const message = `No broker has answered for ${silent.length} partitions for ${STALL_MS} ms.`;
+    const details = { partitions: silent };
+    this.#onChange(this.#stalled ? new RoomlogError('kafka_unreachable', message, { details }) : null);
+  }
+}

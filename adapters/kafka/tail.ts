@@ -1,0 +1,339 @@
+/**
+ * Reads partitions as they grow, without a group: one fetch loop per broker for all partitions that it leads. A loop lives while there is
+ * something to fetch at its broker; whatever makes a partition fetchable (assign, resume, a settled handler, a new leader) starts it again.
+ */
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { Tail, TailOptions } from '../../core/ports/event-log.ts';
+import type { LogSink } from '../../core/ports/logger.ts';
+import { backOffMs, Pause } from './back-off.ts';
+import type { Connections } from './connection.ts';
+import type { Metadata } from './metadata.ts';
+import type { Offsets } from './offsets.ts';
+import { StallWatch } from './stall-watch.ts';
+import { BatchFault, decodeBatches } from './wire/decode-batches.ts';
+import { brokerError, CODES, codeName } from './wire/error-codes.ts';
+import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
+import type { BrokerAddress } from './wire/metadata.ts';
+
+/** A topic that brokers do not know for this long is gone; shorter, a broker may just not have heard of it. */
+const TOPIC_MISSING_MS = 5_000;
+
+export interface TailParts {
+  /** This tail's own sockets; it closes them. */
+  readonly connections: Connections;
+  readonly metadata: Metadata;
+  readonly offsets: Offsets;
+  readonly clock: Clock;
+  readonly logger: LogSink;
+  readonly maxWaitMs: number;
+  readonly partitionBytes: number;
+}
+
+/** One assigned partition. A new assignment makes a new object, so that late answers find themselves unwanted. */
+interface Reading {
+  readonly partition: Partition;
+  next: number;
+  paused: boolean;
+  /** Its handler has not settled. */
+  busy: boolean;
+  leader: BrokerAddress | null;
+  /** Faults since the last good answer. */
+  failures: number;
+  /** What `onRecords` was last told, so that an idle partition is not reported again and again. */
+  told: string;
+}
+
+export class KafkaTail implements Tail {
+  readonly #options: TailOptions;
+  readonly #parts: TailParts;
+  readonly #readings = new Map<Partition, Reading>();
+  /** Running loops by node. */
+  readonly #loops = new Map<number, Promise<void>>();
+  readonly #handlers = new Set<Promise<void>>();
+  readonly #routePause = new Pause();
+  readonly #stalls: StallWatch;
+  #routing: Promise<void> | null = null;
+  #missingSince: number | null = null;
+  #turn = 0;
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: TailOptions, parts: TailParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#stalls = new StallWatch(parts.clock, (error) => options.onStall?.(error));
+  }
+
+  assign(partition: Partition, from: Offset): void {
+    if (this.#stopping) return;
+    const leader = this.#parts.metadata.known(this.#options.topic)?.leaders.get(partition) ?? null;
+    this.#readings.set(partition, {
+      partition,
+      next: from,
+      paused: false,
+      busy: false,
+      leader,
+      failures: 0,
+      told: '',
+    });
+    this.#stalls.expect(partition);
+    if (leader) this.#wake();
+    else this.#route();
+  }
+
+  release(partition: Partition): void {
+    this.#readings.delete(partition);
+    this.#stalls.forget(partition);
+  }
+
+  pause(partition: Partition): void {
+    const reading = this.#readings.get(partition);
+    if (!reading) return;
+    reading.paused = true;
+    this.#stalls.forget(partition);
+  }
+
+  resume(partition: Partition): void {
+    const reading = this.#readings.get(partition);
+    if (!reading?.paused) return;
+    reading.paused = false;
+    if (!reading.busy) this.#stalls.expect(partition);
+    this.#wake();
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    this.#readings.clear();
+    this.#stalls.stop();
+    this.#routePause.wake();
+    await this.#parts.connections.close();
+    await this.#routing;
+    await Promise.all([...this.#loops.values(), ...this.#handlers]);
+  }
+
+  #wake(): void {
+    for (const reading of this.#readings.values()) {
+      const { leader } = reading;
+      if (!leader || reading.paused || reading.busy || this.#loops.has(leader.nodeId)) continue;
+      const loop = this.#loop(leader).finally(() => {
+        this.#loops.delete(leader.nodeId);
+        // Something may have become fetchable between the loop's last look and now.
+        if (!this.#stopping) this.#wake();
+      });
+      this.#loops.set(leader.nodeId, loop);
+    }
+  }
+
+  async #loop(leader: BrokerAddress): Promise<void> {
+    for (;;) {
+      // Yields first, so that partitions assigned one after the other share the first request.
+      await Promise.resolve();
+      const wanted = this.#fetchable(leader.nodeId);
+      if (wanted.length === 0) return;
+      const asked = wanted.map((reading) => reading.next);
+      let answered: readonly FetchedPartition[];
+      try {
+        answered = await this.#fetch(leader, wanted);
+      } catch (thrown) {
+        if (this.#stopping) return;
+        const error = asRoomlogError(thrown, 'kafka_unreachable');
+        this.#parts.logger.debug({ err: error, topic: this.#options.topic, ...error.details }, 'fetch failed');
+        this.#parts.metadata.suspect(leader);
+        for (const reading of this.#readings.values()) {
+          if (reading.leader?.nodeId === leader.nodeId) this.#reroute(reading);
+        }
+        return;
+      }
+      for (const answer of answered) {
+        const index = wanted.findIndex((reading) => reading.partition === answer.partition);
+        const reading = wanted[index];
+        // Released, moved or paused while the answer was on its way: it is asked for again when wanted.
+        if (!reading || this.#readings.get(reading.partition) !== reading || reading.paused) continue;
+        if (reading.next === asked[index]) this.#take(reading, answer);
+      }
+    }
+  }
+
+  /** Starts with another partition each time: a broker fills its answer from the front. */
+  #fetchable(nodeId: number): Reading[] {
+    const list = [...this.#readings.values()].filter((r) => r.leader?.nodeId === nodeId && !r.paused && !r.busy);
+    if (list.length < 2) return list;
+    const first = this.#turn++ % list.length;
+    return [...list.slice(first), ...list.slice(0, first)];
+  }
+
+  async #fetch(leader: BrokerAddress, wanted: readonly Reading[]): Promise<readonly FetchedPartition[]> {
+    const maxBytes = this.#options.maxPartitionBytes ?? this.#parts.partitionBytes;
+    const request = fetchRequest({
+      topic: this.#options.topic,
+      partitions: wanted.map(({ partition, next }) => ({ partition, offset: next, maxBytes })),
+      maxWaitMs: this.#options.maxWaitMs ?? this.#parts.maxWaitMs,
+      // One partition's worth for all: larger answers would keep the event loop busy too long at a time.
+      maxBytes,
+    });
+    const answer = await this.#parts.connections.send(leader, request);
+    if (answer.errorCode !== CODES.none) throw brokerError('kafka_unreachable', answer.errorCode, {});
+    return answer.partitions;
+  }
+
+  #take(reading: Reading, answer: FetchedPartition): void {
+    const { partition } = reading;
+    const { topic } = this.#options;
+    switch (answer.errorCode) {
+      case CODES.none:
+        break;
+      case CODES.offsetOutOfRange:
+        this.#outOfRange(reading);
+        return;
+      case CODES.corruptMessage:
+      case CODES.unsupportedCompressionType:
+        this.#fail(
+          reading,
+          brokerError('corrupt_record', answer.errorCode, { topic, partition, offset: reading.next }),
+        );
+        return;
+      case CODES.topicAuthorizationFailed:
+        this.#fail(reading, brokerError('kafka_refused', answer.errorCode, { topic, partition }));
+        return;
+      default:
+        this.#parts.logger.debug(
+          { topic, partition, kafkaCode: codeName(answer.errorCode) },
+          'partition has to be asked for elsewhere',
+        );
+        this.#reroute(reading);
+        return;
+    }
+    reading.failures = 0;
+    this.#stalls.answered(partition);
+    try {
+      const { records, next } = decodeBatches(answer.records, reading.next, answer.aborted);
+      reading.next = next;
+      const told = `${next}/${answer.lastStableOffset}`;
+      if (records.length === 0 && told === reading.told) return;
+      reading.told = told;
+      const progress = { next: next as Offset, end: answer.lastStableOffset as Offset };
+      const settling = this.#options.onRecords(partition, records, progress);
+      if (settling) this.#holdBack(reading, settling);
+    } catch (thrown) {
+      this.#fail(reading, this.#asFault(reading, thrown));
+    }
+  }
+
+  #asFault(reading: Reading, thrown: unknown): RoomlogError {
+    const { partition } = reading;
+    const { topic } = this.#options;
+    if (!(thrown instanceof BatchFault)) return asRoomlogError(thrown, 'corrupt_record');
+    const details = { topic, partition, offset: thrown.offset };
+    return new RoomlogError('corrupt_record', `${topic}[${partition}]: ${thrown.message}.`, { cause: thrown, details });
+  }
+
+  #holdBack(reading: Reading, settling: Promise<void>): void {
+    reading.busy = true;
+    this.#stalls.forget(reading.partition);
+    const handler = settling
+      .catch((thrown) => this.#fail(reading, this.#asFault(reading, thrown)))
+      .then(() => {
+        this.#handlers.delete(handler);
+        reading.busy = false;
+        if (this.#readings.get(reading.partition) !== reading) return;
+        if (!reading.paused) this.#stalls.expect(reading.partition);
+        this.#wake();
+      });
+    this.#handlers.add(handler);
+  }
+
+  /** The partition stops, and its user is told. */
+  #fail(reading: Reading, error: RoomlogError): void {
+    if (this.#readings.get(reading.partition) !== reading) return;
+    this.release(reading.partition);
+    this.#options.onError(reading.partition, error);
+  }
+
+  /** Asks where the log starts and ends, and stops the partition only if its position really is outside. */
+  #outOfRange(reading: Reading): void {
+    const { partition } = reading;
+    const { topic } = this.#options;
+    // Not fetched meanwhile.
+    reading.busy = true;
+    const asking = this.#parts.offsets
+      .ranges(topic, [partition])
+      .then(
+        (ranges) => {
+          const range = ranges.get(partition);
+          if (range && reading.next >= range.start && reading.next <= range.end) return this.#reroute(reading);
+          const details = { topic, partition, offset: reading.next, ...range };
+          return this.#fail(reading, new RoomlogError('offset_out_of_range', undefined, { details }));
+        },
+        () => this.#reroute(reading),
+      )
+      .then(() => {
+        this.#handlers.delete(asking);
+        reading.busy = false;
+        this.#wake();
+      });
+    this.#handlers.add(asking);
+  }
+
+  #reroute(reading: Reading): void {
+    reading.failures++;
+    reading.leader = null;
+    this.#parts.metadata.markStale(this.#options.topic);
+    this.#route();
+  }
+
+  /** Finds a leader for every partition that has none. */
+  #route(): void {
+    if (this.#stopping) return;
+    if (this.#routing) {
+      // Somebody new must not wait for the back-off of those who failed.
+      if ([...this.#readings.values()].some((r) => !r.leader && r.failures === 0)) this.#routePause.wake();
+      return;
+    }
+    this.#routing = this.#findLeaders().finally(() => {
+      this.#routing = null;
+      if (!this.#stopping && [...this.#readings.values()].some((r) => !r.leader)) this.#route();
+    });
+  }
+
+  async #findLeaders(): Promise<void> {
+    const { metadata, clock } = this.#parts;
+    const { topic } = this.#options;
+    for (;;) {
+      const lost = [...this.#readings.values()].filter((r) => !r.leader);
+      if (lost.length === 0 || this.#stopping) return;
+      await this.#routePause.for(backOffMs(Math.min(...lost.map((r) => r.failures))));
+      if (this.#stopping) return;
+      try {
+        const { leaders } = await metadata.leaders(topic);
+        this.#missingSince = null;
+        for (const reading of this.#readings.values()) {
+          if (reading.leader) continue;
+          const leader = leaders.get(reading.partition);
+          if (leader) reading.leader = leader;
+          else if (leader === null) reading.failures++;
+          else
+            this.#fail(
+              reading,
+              new RoomlogError('topic_missing', undefined, { details: { topic, partition: reading.partition } }),
+            );
+        }
+        if ([...this.#readings.values()].some((r) => !r.leader)) metadata.markStale(topic);
+        this.#wake();
+      } catch (thrown) {
+        const error = asRoomlogError(thrown, 'kafka_unreachable');
+        if (error.code === 'topic_missing') this.#missingSince ??= clock.monotonic();
+        const gone = this.#missingSince !== null && clock.monotonic() - this.#missingSince >= TOPIC_MISSING_MS;
+        for (const reading of [...this.#readings.values()]) {
+          if (reading.leader) continue;
+          if (error.code === 'kafka_refused' || (error.code === 'topic_missing' && gone)) this.#fail(reading, error);
+          else reading.failures++;
+        }
+      }
+    }
+  }
+}
