@@ -89,6 +89,12 @@ export class PartitionSequencer {
     await this.#owning;
   }
 
+  /** The end: reading stops too, and a handler that waits for something gives up. */
+  shut(): void {
+    this.lose();
+    this.#readBack.close();
+  }
+
   /** The ticker: time may have made something due. */
   tick(): void {
     if (this.#state === 'warm' && this.#context.clock.monotonic() >= this.#warmUntil) {

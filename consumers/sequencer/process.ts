@@ -22,6 +22,11 @@ import type { Tenure } from './tenure.ts';
 
 /** Sent batches that were not read back, beside the one to be sent next. */
 const MAX_UNREAD_BATCHES = 1;
+/**
+ * Appends whose answer is outstanding. One is the rule; a second may begin only when the first was read back already, so
+ * that it surely is in the log: where answers get lost, the partition goes on at the pace of the read-back.
+ */
+const MAX_UNANSWERED_APPENDS = 2;
 
 export interface ProcessRequest {
   readonly context: SequencerContext;
@@ -54,6 +59,7 @@ export class Process {
   #cut: Batch[] = [];
   #inFlight: InFlight | null = null;
   #unread: Batch[] = [];
+  #unanswered = 0;
   #lettersUnderWay = 0;
   /** Inbound offsets whose outbound records the broker found too large. */
   readonly #oversize = new Set<Offset>();
@@ -139,6 +145,7 @@ export class Process {
     // A poison answer of a folded batch without its letter stops the partition after at most one more batch, so that
     // whoever takes over knows how far to look back.
     if (this.#unread.length > MAX_UNREAD_BATCHES || this.#lettersUnderWay > 0) return false;
+    if (this.#unanswered >= MAX_UNANSWERED_APPENDS) return false;
     const piece = this.#cut.shift();
     if (piece !== undefined) {
       this.#launch(piece);
@@ -162,12 +169,17 @@ export class Process {
     const { batch } = inFlight;
     inFlight.state = 'sending';
     inFlight.tries++;
+    this.#unanswered++;
     const sentAt = context.clock.monotonic();
     const outcome = await context.outbox.append(readBack.partition, batch.records, batch.bytes);
+    this.#unanswered--;
     const now = context.clock.monotonic();
     context.metrics.appendMs(now - sentAt);
     // Read back, or fenced, before the answer came.
-    if (this.#inFlight !== inFlight || this.#end !== null) return;
+    if (this.#inFlight !== inFlight || this.#end !== null) {
+      pulse.beat();
+      return;
+    }
     inFlight.state = 'idle';
     if (outcome.status === 'appended') {
       this.#inFlight = null;

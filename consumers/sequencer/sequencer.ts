@@ -127,7 +127,7 @@ export class Sequencer {
         'could not leave the group; it will notice',
       );
     }
-    for (const partition of this.#partitions.values()) partition.lose();
+    for (const partition of this.#partitions.values()) partition.shut();
     await Promise.all([this.#tails.inbound.stop(), this.#tails.outbound.stop()]);
     if (this.#ticker !== null) clearInterval(this.#ticker);
   }

@@ -1,6 +1,8 @@
 /** A whole stream in memory for tests of its writers and readers: topics, codec, producers, and a judge of what was written. */
 import { MemoryCluster } from '../../adapters/memory/memory-log.ts';
+import { Sequencer, type SequencerOptions } from '../../consumers/sequencer/sequencer.ts';
 import { configSchema } from '../../core/config/schema.ts';
+import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition, Pub, RoomId, SessionId, UserId } from '../../core/ids.ts';
 import type { Chain } from '../../core/log/chain.ts';
 import { Fold } from '../../core/log/fold.ts';
@@ -8,13 +10,11 @@ import { partitionOf } from '../../core/log/partition.ts';
 import type { InboundEvent, OutboundRecord, SequencedEvent } from '../../core/log/record.ts';
 import { topicsOf } from '../../core/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import { mintSession } from '../../core/sequencing/uuidv7.ts';
-import { Sequencer, type SequencerOptions } from '../../consumers/sequencer/sequencer.ts';
-import { createCodec, type Codec, type DeadLetter } from '../../schemas/codec.ts';
-import { SCHEMAS } from '../../schemas/schemas.ts';
-import type { SchemaStore } from '../../core/ports/schema-store.ts';
-import { RoomlogError } from '../../core/errors.ts';
 import { silentLog } from '../../core/ports/logger.ts';
+import type { SchemaStore } from '../../core/ports/schema-store.ts';
+import { mintSession } from '../../core/sequencing/uuidv7.ts';
+import { type Codec, createCodec, type DeadLetter } from '../../schemas/codec.ts';
+import { SCHEMAS } from '../../schemas/schemas.ts';
 
 const INBOUND_ID = 1;
 const OUTBOUND_ID = 2;
