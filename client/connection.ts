@@ -174,7 +174,9 @@ export class Connection {
       if (this.#heard) return this.#watch();
       this.request(
         (id) => JSON.stringify({ type: 'ping', id }),
-        () => {},
+        (frame) => {
+          if (frame !== null) this.#watch();
+        },
       );
       this.#timer = setTimeout(() => {
         if (this.#heard) this.#watch();

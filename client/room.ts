@@ -67,6 +67,8 @@ export class Room {
   #recovered = false;
   #head = 0;
   #askedMembers = false;
+  /** The newest diff that could not be applied. */
+  #missedVersion = -1;
   #retryTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(name: string, options: JoinOptions, host: RoomHost) {
@@ -113,6 +115,7 @@ export class Room {
     this.#connection = null;
     this.#presence.forget();
     this.#askedMembers = false;
+    this.#missedVersion = -1;
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#retryTimer = null;
     if (this.#phase === 'joining' || this.#phase === 'in') this.#phase = 'out';
@@ -192,8 +195,10 @@ export class Room {
 
   #handlePresence(frame: ServerFrame & { type: 'presence' }): void {
     const outcome = this.#presence.apply(frame);
-    if (outcome === 'missed') this.#askMembers();
-    else if (outcome !== 'known') callSafely(this.#options.onPresence, outcome);
+    if (outcome === 'missed') {
+      this.#missedVersion = Math.max(this.#missedVersion, frame.version);
+      this.#askMembers();
+    } else if (outcome !== 'known') callSafely(this.#options.onPresence, outcome);
   }
 
   /** Reports numbers that were neither delivered nor announced as a gap. */
@@ -263,15 +268,17 @@ export class Room {
     const connection = this.#connection;
     if (!connection || this.#askedMembers) return;
     this.#askedMembers = true;
-    connection
-      .ask({ type: 'presence', room: this.name })
-      .then((frame) => this.#takeMembers(frame))
-      .catch((error: RoomlogClientError) => {
-        if (error.code !== 'connection_lost') this.#host.onError(error);
-      })
-      .finally(() => {
+    // Not a promise, for the same reason as in `#join`: a diff may follow the list at once.
+    connection.request(
+      (id) => JSON.stringify({ type: 'presence', room: this.name, id }),
+      (frame) => {
+        if (frame === null || connection !== this.#connection) return;
         this.#askedMembers = false;
-      });
+        if (frame.type === 'error') this.#host.onError(errorIn(this.name, frame));
+        else this.#takeMembers(frame);
+        if (frame.type === 'members' && frame.version < this.#missedVersion) this.#askMembers();
+      },
+    );
   }
 
   #takeMembers(frame: ServerFrame | MembersBody): void {
