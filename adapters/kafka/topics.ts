@@ -7,6 +7,7 @@ import type { LogSink } from '../../core/ports/logger.ts';
 import { backOffMs, Pause } from './back-off.ts';
 import { Connections } from './connection.ts';
 import { Metadata } from './metadata.ts';
+import { Offsets } from './offsets.ts';
 import { Reachability } from './reachability.ts';
 
 export interface TopicSpec {
@@ -63,7 +64,7 @@ export function topicSpecs(stream: Config['stream']): TopicSpec[] {
 }
 
 /**
- * Creates what is missing and leaves what exists as it is. Returns when every topic has leaders. Throws `kafka_unreachable`,
+ * Creates what is missing and leaves what exists as it is. Returns when every partition answers. Throws `kafka_unreachable`,
  * `kafka_refused`.
  */
 export async function ensureTopics(
@@ -87,6 +88,7 @@ export async function createMissing(
     requestTimeoutMs: CREATE_TIMEOUT_MS + 2_000,
   });
   const metadata = new Metadata(kafka, connections, systemClock);
+  const offsets = new Offsets(metadata, connections);
   const created: string[] = [];
   const existing: string[] = [];
   try {
@@ -94,7 +96,8 @@ export async function createMissing(
       const isNew = await retrying(() => createOne(metadata, connections, spec, replicationFactor));
       (isNew ? created : existing).push(spec.topic);
     }
-    for (const spec of specs) await retrying(() => mustHaveLeaders(metadata, spec.topic));
+    // A leader may be named in the metadata before it knows that it leads.
+    for (const spec of specs) await retrying(() => offsets.ranges(spec.topic));
     if (created.length > 0) logger.info({ created }, 'topics created');
     return { created, existing };
   } finally {
@@ -144,12 +147,6 @@ function refusalOf(thrown: unknown): { type?: string; retriable?: boolean; messa
     message: string;
   };
   return errors?.[0] ? refusalOf(errors[0]) : { ...(type && { type }), ...(retriable && { retriable }), message };
-}
-
-async function mustHaveLeaders(metadata: Metadata, topic: string): Promise<void> {
-  const { leaders } = await metadata.refresh(topic);
-  const without = [...leaders].filter(([, leader]) => !leader).length;
-  if (without > 0) throw new RoomlogError('kafka_unreachable', `${without} partitions of ${topic} have no leader.`);
 }
 
 async function retrying<T>(attempt: () => Promise<T>): Promise<T> {

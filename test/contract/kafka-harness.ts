@@ -1,0 +1,49 @@
+/** The contract's harness on real brokers, given by address. */
+import { Kafka, logLevel } from 'kafkajs';
+import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
+import { createMissing } from '../../adapters/kafka/topics.ts';
+import { type Config, configSchema } from '../../core/config/schema.ts';
+import { silentLog } from '../../core/ports/logger.ts';
+import type { LogHarness } from './event-log.ts';
+
+/** The default configuration with these brokers. */
+export function kafkaConfig(brokers: readonly string[], kafka: Partial<Config['kafka']> = {}): Config {
+  return configSchema.parse({ kafka: { ...kafka, brokers: [...brokers] } });
+}
+
+/** What the port can't do itself goes through kafkajs's own admin and producer. */
+export async function makeKafkaHarness(brokers: readonly string[]): Promise<LogHarness> {
+  const config = kafkaConfig(brokers);
+  const kafka = new Kafka({ brokers: [...brokers], clientId: 'contract-harness', logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const producer = kafka.producer({ transactionalId: `contract-${process.pid}-${Date.now()}`, maxInFlightRequests: 1 });
+  await producer.connect();
+  return {
+    rebalanceMs: 20_000,
+    open: (clientId) => openKafkaLog(config, { clientId, logger: silentLog }),
+    createTopic: async (topic, partitions) => {
+      const configs = { 'message.timestamp.type': 'LogAppendTime', 'max.message.bytes': '1048576' };
+      await createMissing(config.kafka, [{ topic, partitions, configs }], 1, silentLog);
+    },
+    trim: async (topic, partition, start) => {
+      // Makes the admin learn who leads the topic.
+      await admin.fetchTopicOffsets(topic);
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: `${start}` }] });
+    },
+    abortTransaction: async (topic, partition) => {
+      const transaction = await producer.transaction();
+      await transaction.send({
+        topic,
+        messages: [
+          { partition, value: 'never' },
+          { partition, value: 'seen' },
+        ],
+      });
+      await transaction.abort();
+    },
+    close: async () => {
+      await Promise.all([admin.disconnect(), producer.disconnect()]);
+    },
+  };
+}
