@@ -19,7 +19,7 @@ export class OriginList {
 
   /** @param allowed `auth.allowedOrigins` */
   constructor(allowed: readonly string[]) {
-    this.#listed = new Set(allowed.filter((origin) => origin !== '*'));
+    this.#listed = new Set(allowed.filter((origin) => origin !== '*' && origin !== 'null'));
     this.#any = allowed.includes('*');
   }
 

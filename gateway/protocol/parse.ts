@@ -190,7 +190,12 @@ function readMeta(body: Body): string | null {
 }
 
 function bad(body: Body, path: string, message: string, cause?: unknown): RoomlogError {
-  const details = Number.isSafeInteger(body.id) ? { path, id: body.id } : { path };
+  const details = {
+    path,
+    ...(Number.isSafeInteger(body.id) ? { id: body.id } : {}),
+    // A hello that can't be read is still the first frame that a client has to send.
+    ...(body.type === 'hello' ? { hello: true } : {}),
+  };
   return new RoomlogError('bad_frame', message, { details, cause });
 }
 

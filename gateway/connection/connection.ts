@@ -1,0 +1,363 @@
+/**
+ * One WebSocket's life:
+ *
+ *     awaiting hello ──hello──▶ verifying ──token good──▶ open ──┐
+ *           └───────────────────────┴────────────────────────────┴──▶ closing
+ *
+ * It reads frames, lets `commands/` handle them, and sends their answers; each `id` gets exactly one.
+ */
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import { asRoomlogError, ERRORS, RoomlogError } from '../../core/errors.ts';
+import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
+import { TokenBucket } from '../../core/limits/token-bucket.ts';
+import type { PresenceDiff } from '../../core/ports/presence-store.ts';
+import type { Principal } from '../auth/token.ts';
+import type { PresenceAudience } from '../presence/presence-rooms.ts';
+import { CLOSE, MAX_CLOSE_REASON_BYTES } from '../protocol/close-codes.ts';
+import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
+import { errorText, presenceText, reconnectText } from '../protocol/json.ts';
+import { parseFrame } from '../protocol/parse.ts';
+import type { SentType } from '../server/edge-metrics.ts';
+import { handleCommand } from './commands/command.ts';
+import { handleHello } from './commands/hello.ts';
+import { UnansweredPublishes } from './commands/publish.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Memberships } from './memberships.ts';
+import type { Services } from './services.ts';
+import { SocketSink } from './socket-sink.ts';
+import { Strikes } from './strikes.ts';
+
+/** Bad frames within BAD_FRAME_WINDOW_MS that end a connection. */
+export const MAX_BAD_FRAMES = 10;
+const BAD_FRAME_WINDOW_MS = 60_000;
+/** `rate_limited` answers within RATE_WINDOW_MS that end a connection. */
+export const MAX_RATE_STRIKES = 500;
+const RATE_WINDOW_MS = 10_000;
+/** Commands of one connection that may wait for their answer. */
+export const MAX_IN_FLIGHT = 4_096;
+/** Frames that came behind a hello, while its token is looked at; the socket is not read meanwhile. */
+const MAX_HELD_FRAMES = 4_096;
+/** Answers that may pile up for a client that does not read, as a multiple of `slowClientBytes`. */
+const MAX_UNREAD_FACTOR = 4;
+/** setTimeout takes no more. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+type State = 'awaiting-hello' | 'verifying' | 'open' | 'closing';
+
+export class Connection implements PresenceAudience {
+  readonly id: ConnectionId;
+  readonly services: Services;
+  readonly sink: SocketSink;
+  /** The token of the upgrade request; one in `hello` overrules it. */
+  readonly upgradeToken: string | null;
+  readonly memberships: Memberships;
+  readonly publishes: UnansweredPublishes;
+  readonly #websocket: WebSocket;
+  readonly #bucket: TokenBucket;
+  readonly #badFrames = new Strikes(MAX_BAD_FRAMES, BAD_FRAME_WINDOW_MS);
+  readonly #rateStrikes = new Strikes(MAX_RATE_STRIKES, RATE_WINDOW_MS);
+  readonly #inFlight = new Set<number>();
+  readonly #heartbeat: Heartbeat;
+  #held: [Buffer, boolean][] = [];
+  #state: State = 'awaiting-hello';
+  #helloTimer: NodeJS.Timeout | null;
+  #expiryTimer: NodeJS.Timeout | null = null;
+  #principal: Principal | null = null;
+  #session: SessionId | null = null;
+  #draining = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(websocket: WebSocket, socket: Duplex, upgradeToken: string | null, services: Services) {
+    const { limits, clock } = services;
+    this.id = Buffer.from(services.random(12)).toString('base64url') as ConnectionId;
+    this.services = services;
+    this.upgradeToken = upgradeToken;
+    this.#websocket = websocket;
+    this.sink = new SocketSink(websocket, socket, (code, reason) => this.close(code, reason));
+    this.memberships = new Memberships((room) => this.#onLeft(room));
+    this.publishes = new UnansweredPublishes(this);
+    this.#bucket = new TokenBucket({
+      perSecond: limits.publishesPerSecond,
+      burst: limits.publishBurst,
+      now: clock.monotonic,
+    });
+    this.#heartbeat = new Heartbeat({
+      intervalMs: limits.pingIntervalMs,
+      timeoutMs: limits.pongTimeoutMs,
+      busyTimeoutMs: limits.slowClientTimeoutMs,
+      ping: () => websocket.ping(),
+      bufferedBytes: () => this.sink.bufferedBytes(),
+      onTimeout: () => this.close(CLOSE.timeout, 'no pong in time'),
+    });
+    this.#helloTimer = setTimeout(() => this.close(CLOSE.timeout, 'no hello in time'), limits.helloTimeoutMs);
+    services.connections.add(this);
+    websocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
+    websocket.on('ping', (data: Buffer) => this.#onPing(data));
+    websocket.on('pong', () => this.#heartbeat.onPong());
+    // `ws` closes with the right code by itself; without a listener the process would end.
+    websocket.on('error', (error) => services.logger.debug({ connection: this.id, error }, 'broken WebSocket'));
+    websocket.on('close', (code) => this.#onClosed(code));
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get principal(): Principal {
+    if (this.#principal === null) throw new RoomlogError('unauthorized');
+    return this.#principal;
+  }
+
+  get session(): SessionId {
+    if (this.#session === null) throw new RoomlogError('unauthorized');
+    return this.#session;
+  }
+
+  /** Whether a command still waits for its answer. */
+  get busy(): boolean {
+    return this.#inFlight.size > 0;
+  }
+
+  // ---- what commands call
+
+  /** Stops reading until `open`. */
+  startVerifying(): void {
+    this.#state = 'verifying';
+    if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
+    this.#helloTimer = null;
+    this.#websocket.pause();
+  }
+
+  /** `welcome` follows; frames that came meanwhile are handled when the caller has returned. */
+  open(principal: Principal, session: SessionId): void {
+    this.#state = 'open';
+    this.#principal = principal;
+    this.#session = session;
+    this.#heartbeat.start();
+    this.#awaitExpiry();
+    queueMicrotask(() => this.#readOn());
+  }
+
+  /** Registers an id. Throws `bad_frame` where it is in flight already, `rate_limited`, `draining`. */
+  begin(id: number): void {
+    if (this.#inFlight.has(id)) {
+      throw new RoomlogError('bad_frame', 'id is already in flight.', { details: { path: 'id' } });
+    }
+    if (this.#draining) throw new RoomlogError('draining');
+    if (this.#inFlight.size >= MAX_IN_FLIGHT) {
+      throw new RoomlogError('rate_limited', 'Too many commands wait for their answer.', {
+        details: { retryAfter: 1_000 },
+      });
+    }
+    this.#inFlight.add(id);
+  }
+
+  /** Sends the one answer to an id. */
+  answer(id: number, type: SentType, frame: string | Buffer): void {
+    this.#settle(id);
+    this.send(type, frame);
+  }
+
+  /** Sends the one answer to an id, an error. */
+  fail(id: number, thrown: unknown, room?: RoomId): void {
+    this.#settle(id);
+    this.sendError(thrown, id, room);
+  }
+
+  send(type: SentType, frame: string | Buffer): void {
+    if (this.sink.closed) return;
+    if (this.sink.bufferedBytes() > MAX_UNREAD_FACTOR * this.services.limits.slowClientBytes) {
+      this.close(CLOSE.overloaded, 'answers are not read');
+      return;
+    }
+    this.services.metrics.sent(type);
+    this.sink.sendText(frame);
+  }
+
+  sendError(thrown: unknown, id?: number, room?: RoomId): void {
+    const error = asRoomlogError(thrown, 'unavailable');
+    if (error !== thrown) this.services.logger.error({ connection: this.id, error: thrown }, 'a command failed');
+    const { code, message, details } = error;
+    const {
+      retryAfter = ERRORS[code].retryable && code === 'unavailable' ? 1_000 : undefined,
+      expected,
+      path,
+    } = details;
+    this.services.metrics.error(code);
+    this.send(
+      'error',
+      errorText({
+        ...(id === undefined ? {} : { id }),
+        ...(room === undefined ? {} : { room }),
+        code,
+        message,
+        ...(retryAfter === undefined ? {} : { retryAfter }),
+        ...(expected === undefined ? {} : { expected }),
+        ...(path === undefined ? {} : { path }),
+      }),
+    );
+    this.#strike(code);
+  }
+
+  onPresence(diff: PresenceDiff): void {
+    this.send('presence', presenceText(diff));
+  }
+
+  /** Ends the connection in order. Idempotent. */
+  close(code: number, reason: string): void {
+    if (this.#state === 'closing') return;
+    this.services.metrics.closed(code);
+    this.#end();
+    // A paused socket would never see the client's answer.
+    this.#websocket.resume();
+    this.#websocket.close(code, reason.slice(0, MAX_CLOSE_REASON_BYTES));
+  }
+
+  /** Destroys the socket at once. */
+  terminate(): void {
+    this.#end();
+    this.#websocket.terminate();
+  }
+
+  /**
+   * Takes no more commands, answers those that were taken (at most `flushMs`), sends the client elsewhere.
+   * @param delayMs what the client is asked to wait before it connects again
+   */
+  async drain(flushMs: number, delayMs: number, reason: string): Promise<void> {
+    this.#draining = true;
+    if (this.busy) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, flushMs);
+        this.#onIdle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.send('reconnect', reconnectText(delayMs, reason));
+    this.close(CLOSE.restart, reason);
+  }
+
+  // ---- frames in
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    if (this.#state === 'closing') return;
+    if (this.#state === 'verifying') {
+      if (this.#held.length < MAX_HELD_FRAMES) this.#held.push([data, isBinary]);
+      else this.close(CLOSE.policyViolation, 'too many frames before welcome');
+      return;
+    }
+    if (isBinary) {
+      this.close(CLOSE.unsupportedData, 'a binary frame on a JSON connection');
+      return;
+    }
+    let frame: ClientFrame;
+    try {
+      frame = parseFrame(data, this.services.limits);
+    } catch (thrown) {
+      this.#onUnreadable(thrown);
+      return;
+    }
+    this.services.metrics.received(frame.type);
+    if (frame.type === 'hello') this.#onHello(frame);
+    else if (this.#state === 'awaiting-hello') this.close(CLOSE.policyViolation, 'the first frame is not hello');
+    else this.#onCommand(frame);
+  }
+
+  #onHello(frame: Extract<ClientFrame, { type: 'hello' }>): void {
+    if (this.#state === 'awaiting-hello') void handleHello(this, frame);
+    else this.close(CLOSE.policyViolation, 'a second hello');
+  }
+
+  #onCommand(frame: CommandFrame): void {
+    const waitMs = this.#bucket.take();
+    if (waitMs > 0) {
+      // The answer to an id that is in flight belongs to the command that has it.
+      const id = this.#inFlight.has(frame.id) ? undefined : frame.id;
+      this.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }), id);
+      return;
+    }
+    handleCommand(this, frame);
+  }
+
+  #onUnreadable(thrown: unknown): void {
+    this.services.metrics.received('bad');
+    const error = asRoomlogError(thrown, 'bad_frame');
+    const { id, hello } = error.details as { id?: number; hello?: boolean };
+    if (this.#state === 'awaiting-hello' && hello !== true) {
+      this.close(CLOSE.policyViolation, 'the first frame is not hello');
+      return;
+    }
+    this.sendError(error, id);
+  }
+
+  #readOn(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const [data, isBinary] of held) this.#onMessage(data, isBinary);
+    if (this.#state !== 'closing') this.#websocket.resume();
+  }
+
+  #onPing(data: Buffer): void {
+    if (this.sink.closed || this.#bucket.take() > 0) return;
+    if (this.sink.bufferedBytes() <= this.services.limits.slowClientBytes) this.#websocket.pong(data);
+  }
+
+  // ---- ends
+
+  #strike(code: string): void {
+    const now = this.services.clock.monotonic();
+    if (code === 'bad_frame' && this.#badFrames.add(now)) {
+      this.close(CLOSE.policyViolation, `${MAX_BAD_FRAMES} bad frames in a minute`);
+    } else if (code === 'rate_limited' && this.#rateStrikes.add(now)) {
+      this.close(CLOSE.rateLimited, 'the rate limit was broken repeatedly');
+    }
+  }
+
+  #settle(id: number): void {
+    this.#inFlight.delete(id);
+    if (this.#inFlight.size === 0) this.#onIdle?.();
+  }
+
+  #awaitExpiry(): void {
+    const { clock, verifier } = this.services;
+    const leftMs = this.principal.expiresAt + verifier.toleranceMs - clock.now();
+    this.#expiryTimer = setTimeout(
+      () => {
+        if (leftMs > MAX_TIMER_MS) this.#awaitExpiry();
+        else this.#expire();
+      },
+      Math.max(0, Math.min(leftMs, MAX_TIMER_MS)),
+    );
+  }
+
+  #expire(): void {
+    this.sendError(new RoomlogError('unauthorized', 'The token has expired.'));
+    this.close(CLOSE.unauthorized, 'the token has expired');
+  }
+
+  #onLeft(room: RoomId): void {
+    this.services.ephemeral.leave(room);
+    this.services.presence.leave(room, this.id);
+  }
+
+  /** Gives back all that the connection holds. */
+  #end(): void {
+    if (this.#state === 'closing') return;
+    this.#state = 'closing';
+    this.#heartbeat.stop();
+    if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
+    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
+    this.#held = [];
+    this.#onIdle?.();
+    this.memberships.leaveAll();
+    if (this.#principal !== null) this.services.connections.exit(this.#principal.user);
+  }
+
+  #onClosed(code: number): void {
+    if (this.#state !== 'closing') this.services.metrics.closed(code);
+    this.#end();
+    this.services.connections.remove(this);
+  }
+}

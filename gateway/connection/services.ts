@@ -1,0 +1,29 @@
+/** What every connection of a gateway shares. Built once in `server/edge.ts`. */
+import type { Config } from '../../core/config/schema.ts';
+import type { GatewayId } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { LogSink } from '../../core/ports/logger.ts';
+import type { TokenVerifier } from '../auth/token.ts';
+import type { PresenceRooms } from '../presence/presence-rooms.ts';
+import type { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
+import type { Publisher } from '../publish/publish.ts';
+import type { EdgeMetrics } from '../server/edge-metrics.ts';
+import type { RoomStream } from '../stream.ts';
+import type { Connections } from './connections.ts';
+
+export interface Services {
+  readonly gateway: GatewayId;
+  readonly limits: Config['gateway'];
+  /** How long a session may be used, ms from its minting. */
+  readonly sessionMaxAgeMs: number;
+  readonly clock: Clock;
+  readonly random: (bytes: number) => Uint8Array;
+  readonly logger: LogSink;
+  readonly metrics: EdgeMetrics;
+  readonly verifier: TokenVerifier;
+  readonly connections: Connections;
+  readonly stream: RoomStream;
+  readonly publisher: Publisher;
+  readonly presence: PresenceRooms;
+  readonly ephemeral: EphemeralRooms;
+}

@@ -1,0 +1,151 @@
+/**
+ * Publishes that wait for what the log says about them. A publish is known by its `origin`, 16 bytes that travel with it:
+ *
+ *     8 bytes: random, made at this gateway's start | 8 bytes: a counter, big-endian, never reused
+ *
+ * The origin alone proves nothing, since any Kafka producer can write one: room, user, session and pub must match too.
+ */
+import { Buffer } from 'node:buffer';
+import { RoomlogError } from '../../core/errors.ts';
+import type { Pub, RoomId, Seq, SessionId, UserId } from '../../core/ids.ts';
+import type { Answer } from '../../core/log/record.ts';
+import type { PublishOutcomes, StoredEvent } from '../stream.ts';
+
+export const ORIGIN_TAG_BYTES = 8;
+const ORIGIN_BYTES = 16;
+const TWO_TO_32 = 2 ** 32;
+
+/** Told what became of its publishes; a connection, or whoever asked. Never called synchronously from `submit`. */
+export interface PublishClient {
+  /** `seq` and `cursor` are null for a duplicate whose original is too old to be known. */
+  onAcked(publish: PendingPublish, seq: Seq | null, cursor: string | null, duplicate: boolean): void;
+  onRefused(publish: PendingPublish, error: RoomlogError): void;
+  /** It can't be told what became of it: the client must be made to ask again. */
+  onLost(publish: PendingPublish): void;
+}
+
+export interface PendingPublish {
+  readonly client: PublishClient;
+  /** The id of the client's frame. */
+  readonly id: number;
+  readonly room: RoomId;
+  readonly user: UserId;
+  readonly session: SessionId;
+  readonly pub: Pub | null;
+  /** Clock.monotonic() at which it came. */
+  readonly startedAtMs: number;
+}
+
+type Identity = Pick<Answer, 'origin' | 'room' | 'user' | 'session' | 'pub'>;
+
+export class PendingPublishes implements PublishOutcomes {
+  readonly #tag: Buffer;
+  /** By counter, hence oldest first. */
+  readonly #waiting = new Map<number, PendingPublish>();
+  #counter = 0;
+
+  /** @param tag 8 random bytes */
+  constructor(tag: Buffer) {
+    if (tag.length !== ORIGIN_TAG_BYTES) throw new RangeError('an origin tag has 8 bytes');
+    this.#tag = tag;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  add(publish: PendingPublish): number {
+    this.#counter += 1;
+    this.#waiting.set(this.#counter, publish);
+    return this.#counter;
+  }
+
+  has(counter: number): boolean {
+    return this.#waiting.has(counter);
+  }
+
+  /** Takes a publish out that was never handed to the log. */
+  withdraw(counter: number): void {
+    this.#waiting.delete(counter);
+  }
+
+  originOf(counter: number): Buffer {
+    const origin = Buffer.allocUnsafe(ORIGIN_BYTES);
+    this.#tag.copy(origin);
+    origin.writeUInt32BE(Math.floor(counter / TWO_TO_32), ORIGIN_TAG_BYTES);
+    origin.writeUInt32BE(counter % TWO_TO_32, ORIGIN_TAG_BYTES + 4);
+    return origin;
+  }
+
+  /** Surely not in the log. */
+  refuse(counter: number, error: RoomlogError): void {
+    const publish = this.#waiting.get(counter);
+    if (publish === undefined) return;
+    this.#waiting.delete(counter);
+    publish.client.onRefused(publish, error);
+  }
+
+  /** It can't be told whether it is in the log. */
+  lose(counter: number): void {
+    const publish = this.#waiting.get(counter);
+    if (publish === undefined) return;
+    this.#waiting.delete(counter);
+    publish.client.onLost(publish);
+  }
+
+  /** Gives up on all that came before this moment (Clock.monotonic()). */
+  loseOlderThan(monotonicMs: number): void {
+    for (const [counter, publish] of this.#waiting) {
+      if (publish.startedAtMs > monotonicMs) return;
+      this.lose(counter);
+    }
+  }
+
+  onEvent(event: StoredEvent): void {
+    const publish = this.#take(event);
+    publish?.client.onAcked(publish, event.seq, event.cursor, false);
+  }
+
+  onAnswer(answer: Answer & { readonly cursor: string | null }): void {
+    const publish = this.#take(answer);
+    if (publish === undefined) return;
+    if (answer.code === 'duplicate') publish.client.onAcked(publish, answer.seq, answer.cursor, true);
+    else publish.client.onRefused(publish, errorOf(answer));
+  }
+
+  #take(identity: Identity): PendingPublish | undefined {
+    const counter = this.#counterOf(identity.origin);
+    if (counter === undefined) return undefined;
+    const publish = this.#waiting.get(counter);
+    if (publish === undefined || !isSame(publish, identity)) return undefined;
+    this.#waiting.delete(counter);
+    return publish;
+  }
+
+  #counterOf(origin: Uint8Array | null): number | undefined {
+    if (origin === null || origin.length !== ORIGIN_BYTES) return undefined;
+    const bytes = Buffer.from(origin.buffer, origin.byteOffset, origin.byteLength);
+    if (bytes.compare(this.#tag, 0, ORIGIN_TAG_BYTES, 0, ORIGIN_TAG_BYTES) !== 0) return undefined;
+    return bytes.readUInt32BE(ORIGIN_TAG_BYTES) * TWO_TO_32 + bytes.readUInt32BE(ORIGIN_TAG_BYTES + 4);
+  }
+}
+
+function isSame(publish: PendingPublish, identity: Identity): boolean {
+  return (
+    publish.room === identity.room &&
+    publish.user === identity.user &&
+    publish.session === identity.session &&
+    publish.pub === identity.pub
+  );
+}
+
+function errorOf({ code, expected, reason }: Answer): RoomlogError {
+  if (code === 'out_of_order') {
+    return new RoomlogError('out_of_order', undefined, expected === null ? {} : { details: { expected } });
+  }
+  if (code === 'session_unknown' || code === 'session_in_use') return new RoomlogError(code);
+  if (reason === 'too_large') return new RoomlogError('too_large');
+  if (reason === 'too_many_rooms')
+    return new RoomlogError('unavailable', 'This partition holds as many rooms as it may.');
+  return new RoomlogError('bad_frame', `The sequencer could not take the event: ${reason ?? 'poison'}.`);
+}

@@ -1,0 +1,71 @@
+/** The edge's metrics, bound once, so that counting a frame is one addition. */
+import type { Counter, Histogram, Metrics } from '../../adapters/telemetry/metrics.ts';
+import type { ErrorCode } from '../../core/errors.ts';
+import type { ClientFrame } from '../protocol/frames.ts';
+
+const RECEIVED = ['hello', 'join', 'leave', 'publish', 'presence', 'ping', 'signal', 'refresh', 'bad'] as const;
+const SENT = [
+  'welcome',
+  'joined',
+  'left',
+  'ack',
+  'error',
+  'members',
+  'presence',
+  'pong',
+  'reconnect',
+] as const satisfies readonly string[];
+
+export type SentType = (typeof SENT)[number];
+
+export class EdgeMetrics {
+  readonly #received: ReadonlyMap<string, Counter>;
+  readonly #sent: ReadonlyMap<string, Counter>;
+  readonly #errors: Counter;
+  readonly #closes: Counter;
+  readonly #refusedUpgrades: Counter;
+  readonly #publishes: Counter;
+  readonly #failedAppends: Counter;
+  readonly #latency: Histogram;
+
+  constructor(metrics: Metrics) {
+    const messages = metrics.counter('websocket_messages_total', 'Protocol frames, by type and direction.');
+    this.#received = new Map(RECEIVED.map((type) => [type, messages.with({ type, direction: 'in' })]));
+    this.#sent = new Map(SENT.map((type) => [type, messages.with({ type, direction: 'out' })]));
+    this.#errors = metrics.counter('roomlog_errors_total', 'Error frames sent, by code.');
+    this.#closes = metrics.counter('roomlog_closes_total', 'WebSocket connections closed by this gateway, by code.');
+    this.#refusedUpgrades = metrics.counter('roomlog_refused_upgrades_total', 'Upgrades refused, by HTTP status.');
+    this.#publishes = metrics.counter('roomlog_publish_total', 'Durable publishes, by what became of them.');
+    this.#failedAppends = metrics.counter('roomlog_append_failures_total', 'Tries to append to inbound that failed.');
+    this.#latency = metrics.histogram('websocket_message_latency_ms', 'From a publish frame to its ack, ms.');
+  }
+
+  received(type: ClientFrame['type'] | 'bad'): void {
+    this.#received.get(type)?.add();
+  }
+
+  sent(type: SentType): void {
+    this.#sent.get(type)?.add();
+  }
+
+  error(code: ErrorCode): void {
+    this.#errors.add(1, { code });
+  }
+
+  closed(code: number): void {
+    this.#closes.add(1, { code });
+  }
+
+  refusedUpgrade(status: number): void {
+    this.#refusedUpgrades.add(1, { status });
+  }
+
+  published(outcome: 'acked' | 'duplicate' | 'refused' | 'lost', latencyMs: number | null): void {
+    this.#publishes.add(1, { outcome });
+    if (latencyMs !== null) this.#latency.record(latencyMs);
+  }
+
+  appendFailed(status: string): void {
+    this.#failedAppends.add(1, { status });
+  }
+}

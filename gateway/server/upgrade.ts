@@ -1,0 +1,129 @@
+/**
+ * From an HTTP upgrade request to a `Connection`. All refusals come before the upgrade and are plain HTTP, but for an unknown
+ * subprotocol: a browser shows a close code only of an opened socket.
+ *
+ *     path 404 → token in URL 400 → Origin 403 → draining, not ready, full 503 → handshake (ws) → subprotocol 4406 → Connection
+ */
+import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import type { OriginList } from '../auth/origin.ts';
+import { Connection } from '../connection/connection.ts';
+import type { Services } from '../connection/services.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import type { EdgeMetrics } from './edge-metrics.ts';
+import type { Health } from './health.ts';
+
+export const WEBSOCKET_PATH = '/v1/ws';
+export const JSON_SUBPROTOCOL = 'roomlog.v1.json';
+/** What a refused client is told to wait. */
+const RETRY_AFTER_S = 2;
+/** Fragments of one frame: enough for 4-byte pieces of the largest default frame, too few for a flood. */
+const MAX_FRAGMENTS = 16_384;
+/** How long a client may take to answer a close frame before its socket is destroyed. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Options of `ws` that its types do not know yet. */
+interface ReceiverLimits {
+  readonly closeTimeout: number;
+  readonly maxFragments: number;
+}
+
+export interface UpgradeOptions {
+  readonly server: Server;
+  readonly maxFrameBytes: number;
+  /** null until there is a stream to serve from. */
+  readonly services: () => Services | null;
+  readonly metrics: EdgeMetrics;
+  readonly health: Health;
+  readonly origins: OriginList;
+  /** Name of the cookie that may carry the token; '' for none. */
+  readonly cookie: string;
+}
+
+export function acceptUpgrades(options: UpgradeOptions): void {
+  const { server, health, origins, cookie, metrics, maxFrameBytes } = options;
+  const receiver: ServerOptions & ReceiverLimits = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    maxPayload: maxFrameBytes,
+    maxFragments: MAX_FRAGMENTS,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    handleProtocols: chooseSubprotocol,
+  };
+  const websockets = new WebSocketServer(receiver);
+
+  server.on('upgrade', (request, socket, head) => {
+    // Without a listener a reset during the handshake would end the process.
+    socket.on('error', () => socket.destroy());
+    const refuse = (status: number, code: ErrorCode, message?: string): void => {
+      metrics.refusedUpgrade(status);
+      refuseUpgrade(socket, status, code, message);
+    };
+    const url = URL.parse(request.url ?? '', 'http://gateway');
+    if (url?.pathname !== WEBSOCKET_PATH) return refuse(404, 'bad_frame', 'There is no WebSocket at this path.');
+    if (url.searchParams.has('token')) {
+      return refuse(400, 'bad_frame', 'A token does not belong into a URL: send it in hello.');
+    }
+    const cookieToken = cookie === '' ? null : readCookie(request.headers.cookie, cookie);
+    const verdict = origins.judge(request.headers.origin, cookieToken !== null);
+    if (!verdict.allowed) return refuse(403, 'forbidden', 'This origin is not allowed.');
+    if (!health.accepting) return refuse(503, 'draining');
+    const services = options.services();
+    if (services === null || health.notReady() !== null)
+      return refuse(503, 'unavailable', 'This gateway is not ready yet.');
+    if (services.connections.full) return refuse(503, 'unavailable', 'This gateway is full.');
+    const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
+    websockets.handleUpgrade(request, socket, head, (websocket) => {
+      if (!isServed(request)) rejectSubprotocol(websocket);
+      else new Connection(websocket, socket, token, services);
+    });
+    return undefined;
+  });
+}
+
+function refuseUpgrade(socket: Duplex, status: number, code: ErrorCode, message: string = ERRORS[code].message): void {
+  const body = JSON.stringify({ code, message });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: application/json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/** JSON where offered; else the first offer, so that the client accepts the socket and sees 4406. */
+function chooseSubprotocol(offers: Set<string>): string | false {
+  if (offers.has(JSON_SUBPROTOCOL)) return JSON_SUBPROTOCOL;
+  for (const first of offers) return first;
+  return false;
+}
+
+/** `ws` has checked the header's syntax by now. */
+function isServed(request: IncomingMessage): boolean {
+  const offered = request.headers['sec-websocket-protocol'];
+  return offered === undefined || offered.split(',').some((offer) => offer.trim() === JSON_SUBPROTOCOL);
+}
+
+function rejectSubprotocol(websocket: WebSocket): void {
+  websocket.on('error', () => websocket.terminate());
+  websocket.close(CLOSE.unknownSubprotocol, `offer ${JSON_SUBPROTOCOL}`);
+}
+
+function readBearer(header: string | undefined): string | null {
+  return header === undefined ? null : (/^bearer +(\S+) *$/i.exec(header)?.[1] ?? null);
+}
+
+/** RFC 6265, section 5.4: `name=value; name=value`. */
+function readCookie(header: string | undefined, name: string): string | null {
+  for (const pair of header?.split(';') ?? []) {
+    const equals = pair.indexOf('=');
+    if (equals > 0 && pair.slice(0, equals).trim() === name) return pair.slice(equals + 1).trim();
+  }
+  return null;
+}
