@@ -19,7 +19,7 @@ const MAX_BLOCK_BYTES = 524_288;
 const FETCH_BYTES = 262_144;
 /** Reads of the log that run at the same time, over all partitions. */
 const MAX_CONCURRENT_READS = 4;
-/** Bytes of blocks kept for readers that come a moment later. */
+/** Default for `cacheBytes`. */
 const CACHE_BYTES = 16_777_216;
 
 /** The accepted part of a range. */
@@ -38,6 +38,8 @@ export interface RangesOptions {
   readonly codec: Codec;
   readonly topic: string;
   onRead(bytes: number): void;
+  /** Bytes of blocks kept for readers that come a moment later. Default: 16 MiB. */
+  readonly cacheBytes?: number;
 }
 
 export class Ranges {
@@ -127,8 +129,9 @@ export class Ranges {
   #keep(key: string, block: Block): void {
     this.#kept.set(key, block);
     this.#keptBytes += block.bytes;
+    const limitBytes = this.#options.cacheBytes ?? CACHE_BYTES;
     for (const [oldest, { bytes }] of this.#kept) {
-      if (this.#keptBytes <= CACHE_BYTES) break;
+      if (this.#keptBytes <= limitBytes) break;
       this.#kept.delete(oldest);
       this.#keptBytes -= bytes;
     }

@@ -50,6 +50,8 @@ export interface RoomStreamOptions {
   readonly clock: Clock;
   /** How often anchors are noted; tests make it small. */
   readonly anchors?: AnchorsOptions;
+  /** See `RangesOptions.cacheBytes`. */
+  readonly historyCacheBytes?: number;
 }
 
 export function createRoomStream(options: RoomStreamOptions): RoomStream {
@@ -85,7 +87,13 @@ class OutboundRoomStream implements RoomStream {
       members: () => this.#rooms.members,
     });
     const { deliveries, gaps, historyBytes, slowClients } = this.#metrics;
-    this.#ranges = new Ranges({ log, codec, topic: topics.outbound, onRead: (bytes) => historyBytes.add(bytes) });
+    this.#ranges = new Ranges({
+      log,
+      codec,
+      topic: topics.outbound,
+      onRead: (bytes) => historyBytes.add(bytes),
+      ...(options.historyCacheBytes !== undefined && { cacheBytes: options.historyCacheBytes }),
+    });
     this.#starts = new Starts({ ranges: this.#ranges, cursorWaitMs });
     this.#catchUp = new CatchUp({
       ranges: this.#ranges,

@@ -1,0 +1,60 @@
+import type { Buffer } from 'node:buffer';
+import { describe, expect, it } from 'vitest';
+import { type Offset, type Partition, seq as seqOf } from '../../core/ids.ts';
+import { LogEvent } from '../history/log-event.ts';
+import { inboundEvent, unframe } from '../tail/world.fixture.ts';
+import { Delivery } from './delivery.ts';
+
+const event = (seq: number, expiresAt: number | null = null, data: unknown = seq): LogEvent =>
+  new LogEvent('stream', 0 as Partition, (seq + 10) as Offset, {
+    ...inboundEvent('lobby', data, { expiresAt }),
+    seq: seqOf(seq),
+    time: 1_000,
+    prev: -1 as Offset,
+  });
+const parse = (framed: Buffer): Array<Record<string, unknown>> => unframe(framed).map((text) => JSON.parse(text));
+
+describe('a delivery', () => {
+  it('is one message per event, or one batch', () => {
+    const delivery = new Delivery([event(1), event(2)], 0);
+    expect(parse(delivery.plain()).map(({ type, seq }) => [type, seq])).toEqual([
+      ['event', 1],
+      ['event', 2],
+    ]);
+    expect(parse(delivery.batched())).toMatchObject([{ type: 'batch', events: [{ seq: 1 }, { seq: 2 }] }]);
+    expect(delivery.plain()).toBe(delivery.plain());
+  });
+
+  it('keeps batches below their limit, but never splits an event', () => {
+    const large = 'x'.repeat(20_000);
+    const events = [
+      event(1, null, large),
+      event(2, null, large),
+      event(3),
+      event(4, null, 'x'.repeat(60_000)),
+      event(5),
+    ];
+    expect(parse(new Delivery(events, 0).batched())).toMatchObject([
+      { type: 'event', seq: 1 },
+      { type: 'batch', events: [{ seq: 2 }, { seq: 3 }] },
+      { type: 'event', seq: 4 },
+      { type: 'event', seq: 5 },
+    ]);
+  });
+
+  it('puts one gap in the place of each run of expired events, in order, also within a batch', () => {
+    const events = [event(1), event(2, 500), event(3, 400), event(4, 501), event(5), event(6, 1)];
+    const delivery = new Delivery(events, 500);
+    expect(delivery.gaps).toBe(2);
+    const expected = [
+      { type: 'event', seq: 1 },
+      { type: 'gap', room: 'lobby', from: 2, to: 3, reason: 'expired', cursor: event(3).cursor },
+      { type: 'event', seq: 4 },
+      { type: 'event', seq: 5 },
+      { type: 'gap', from: 6, to: 6, reason: 'expired', cursor: event(6).cursor },
+    ];
+    expect(parse(delivery.plain())).toMatchObject(expected);
+    const [first, gap, four, five, last] = expected;
+    expect(parse(delivery.batched())).toMatchObject([first, gap, { type: 'batch', events: [four, five] }, last]);
+  });
+});

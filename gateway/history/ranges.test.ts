@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { LogRecord } from '../../core/ports/event-log.ts';
+import { joinRoom, TestSink, until, World } from '../tail/world.fixture.ts';
+
+let w: World;
+afterEach(() => w.close());
+
+/** Counts the ranges that are read of the log, and the records in them. */
+function watchReads(world: World): { reads: number; records: number } {
+  const seen = { reads: 0, records: 0 };
+  const open = world.log.cluster.open.bind(world.log.cluster);
+  world.log.cluster.open = (clientId) => {
+    const log = open(clientId);
+    const readRange = log.readRange.bind(log);
+    log.readRange = async function* (options): AsyncGenerator<readonly LogRecord[]> {
+      seen.reads += 1;
+      for await (const records of readRange(options)) {
+        seen.records += records.length;
+        yield records;
+      }
+    };
+    return log;
+  };
+  return seen;
+}
+
+describe('many readers of the same past', () => {
+  it('read it once', async () => {
+    w = new World({ gateway: { ringBytes: 1 }, anchors: { everyRecords: 50 } });
+    const seen = watchReads(w);
+    w.publishMany('a', 500);
+    const stream = await w.openStream();
+    const sinks = await Promise.all(
+      Array.from({ length: 40 }, async () => (await joinRoom(stream, 'a', { kind: 'start' })).sink),
+    );
+    await until(() => sinks.every((sink) => sink.of('live').length === 1));
+    for (const sink of sinks) expect(sink.seqs()).toHaveLength(500);
+    expect(seen.records).toBe(502);
+    expect(await w.metric('roomlog_history_bytes_read_total')).toBe(
+      w.log.cluster.records('test.outbound', 0 as never).reduce((sum, record) => sum + (record.value?.length ?? 0), 0),
+    );
+  });
+
+  it('do not read the log at all while the ring reaches back', async () => {
+    w = new World();
+    const seen = watchReads(w);
+    w.publishMany('a', 500);
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => sink.of('live').length === 1);
+    expect(sink.seqs()).toHaveLength(500);
+    expect(seen.reads).toBe(0);
+  });
+});
+
+describe('a log that can not be read', () => {
+  it('refuses the join with unavailable', async () => {
+    w = new World({ gateway: { ringBytes: 1 } });
+    w.publishMany('a', 5);
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => sink.of('live').length === 1);
+    w.publishMany('a', 2);
+    await w.settled(stream);
+    w.log.cluster.unreachable = true;
+    const cursor = sink.of('event')[1]?.cursor as string;
+    await expect(stream.subscribe('a' as never, { kind: 'after', cursor }, new TestSink())).rejects.toMatchObject({
+      code: 'unavailable',
+      details: { retryAfter: expect.any(Number) },
+    });
+    w.log.cluster.unreachable = false;
+    const { sink: again } = await joinRoom(stream, 'a', { kind: 'after', cursor });
+    await until(() => again.of('live').length === 1);
+    expect(again.seqs()).toEqual([3, 4, 5, 6, 7]);
+  });
+
+  it('is waited for by those who have joined, and gives them up with 1013 after a while', async () => {
+    w = new World({ gateway: { ringBytes: 1, slowClientTimeoutMs: 300 } });
+    w.publishMany('a', 5);
+    const stream = await w.openStream();
+    w.log.cluster.unreachable = true;
+    const patient = await joinRoom(stream, 'a', { kind: 'start' });
+    w.log.cluster.unreachable = false;
+    await until(() => patient.sink.of('live').length === 1);
+    expect(patient.sink.seqs()).toEqual([1, 2, 3, 4, 5]);
+    const other = await w.openStream({ ringBytes: 1, slowClientTimeoutMs: 300 });
+    w.log.cluster.unreachable = true;
+    const lost = await joinRoom(other, 'a', { kind: 'start' });
+    await until(() => lost.sink.closed);
+    expect(lost.sink.closeCode).toBe(1013);
+  });
+});

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { LoopBudget } from './loop-budget.ts';
+
+it('lets work go on within a turn and makes those who are over it queue for one turn each', async () => {
+  let now = 0;
+  const budget = new LoopBudget({ now: () => now, monotonic: () => now }, 20);
+  expect(budget.spent()).toBe(false);
+  now = 20;
+  expect(budget.spent()).toBe(false);
+  now = 21;
+  expect(budget.spent()).toBe(true);
+  const order: string[] = [];
+  const work = async (name: string): Promise<void> => {
+    await budget.turn();
+    order.push(name);
+    expect(budget.spent()).toBe(false);
+    now += 30;
+    expect(budget.spent()).toBe(true);
+  };
+  const loop = new Promise<void>((resolve) => setImmediate(() => setImmediate(() => resolve(void order.push('loop')))));
+  await Promise.all([work('a'), work('b'), work('c'), loop]);
+  expect(order.filter((name) => name !== 'loop')).toEqual(['a', 'b', 'c']);
+  expect(order.indexOf('loop')).toBeLessThan(order.length - 1);
+});
