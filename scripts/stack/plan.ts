@@ -1,10 +1,13 @@
 /** All services of a stack, in the order of starting, and what stack.json says of them. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadConfig } from '../../core/config/load.ts';
+import type { Config } from '../../core/config/schema.ts';
+import { topicsOf } from '../../core/names.ts';
 import { type Artifacts, ensureArtifacts } from './artifacts.ts';
 import { ensureJava } from './java.ts';
 import { askKafka, brokerAddresses, type KafkaCluster, kafkaServices, prepareKafka } from './kafka.ts';
-import type { Service } from './launch.ts';
+import { type Service, serviceEnvironment } from './launch.ts';
 import { gatewayPorts, redisPort, registryAdminPort, registryPort, sequencerAdminPort } from './ports.ts';
 import type { ProcessRecord } from './process-table.ts';
 import { ensureRedis, pingRedis, redisService } from './redis.ts';
@@ -23,7 +26,8 @@ export interface StackPlan {
   readonly roomlog: readonly Service[];
   /** Asks the services that are not ours; throws while one doesn't answer. */
   askExternal(): Promise<void>;
-  readonly common: CommonConfig;
+  /** What all Roomlog processes of the stack have in common, with what the environment overrides. */
+  readonly config: Config;
 }
 
 /** Finds or installs what the plan needs, writes all configuration files and formats new storage. */
@@ -49,6 +53,7 @@ export async function planStack(
     infrastructure.push(redisService(redisProgram, redisPort(portBase), join(paths.dataDir, 'redis')));
   }
   const common = commonConfig(settings);
+  const config = loadConfig({ file: { path: 'scripts/up', content: common }, env: serviceEnvironment() });
   const each = (count: number, make: (number: number) => Service): Service[] =>
     Array.from({ length: count }, (_, index) => make(index + 1));
   return {
@@ -57,7 +62,7 @@ export async function planStack(
       ...each(settings.sequencers, (number) => sequencerService(common, portBase, number, paths)),
       ...each(settings.gateways, (number) => gatewayService(common, portBase, number, paths)),
     ],
-    common,
+    config,
     askExternal: async () => {
       if (external.kafkaBrokers !== null) await askKafka(external.kafkaBrokers, null);
       if (external.registryUrl !== null) await askRegistry(external.registryUrl);
@@ -89,15 +94,11 @@ function commonConfig(settings: StackSettings): CommonConfig {
 }
 
 /** The content of stack.json for these processes. */
-export function describeStack(
-  settings: StackSettings,
-  common: CommonConfig,
-  table: readonly ProcessRecord[],
-): StackFile {
+export function describeStack(settings: StackSettings, config: Config, table: readonly ProcessRecord[]): StackFile {
   const pidOf = (name: string): number | null => table.find((record) => record.name === name)?.pid ?? null;
   const pid = (name: string): number => pidOf(name) ?? 0;
   const { portBase } = settings;
-  const { prefix, partitions } = common.stream;
+  const { prefix, partitions } = config.stream;
   return {
     version: 1,
     prefix,
@@ -118,16 +119,11 @@ export function describeStack(
       return { name, admin: `http://127.0.0.1:${sequencerAdminPort(portBase, index + 1)}`, pid: pid(name) };
     }),
     kafka: {
-      brokers: common.kafka.brokers,
+      brokers: config.kafka.brokers,
       pids: table.filter((record) => record.name.startsWith('kafka-')).map((record) => record.pid),
     },
-    registry: { url: common.registry.url, pid: pidOf('registry') },
-    redis: { url: common.redis.url, pid: pidOf('redis') },
-    topics: {
-      inbound: `${prefix}.inbound`,
-      outbound: `${prefix}.outbound`,
-      snapshots: `${prefix}.snapshots`,
-      deadletter: `${prefix}.deadletter`,
-    },
+    registry: { url: config.registry.url, pid: pidOf('registry') },
+    redis: { url: config.redis.url, pid: pidOf('redis') },
+    topics: topicsOf(prefix),
   };
 }

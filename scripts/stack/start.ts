@@ -5,6 +5,7 @@ import { type Service, startService, stopService, waitReady } from './launch.ts'
 import type { UpOptions } from './options.ts';
 import { describeStack, planStack, type StackPlan } from './plan.ts';
 import { takenPorts } from './port-holder.ts';
+import { prepareStream } from './prepare-stream.ts';
 import { isAlive } from './process-identity.ts';
 import { type ProcessRecord, readTable } from './process-table.ts';
 import { externalServices, readSettings, settle } from './settings.ts';
@@ -39,7 +40,7 @@ export async function startStack(options: UpOptions, reporting: Reporting): Prom
     await requireFreePorts([...plan.infrastructure, ...plan.roomlog]);
     reporting.aborted.throwIfAborted();
     await startAll(plan, paths, reporting);
-    const stack = describeStack(settings, plan.common, readTable(paths));
+    const stack = describeStack(settings, plan.config, readTable(paths));
     writeStackFile(paths, stack);
     return stack;
   } catch (error) {
@@ -50,6 +51,8 @@ export async function startStack(options: UpOptions, reporting: Reporting): Prom
 
 async function startAll(plan: StackPlan, paths: StatePaths, reporting: Reporting): Promise<void> {
   await Promise.all([plan.askExternal(), ...plan.infrastructure.map((service) => startOne(service, paths, reporting))]);
+  await prepareStream(plan.config, reporting.say);
+  reporting.aborted.throwIfAborted();
   await Promise.all(plan.roomlog.map((service) => startOne(service, paths, reporting)));
 }
 
@@ -87,7 +90,7 @@ export async function restartService(paths: StatePaths, name: string, reporting:
   await requireFreePorts([service]);
   const record = startService(service, paths);
   await waitReady(service, record, reporting.aborted);
-  writeStackFile(paths, describeStack(settings, plan.common, readTable(paths)));
+  writeStackFile(paths, describeStack(settings, plan.config, readTable(paths)));
   return record;
 }
 
