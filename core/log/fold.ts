@@ -7,7 +7,7 @@ import { RoomlogError } from '../errors.ts';
 import type { Offset } from '../ids.ts';
 import { Publishers, type PublishersLimits } from '../sequencing/publishers.ts';
 import { type Anchor, Chain, faultVerdict, type Verdict } from './chain.ts';
-import { type DigestOf, digestOf } from './digest.ts';
+import { DigestMemo, type DigestOf } from './digest.ts';
 import type { OutboundRecord, SequencedEvent } from './record.ts';
 import { RoomHeads } from './room-heads.ts';
 
@@ -27,14 +27,15 @@ export class Fold {
   readonly chain: Chain;
   readonly heads: RoomHeads;
   readonly publishers: Publishers | null;
-  readonly digestOf: DigestOf;
+  /** Filled by who decides; read here. */
+  readonly digests: DigestMemo;
 
   /** Throws `fold_halted` where publishers are asked for from a place that can't know them. */
   constructor(options: FoldOptions = {}) {
     this.chain = options.chain ?? chainFrom(options.start ?? 'start');
     this.heads = new RoomHeads(options.maxRooms);
     this.publishers = options.publishers ? new Publishers(options.publishers) : null;
-    this.digestOf = options.digestOf ?? digestOf;
+    this.digests = new DigestMemo(options.digestOf);
     if (this.publishers !== null && !this.chain.complete) {
       throw new RoomlogError('fold_halted', 'Publishers are known only to a fold that starts at offset 0.');
     }
@@ -55,23 +56,20 @@ export class Fold {
       }
     }
     this.chain.advance(offset, record, verdict);
-    if (event !== null) this.#accept(offset, event);
+    if (event !== null) this.#accept(offset, record.inbound, event);
     if (verdict.kind === 'accepted') this.publishers?.sweep(this.chain.logTime);
     return verdict;
   }
 
-  #accept(offset: Offset, event: SequencedEvent): void {
+  #accept(offset: Offset, inbound: Offset, event: SequencedEvent): void {
     this.heads.set(event.room, event.seq, offset);
     const { publishers } = this;
-    if (publishers === null) return;
     const { room, user, session, pub, key, seq } = event;
-    if (session !== null && pub !== null) {
-      publishers.acceptPub({ room, user, session, pub }, seq, offset, this.digestOf(event.event, event.data));
-    }
-    if (key !== null) {
-      const digest = this.digestOf(event.event, event.data);
-      publishers.acceptKey(room, user, key, { seq, offset, digest, time: this.chain.logTime });
-    }
+    const numbered = session !== null && pub !== null;
+    if (publishers === null || (!numbered && key === null)) return;
+    const digest = this.digests.take(inbound, event.event, event.data);
+    if (numbered) publishers.acceptPub({ room, user, session, pub }, seq, offset, digest);
+    if (key !== null) publishers.acceptKey(room, user, key, { seq, offset, digest, time: this.chain.logTime });
   }
 }
 

@@ -25,6 +25,7 @@ import {
   type Remembered,
 } from './publishers.ts';
 import { sessionCounts } from './sessions.ts';
+import { sessionTime } from './uuidv7.ts';
 
 export interface DeciderLimits extends PublishersLimits {
   /** See MAX_IN_FLIGHT_DECISIONS. */
@@ -53,6 +54,19 @@ interface Refusal {
   readonly reason?: string;
 }
 
+/** A publish by what tells it from its repeats. `name` is a `publisherKey` or an `idempotencyKey`. */
+type Publish =
+  | {
+      readonly kind: 'numbered';
+      readonly name: string;
+      readonly session: SessionId;
+      readonly pub: Pub;
+      readonly digest: Digest;
+    }
+  | { readonly kind: 'keyed'; readonly name: string; readonly digest: Digest }
+  | { readonly kind: 'unnumbered'; readonly digest: null };
+
+const UNNUMBERED: Publish = { kind: 'unnumbered', digest: null };
 const BAD_EVENT: Refusal = { code: 'poison', reason: 'bad_event' };
 const TOO_MANY_ROOMS: Refusal = { code: 'poison', reason: 'too_many_rooms' };
 const SESSION_UNKNOWN: Refusal = { code: 'session_unknown' };
@@ -90,21 +104,18 @@ export class Decider {
    */
   decide(inbound: Offset, inboundTime: number, event: InboundEvent): Decision {
     const logTime = this.#begin(inbound, inboundTime);
-    const numbered = event.session !== null && event.pub !== null;
-    const digest = numbered || event.key !== null ? this.#fold.digestOf(event.event, event.data) : null;
-    const refusal = this.#refusalOf(event, digest, logTime);
-    if (refusal !== null) return this.#answer(inbound, logTime, event, refusal);
+    const asked = this.#publishOf(event);
+    const refusal = asked === null ? BAD_EVENT : this.#refusalOf(event, asked, logTime);
+    if (asked === null || refusal !== null) return this.#answer(inbound, logTime, event, refusal ?? BAD_EVENT);
 
     const { room, user, session, pub, key } = event;
+    const { digest } = asked;
     const head = this.#fold.heads.get(room);
     const seq = ((this.#overlay.seqOf(room) ?? head?.seq ?? 0) + 1) as Seq;
-    this.#overlay.push({
-      inbound,
-      logTime,
-      event: { room, seq, digest },
-      publisher: session !== null && pub !== null ? { name: publisherKey(room, user, session), pub } : null,
-      key: key === null ? null : idempotencyKey(room, user, key),
-    });
+    const publisher = asked.kind === 'numbered' ? asked : null;
+    const keyName = asked.kind === 'keyed' ? asked.name : null;
+    this.#overlay.push({ inbound, logTime, event: { room, seq, digest }, publisher, key: keyName });
+    if (digest !== null) this.#fold.digests.remember(inbound, event.event, event.data, digest);
     const { origin, contentType, data, expiresAt, traceparent } = event;
     const prev = head?.offset ?? NO_OFFSET;
     return {
@@ -149,6 +160,7 @@ export class Decider {
   /** Discards what was decided and not read back: after a foreign claim, or before claiming again. */
   reset(): void {
     this.#overlay.reset();
+    this.#fold.digests.clear();
   }
 
   /** Log time as of this record: the highest inbound timestamp up to it. */
@@ -160,25 +172,36 @@ export class Decider {
     return Math.max(this.#fold.chain.logTime, this.#overlay.logTime, inboundTime);
   }
 
-  #refusalOf(event: InboundEvent, digest: Digest | null, logTime: number): Refusal | null {
+  /** How the publish wants to be told from its repeats; null where that contradicts itself. */
+  #publishOf(event: InboundEvent): Publish | null {
     const { room, user, session, pub, key } = event;
-    if ((session === null) !== (pub === null) || (session !== null && key !== null)) return BAD_EVENT;
-    if (session !== null && pub !== null && digest !== null) {
-      if (!Number.isSafeInteger(pub) || pub < 1) return BAD_EVENT;
-      if (!sessionCounts(session, logTime, this.#limits.sessionMaxAgeMs)) return SESSION_UNKNOWN;
-      const refusal = this.#refusalOfNumber(room, user, session, pub, digest);
-      if (refusal !== null) return refusal;
-    } else if (key !== null && digest !== null) {
-      if (!isKey(key)) return BAD_EVENT;
-      const original = this.#originalOfKey(room, user, key, logTime);
-      if (original !== undefined) return repeatOf(original, digest);
+    if ((session === null) !== (pub === null) || (session !== null && key !== null)) return null;
+    if (session !== null && pub !== null) {
+      if (!Number.isSafeInteger(pub) || pub < 1) return null;
+      const digest = this.#fold.digests.digestOf(event.event, event.data);
+      return { kind: 'numbered', name: publisherKey(room, user, session), session, pub, digest };
     }
-    return this.#hasPlaceFor(room) ? null : TOO_MANY_ROOMS;
+    if (key === null) return UNNUMBERED;
+    if (!isKey(key)) return null;
+    const digest = this.#fold.digests.digestOf(event.event, event.data);
+    return { kind: 'keyed', name: idempotencyKey(room, user, key), digest };
   }
 
-  #refusalOfNumber(room: RoomId, user: UserId, session: SessionId, pub: Pub, digest: Digest): Refusal | null {
-    const name = publisherKey(room, user, session);
-    const folded = this.#publishers.find(room, user, session);
+  #refusalOf(event: InboundEvent, publish: Publish, logTime: number): Refusal | null {
+    const refusal =
+      publish.kind === 'numbered'
+        ? this.#refusalOfNumber(publish, logTime)
+        : publish.kind === 'keyed'
+          ? this.#refusalOfKey(publish, logTime)
+          : null;
+    if (refusal !== null) return refusal;
+    return this.#hasPlaceFor(event.room) ? null : TOO_MANY_ROOMS;
+  }
+
+  #refusalOfNumber({ name, session, pub, digest }: Publish & { kind: 'numbered' }, logTime: number): Refusal | null {
+    const mintedAt = sessionTime(session);
+    if (!sessionCounts(mintedAt, logTime, this.#limits.sessionMaxAgeMs)) return SESSION_UNKNOWN;
+    const folded = this.#publishers.findNamed(name, mintedAt);
     const last = this.#overlay.lastPub(name) ?? folded?.last ?? 0;
     if (pub === last + 1) return null;
     if (last === 0) return SESSION_UNKNOWN;
@@ -188,10 +211,10 @@ export class Decider {
     return original ? repeatOf(original, digest) : FORGOTTEN_DUPLICATE;
   }
 
-  #originalOfKey(room: RoomId, user: UserId, key: string, logTime: number): Remembered | undefined {
-    const inFlight = this.#overlay.findKey(idempotencyKey(room, user, key));
-    if (inFlight !== undefined) return keyCounts(inFlight, logTime, this.#limits.keyWindowMs) ? inFlight : undefined;
-    return this.#publishers.findKey(room, user, key, logTime);
+  #refusalOfKey({ name, digest }: Publish & { kind: 'keyed' }, logTime: number): Refusal | null {
+    const original = this.#overlay.findKey(name) ?? this.#publishers.findNamedKey(name);
+    if (original === undefined || !keyCounts(original, logTime, this.#limits.keyWindowMs)) return null;
+    return repeatOf(original, digest);
   }
 
   /** Rooms in flight count once: those that the fold has too are found there. */

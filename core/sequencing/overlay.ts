@@ -23,10 +23,10 @@ export interface InFlight {
   readonly key: string | null;
 }
 
-/** The publishes of one session in one room that are in flight. As many as decisions are, at most. */
+/** The publishes of one session in one room that are in flight: numbers without holes, from `first` on. */
 interface InFlightPublishes {
-  readonly byPub: Map<number, Remembered>;
-  last: number;
+  first: number;
+  readonly publishes: Remembered[];
 }
 
 export class Overlay {
@@ -67,11 +67,13 @@ export class Overlay {
 
   /** The newest number in flight of a publisher. */
   lastPub(name: string): number | undefined {
-    return this.#publishers.get(name)?.last;
+    const inFlight = this.#publishers.get(name);
+    return inFlight && inFlight.first + inFlight.publishes.length - 1;
   }
 
   findPub(name: string, pub: number): Remembered | undefined {
-    return this.#publishers.get(name)?.byPub.get(pub);
+    const inFlight = this.#publishers.get(name);
+    return inFlight?.publishes[pub - inFlight.first];
   }
 
   findKey(name: string): RememberedKey | undefined {
@@ -110,13 +112,9 @@ export class Overlay {
   }
 
   #pushPublish({ name, pub }: { name: string; pub: number }, remembered: Remembered): void {
-    let inFlight = this.#publishers.get(name);
-    if (inFlight === undefined) {
-      inFlight = { byPub: new Map(), last: pub };
-      this.#publishers.set(name, inFlight);
-    }
-    inFlight.byPub.set(pub, remembered);
-    inFlight.last = pub;
+    const inFlight = this.#publishers.get(name);
+    if (inFlight === undefined) this.#publishers.set(name, { first: pub, publishes: [remembered] });
+    else inFlight.publishes.push(remembered);
   }
 
   #drop(decision: InFlight): void {
@@ -127,7 +125,9 @@ export class Overlay {
     if (key !== null && this.#keys.get(key)?.inbound === inbound) this.#keys.delete(key);
     if (publisher === null) return;
     const inFlight = this.#publishers.get(publisher.name);
-    inFlight?.byPub.delete(publisher.pub);
-    if (inFlight?.byPub.size === 0) this.#publishers.delete(publisher.name);
+    if (inFlight === undefined) return;
+    if (inFlight.publishes.length === 1) this.#publishers.delete(publisher.name);
+    inFlight.publishes.shift();
+    inFlight.first++;
   }
 }

@@ -124,13 +124,23 @@ export class Publishers {
   find(room: RoomId, user: UserId, session: SessionId): Publisher | undefined {
     const mintedAt = sessionTime(session);
     if (mintedAt === null) return undefined;
-    return this.#buckets.get(bucketOf(mintedAt))?.get(publisherKey(room, user, session));
+    return this.findNamed(publisherKey(room, user, session), mintedAt);
+  }
+
+  /** The same, for who has the `publisherKey` and the `sessionTime` at hand. */
+  findNamed(name: string, mintedAt: number): Publisher | undefined {
+    return this.#buckets.get(bucketOf(mintedAt))?.get(name);
   }
 
   /** The publish that used this key within the window that ends at `logTime`. */
   findKey(room: RoomId, user: UserId, key: string, logTime: number): RememberedKey | undefined {
-    const remembered = this.#keys.get(idempotencyKey(room, user, key));
+    const remembered = this.findNamedKey(idempotencyKey(room, user, key));
     return remembered !== undefined && keyCounts(remembered, logTime, this.limits.keyWindowMs) ? remembered : undefined;
+  }
+
+  /** By `idempotencyKey`, whatever its age. */
+  findNamedKey(name: string): RememberedKey | undefined {
+    return this.#keys.get(name);
   }
 
   /** An accepted event of a numbered publish. `logTime` includes that event's. */
