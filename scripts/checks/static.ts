@@ -1,0 +1,95 @@
+/** Lanes that only read the sources: lint, types, charts, images, compose. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../stack/root.ts';
+import { check, command, lastLines } from './command.ts';
+import { fail, type Lane, type LaneContext, type LaneResult, skip, sum } from './lane.ts';
+import { pythonEnvironment } from './python.ts';
+
+const KUBERNETES_VERSION = '1.36';
+const REQUIREMENTS = join(import.meta.dirname, 'requirements.txt');
+const bin = (name: string): string => join(ROOT, 'node_modules', '.bin', name);
+
+export const lint: Lane = {
+  name: 'lint',
+  about: 'biome over all code, sh -n over the shell scripts',
+  run: async ({ aborted }) => {
+    const scripts = shellScripts();
+    return sum([
+      await check([bin('biome'), 'check', '--error-on-warnings', '.'], { aborted }),
+      ...(await Promise.all(scripts.map((script) => check(['sh', '-n', script], { aborted })))),
+    ]);
+  },
+};
+
+export const types: Lane = {
+  name: 'types',
+  about: 'the TypeScript compiler over all code',
+  run: ({ aborted }) => check([bin('tsc'), '--noEmit'], { aborted }),
+};
+
+export const charts: Lane = {
+  name: 'charts',
+  about: `helm lint --strict, and what the chart renders against Kubernetes ${KUBERNETES_VERSION}`,
+  tools: ['helm'],
+  run: async (context) => {
+    const helm = await context.tool('helm');
+    if ('missing' in helm) return skip(helm.missing);
+    const chart = join(ROOT, 'helm', 'roomlog');
+    if (!existsSync(chart)) return fail('helm/roomlog is missing');
+    const results = await Promise.all(
+      valuesOf(chart).map((values) => checkChart(helm.program, chart, values, context)),
+    );
+    return sum(results);
+  },
+};
+
+async function checkChart(
+  helm: string,
+  chart: string,
+  values: readonly string[],
+  { aborted }: LaneContext,
+): Promise<LaneResult> {
+  const linted = await check([helm, 'lint', '--strict', chart, ...values], { aborted });
+  const rendered = await command([helm, 'template', 'check', chart, ...values], { aborted });
+  if (rendered.code !== 0)
+    return sum([linted, fail(`helm template ${values.join(' ')}`, ...lastLines(rendered.output))]);
+  const validate = join(await pythonEnvironment(REQUIREMENTS, aborted), 'kubernetes-validate');
+  const valid = await check([validate, '-k', KUBERNETES_VERSION, '--strict', '-'], { aborted, input: rendered.stdout });
+  return sum([linted, valid]);
+}
+
+/** The default values, and each file of the chart's ci folder. */
+function valuesOf(chart: string): string[][] {
+  const ci = join(chart, 'ci');
+  const files = existsSync(ci) ? readdirSync(ci).filter((name) => name.endsWith('.yaml')) : [];
+  return [[], ...files.map((name) => ['--values', join(ci, name)])];
+}
+
+export const dockerfile: Lane = {
+  name: 'dockerfile',
+  about: 'hadolint over deploy/Dockerfile',
+  run: async ({ aborted }) => {
+    const hadolint = join(await pythonEnvironment(REQUIREMENTS, aborted), 'hadolint');
+    return await check([hadolint, join(ROOT, 'deploy', 'Dockerfile')], { aborted });
+  },
+};
+
+export const compose: Lane = {
+  name: 'compose',
+  about: 'compose.yaml against the schema of the compose specification',
+  run: async ({ aborted }) => {
+    const validate = join(await pythonEnvironment(REQUIREMENTS, aborted), 'check-jsonschema');
+    return await check([validate, '--builtin-schema', 'vendor.compose-spec', join(ROOT, 'compose.yaml')], { aborted });
+  },
+};
+
+function shellScripts(): string[] {
+  const folders = ['.', 'scripts', 'scripts/lib', '.ci', 'bench', 'deploy'].map((name) => join(ROOT, name));
+  return folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder, { withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => path.endsWith('.sh') || /^#!\/bin\/sh\b/.test(readFileSync(path, 'utf8').slice(0, 12)));
+}
