@@ -105,14 +105,15 @@ async function claimOnce(request: ClaimRequest, streamId: string): Promise<Claim
   readBack.awaitClaim(nonce);
   const outcome = await appendOnce(context, partition, value);
   const settledAt = context.clock.monotonic();
-  if (outcome.status === 'refused') return halted(outcome.error);
+  // A broker that has just started may not know the topic yet.
+  if (outcome.status === 'refused' && outcome.error.code !== 'topic_missing') return halted(outcome.error);
   if (outcome.status !== 'appended') {
     context.logger.warn(
       { partition, status: outcome.status, code: outcome.error.code },
       'a claim may not have been written',
     );
   }
-  if (outcome.status === 'not_appended') return 'again';
+  if (outcome.status === 'not_appended' || outcome.status === 'refused') return 'again';
 
   const expired = () => readBack.caughtUp && context.clock.monotonic() - settledAt > CLAIM_READ_BACK_MS;
   await pulse.until(() => blocked() !== null || readBack.claimReadAt !== null || expired());

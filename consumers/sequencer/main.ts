@@ -62,7 +62,11 @@ export async function startSequencer(
     stage = 'waiting for the schema registry';
     const codec = await openCodec(config, logger);
     stage = 'waiting for Kafka';
-    const opened = await openKafkaLog(config, { clientId: `${config.kafka.clientId}-${name}`, logger });
+    const opened = await openKafkaLog(config, {
+      clientId: `${config.kafka.clientId}-${name}`,
+      logger,
+      connect: 'background',
+    });
     log = opened;
     const topics = topicsOf(config.stream.prefix);
     const { partitions } = config.stream;

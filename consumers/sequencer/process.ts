@@ -201,6 +201,8 @@ export class Process {
   /** Never answered by a claim: it would be refused for ever, or hide that something must be repaired. */
   #refused(inFlight: InFlight, error: RoomlogError): void {
     const { batch } = inFlight;
+    // A broker that has just started may not know the topic yet. If it is gone for good, the tails will say so.
+    if (error.code === 'topic_missing') return;
     if (error.code !== 'too_large' || inFlight.maybeAppended) {
       this.#end ??= halted(error);
       return;
