@@ -3,8 +3,7 @@
  * all knock at the next gateway's door at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Connection } from './connection/connection.ts';
-import type { Connections } from './connection/connections.ts';
+import type { Connections, Member } from './connection/connections.ts';
 
 /** How long a connection's unanswered commands are waited for. */
 export const FLUSH_MS = 2_000;
@@ -32,7 +31,7 @@ export async function drain(connections: Connections, options: DrainOptions): Pr
   for (const connection of [...connections]) connection.terminate();
 }
 
-async function sendAway(connection: Connection, afterMs: number, flushMs: number, reason: string): Promise<void> {
+async function sendAway(connection: Member, afterMs: number, flushMs: number, reason: string): Promise<void> {
   await sleep(afterMs);
   await connection.drain(flushMs, Math.round(Math.random() * MAX_RECONNECT_DELAY_MS), reason);
 }

@@ -13,20 +13,20 @@ import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
 import { TokenBucket } from '../../core/limits/token-bucket.ts';
 import type { PresenceDiff } from '../../core/ports/presence-store.ts';
 import type { Principal } from '../auth/token.ts';
-import type { PresenceAudience } from '../presence/presence-rooms.ts';
 import { CLOSE, MAX_CLOSE_REASON_BYTES } from '../protocol/close-codes.ts';
 import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
 import { errorText, presenceText, reconnectText } from '../protocol/json.ts';
 import { parseFrame } from '../protocol/parse.ts';
 import type { SentType } from '../server/edge-metrics.ts';
+import type { Client, ConnectionState } from './client.ts';
 import { handleCommand } from './commands/command.ts';
 import { handleHello } from './commands/hello.ts';
-import { UnansweredPublishes } from './commands/publish.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Memberships } from './memberships.ts';
 import type { Services } from './services.ts';
 import { SocketSink } from './socket-sink.ts';
 import { Strikes } from './strikes.ts';
+import { UnansweredPublishes } from './unanswered-publishes.ts';
 
 /** Bad frames within BAD_FRAME_WINDOW_MS that end a connection. */
 export const MAX_BAD_FRAMES = 10;
@@ -43,9 +43,7 @@ const MAX_UNREAD_FACTOR = 4;
 /** setTimeout takes no more. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-type State = 'awaiting-hello' | 'verifying' | 'open' | 'closing';
-
-export class Connection implements PresenceAudience {
+export class Connection implements Client {
   readonly id: ConnectionId;
   readonly services: Services;
   readonly sink: SocketSink;
@@ -60,7 +58,7 @@ export class Connection implements PresenceAudience {
   readonly #inFlight = new Set<number>();
   readonly #heartbeat: Heartbeat;
   #held: [Buffer, boolean][] = [];
-  #state: State = 'awaiting-hello';
+  #state: ConnectionState = 'awaiting-hello';
   #helloTimer: NodeJS.Timeout | null;
   #expiryTimer: NodeJS.Timeout | null = null;
   #principal: Principal | null = null;
@@ -100,7 +98,7 @@ export class Connection implements PresenceAudience {
     websocket.on('close', (code) => this.#onClosed(code));
   }
 
-  get state(): State {
+  get state(): ConnectionState {
     return this.#state;
   }
 

@@ -1,9 +1,15 @@
 /** All sockets of this gateway, and how many each user holds. */
 import type { UserId } from '../../core/ids.ts';
-import type { Connection } from './connection.ts';
 
-export class Connections implements Iterable<Connection> {
-  readonly #all = new Set<Connection>();
+/** A socket, as far as the whole of them is concerned. */
+export interface Member {
+  /** See Connection.drain. */
+  drain(flushMs: number, delayMs: number, reason: string): Promise<void>;
+  terminate(): void;
+}
+
+export class Connections implements Iterable<Member> {
+  readonly #all = new Set<Member>();
   readonly #byUser = new Map<UserId, number>();
   readonly #limit: number;
   readonly #limitPerUser: number;
@@ -22,15 +28,15 @@ export class Connections implements Iterable<Connection> {
     return this.#all.size >= this.#limit;
   }
 
-  [Symbol.iterator](): Iterator<Connection> {
+  [Symbol.iterator](): Iterator<Member> {
     return this.#all[Symbol.iterator]();
   }
 
-  add(connection: Connection): void {
+  add(connection: Member): void {
     this.#all.add(connection);
   }
 
-  remove(connection: Connection): void {
+  remove(connection: Member): void {
     if (!this.#all.delete(connection)) return;
     if (this.#all.size > 0) return;
     for (const resolve of this.#onEmpty) resolve();

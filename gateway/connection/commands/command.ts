@@ -3,13 +3,13 @@ import { RoomlogError } from '../../../core/errors.ts';
 import type { RoomId } from '../../../core/ids.ts';
 import type { CommandFrame } from '../../protocol/frames.ts';
 import { pongText } from '../../protocol/json.ts';
-import type { Connection } from '../connection.ts';
+import type { Client } from '../client.ts';
 import { joinRoom } from './join.ts';
 import { leaveRoom } from './leave.ts';
 import { showPresence } from './presence.ts';
 import { publish } from './publish.ts';
 
-export function handleCommand(connection: Connection, frame: CommandFrame): void {
+export function handleCommand(connection: Client, frame: CommandFrame): void {
   try {
     connection.begin(frame.id);
   } catch (thrown) {
@@ -38,7 +38,7 @@ export function handleCommand(connection: Connection, frame: CommandFrame): void
 }
 
 function inRoomOrder(
-  connection: Connection,
+  connection: Client,
   { id, room }: { readonly id: number; readonly room: RoomId },
   handle: () => Promise<void>,
 ): void {

@@ -7,13 +7,13 @@ import { CLOSE } from '../../protocol/close-codes.ts';
 import type { HelloFrame } from '../../protocol/frames.ts';
 import { welcomeText } from '../../protocol/json.ts';
 import { parseJoin } from '../../protocol/parse.ts';
-import type { Connection } from '../connection.ts';
+import type { Client } from '../client.ts';
 import { handleCommand } from './command.ts';
 
 /** What a client with too many connections is told to wait. */
 const TOO_MANY_RETRY_MS = 5_000;
 
-export async function handleHello(connection: Connection, frame: HelloFrame): Promise<void> {
+export async function handleHello(connection: Client, frame: HelloFrame): Promise<void> {
   const { services } = connection;
   connection.startVerifying();
   let principal: Principal;
@@ -41,7 +41,7 @@ export async function handleHello(connection: Connection, frame: HelloFrame): Pr
   for (const entry of frame.rooms) joinFromHello(connection, entry);
 }
 
-function welcome(connection: Connection, principal: Principal, session: SessionId): void {
+function welcome(connection: Client, principal: Principal, session: SessionId): void {
   const { gateway, limits, clock, sessionMaxAgeMs } = connection.services;
   const text = welcomeText({
     type: 'welcome',
@@ -59,7 +59,7 @@ function welcome(connection: Connection, principal: Principal, session: SessionI
 }
 
 /** Each entry is judged, and answered, alone. */
-function joinFromHello(connection: Connection, entry: unknown): void {
+function joinFromHello(connection: Client, entry: unknown): void {
   if (connection.state === 'closing') return;
   try {
     handleCommand(connection, { type: 'join', ...parseJoin(entry, connection.services.limits) });

@@ -4,13 +4,13 @@ import type { MemberList } from '../../../core/ports/presence-store.ts';
 import { joinedFrame } from '../../protocol/event-frame.ts';
 import type { JoinBody } from '../../protocol/frames.ts';
 import { memberArrayText } from '../../protocol/json.ts';
-import type { Connection } from '../connection.ts';
+import type { Client } from '../client.ts';
 
 /**
  * A join of a room that is joined already ends the former subscription, also where the new one then fails; one that may not
  * be tried at all (`forbidden`) changes nothing. Throws what the client is to be told.
  */
-export async function joinRoom(connection: Connection, body: JoinBody): Promise<void> {
+export async function joinRoom(connection: Client, body: JoinBody): Promise<void> {
   const { services, memberships, principal, sink } = connection;
   const { id, room } = body;
   principal.permissions.require('join', room);
@@ -35,7 +35,7 @@ export async function joinRoom(connection: Connection, body: JoinBody): Promise<
   }
 }
 
-function enterPresence(connection: Connection, { room, meta }: JoinBody): Promise<MemberList | null> {
+function enterPresence(connection: Client, { room, meta }: JoinBody): Promise<MemberList | null> {
   const { services, principal, id } = connection;
   const since = services.clock.now();
   return services.presence.enter(room, connection, { user: principal.user, connection: id, since, meta });

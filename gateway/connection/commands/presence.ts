@@ -2,13 +2,13 @@
 import { RoomlogError } from '../../../core/errors.ts';
 import type { PresenceCommandFrame } from '../../protocol/frames.ts';
 import { membersText } from '../../protocol/json.ts';
-import type { Connection } from '../connection.ts';
+import type { Client } from '../client.ts';
 
 /**
  * Needs the `join` right. Who has joined without presence becomes a member by giving a `meta`; who has not joined can only
  * look. Throws what the client is to be told.
  */
-export async function showPresence(connection: Connection, frame: PresenceCommandFrame): Promise<void> {
+export async function showPresence(connection: Client, frame: PresenceCommandFrame): Promise<void> {
   const { services, memberships, principal } = connection;
   const { id, room, meta } = frame;
   principal.permissions.require('join', room);

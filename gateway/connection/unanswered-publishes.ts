@@ -1,0 +1,83 @@
+/** A connection's durable publishes that have no answer yet, and how many of them it may have. */
+import { RoomlogError } from '../../core/errors.ts';
+import type { RoomId, Seq, SessionId } from '../../core/ids.ts';
+import { PUBLISHER_WINDOW } from '../../core/log/record.ts';
+import type { Principal } from '../auth/token.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import type { PublishFrame } from '../protocol/frames.ts';
+import { ackText } from '../protocol/json.ts';
+import type { PendingPublish, PublishClient } from '../publish/pending.ts';
+import type { Services } from './services.ts';
+
+/** Publishes without a number that one connection may have unanswered. */
+export const MAX_UNNUMBERED = 1_024;
+/** What `retryAfter` says where a window is full: about the time in which answers come. */
+const WINDOW_RETRY_MS = 50;
+
+/** The connection, as far as its publishes need it. */
+export interface PublishOwner {
+  readonly services: Services;
+  readonly principal: Principal;
+  readonly session: SessionId;
+  answer(id: number, type: 'ack', frame: string): void;
+  fail(id: number, error: RoomlogError, room: RoomId): void;
+  close(code: number, reason: string): void;
+}
+
+export class UnansweredPublishes implements PublishClient {
+  readonly #owner: PublishOwner;
+  /** Numbered ones, by room. */
+  readonly #numbered = new Map<RoomId, number>();
+  #unnumbered = 0;
+
+  constructor(owner: PublishOwner) {
+    this.#owner = owner;
+  }
+
+  /** Throws `rate_limited`, `unavailable`: nothing was produced. */
+  submit(frame: PublishFrame): void {
+    const { services, principal, session } = this.#owner;
+    const { id, room, pub, event, data, ttlMs } = frame;
+    const waiting = pub === null ? this.#unnumbered : (this.#numbered.get(room) ?? 0);
+    const limit = pub === null ? MAX_UNNUMBERED : PUBLISHER_WINDOW;
+    if (waiting >= limit) {
+      throw new RoomlogError('rate_limited', `${limit} publishes wait for their answer.`, {
+        details: { retryAfter: WINDOW_RETRY_MS },
+      });
+    }
+    services.publisher.submit({ client: this, id, room, user: principal.user, session, pub, event, data, ttlMs });
+    if (pub === null) this.#unnumbered += 1;
+    else this.#numbered.set(room, waiting + 1);
+  }
+
+  onAcked(publish: PendingPublish, seq: Seq | null, cursor: string | null, duplicate: boolean): void {
+    const { id, room, pub, startedAtMs } = publish;
+    const { clock, metrics } = this.#owner.services;
+    this.#forget(publish);
+    metrics.published(duplicate ? 'duplicate' : 'acked', clock.monotonic() - startedAtMs);
+    this.#owner.answer(id, 'ack', ackText({ id, room, pub, seq, cursor, duplicate }));
+  }
+
+  onRefused(publish: PendingPublish, error: RoomlogError): void {
+    this.#forget(publish);
+    this.#owner.services.metrics.published('refused', null);
+    this.#owner.fail(publish.id, error, publish.room);
+  }
+
+  /** Says nothing, since nothing is known: the client comes back and sends again. */
+  onLost(publish: PendingPublish): void {
+    this.#forget(publish);
+    this.#owner.services.metrics.published('lost', null);
+    this.#owner.close(CLOSE.overloaded, 'publishes are not answered');
+  }
+
+  #forget({ room, pub }: PendingPublish): void {
+    if (pub === null) {
+      this.#unnumbered -= 1;
+      return;
+    }
+    const waiting = (this.#numbered.get(room) ?? 0) - 1;
+    if (waiting <= 0) this.#numbered.delete(room);
+    else this.#numbered.set(room, waiting);
+  }
+}
