@@ -25,6 +25,13 @@ const MAX_REMEMBERED_DIGESTS = 16_384;
 const SCRATCH_BYTES = 16_384;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
+const word = (bytes: string, at: number): number =>
+  ((bytes.charCodeAt(at) << 24) |
+    (bytes.charCodeAt(at + 1) << 16) |
+    (bytes.charCodeAt(at + 2) << 8) |
+    bytes.charCodeAt(at + 3)) >>>
+  0;
+
 export const digestOf: DigestOf = (event, data) => {
   const nameBytes = Buffer.byteLength(event);
   const totalBytes = 4 + nameBytes + data.byteLength;
@@ -32,8 +39,9 @@ export const digestOf: DigestOf = (event, data) => {
   input.writeUInt32BE(nameBytes, 0);
   input.write(event, 4);
   input.set(data, 4 + nameBytes);
-  const digest = hash('sha256', input, 'buffer');
-  return { hi: digest.readUInt32BE(0), lo: digest.readUInt32BE(4) };
+  // As a string of bytes: a third of what Node takes to hand over a buffer.
+  const digest = hash('sha256', input, 'binary');
+  return { hi: word(digest, 0), lo: word(digest, 4) };
 };
 
 /**
