@@ -24,4 +24,19 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'Print a token for clients, signed with the local stack’s secret.',
     load: async () => (await import('./commands/token.ts')).define,
   },
+  {
+    name: 'tail',
+    summary: 'Follow a room through a gateway.',
+    load: async () => (await import('./commands/tail.ts')).define,
+  },
+  {
+    name: 'publish',
+    summary: 'Publish to a room through a gateway: --data, or NDJSON on stdin.',
+    load: async () => (await import('./commands/publish.ts')).define,
+  },
+  {
+    name: 'config',
+    summary: 'Check a configuration, or print its documentation.',
+    load: async () => (await import('./commands/config.ts')).define,
+  },
 ];

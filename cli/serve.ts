@@ -4,21 +4,24 @@
 const STOP_TIMEOUT_MS = 60_000;
 
 /**
- * Resolves when the server has stopped after the first SIGTERM or SIGINT. A second signal, or `STOP_TIMEOUT_MS`, ends the process
- * at once.
+ * Resolves when the server has stopped after the first SIGTERM or SIGINT, which may also come while it starts. A second
+ * signal, or `STOP_TIMEOUT_MS`, ends the process at once. Rejects where it could not start.
  */
-export async function serveUntilSignal(server: { stop(): Promise<void> }): Promise<void> {
-  await new Promise<void>((resolve) => {
+export async function serveUntilSignal(starting: Promise<{ stop(): Promise<void> }>): Promise<void> {
+  const signalled = new Promise<'signalled'>((resolve) => {
     let stopping = false;
     const onSignal = () => {
       if (stopping) process.exit(1);
       stopping = true;
-      resolve();
+      setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+      resolve('signalled');
     };
     process.on('SIGTERM', onSignal);
     process.on('SIGINT', onSignal);
   });
-  const deadline = setTimeout(() => process.exit(1), STOP_TIMEOUT_MS);
-  await server.stop();
-  clearTimeout(deadline);
+  const first = await Promise.race([starting, signalled]);
+  // Nothing is served yet, and what waits for Kafka or the registry may wait for long: the caller ends the process.
+  if (first === 'signalled') return;
+  await signalled;
+  await first.stop();
 }

@@ -7,6 +7,6 @@ export function define(command: Command): void {
   addConfigOptions(command).action(async (_options: unknown, self: Command) => {
     const config = readConfig(self);
     const { startSequencer } = await import('../../consumers/sequencer/main.ts');
-    await serveUntilSignal(await startSequencer(config));
+    await serveUntilSignal(startSequencer(config));
   });
 }
