@@ -23,7 +23,9 @@ await log.joinGroup({
 });
 const tail = log.tail({
   topic,
-  onRecords: (_, records) => records.length > 0 && read.resolve(),
+  onRecords: (_, records) => {
+    if (records.length > 0) read.resolve();
+  },
   onError: (_, error) => read.reject(error),
 });
 tail.assign(p0, start);
