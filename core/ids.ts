@@ -2,6 +2,8 @@
  * Branded primitives. A brand costs nothing at run time and keeps an offset from being passed where an epoch is meant.
  * The constructors are the only places where a brand is given.
  */
+import { RoomlogError } from './errors.ts';
+
 declare const brand: unique symbol;
 type Branded<Base, Name extends string> = Base & { readonly [brand]: Name };
 
@@ -44,9 +46,11 @@ export const seq = (number: number): Seq => number as Seq;
 export const pub = (number: number): Pub => number as Pub;
 export const epoch = (claimOffset: number): Epoch => claimOffset as Epoch;
 
-/** Brands an offset. Throws a RangeError past 2^53: a client library handed over something that is no offset. */
+/** Brands an offset. Throws `corrupt_record` past 2^53 and for whatever is no offset: a client library went wrong. */
 export function offset(value: number | bigint | string): Offset {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < -1) throw new RangeError(`not a Kafka offset: ${value}`);
+  const number = value === '' ? Number.NaN : Number(value);
+  if (!Number.isSafeInteger(number) || number < -1) {
+    throw new RoomlogError('corrupt_record', `Not a Kafka offset: ${JSON.stringify(String(value))}.`);
+  }
   return number as Offset;
 }

@@ -75,7 +75,7 @@ export class DigestMemo {
   }
 
   clear(): void {
-    this.#inFlight.clear();
+    if (this.#inFlight.size > 0) this.#inFlight.clear();
   }
 }
 

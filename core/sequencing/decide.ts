@@ -155,6 +155,8 @@ export class Decider {
   /** Drops what the fold has passed. `decide` does it too; calling it after a read-back frees memory earlier. */
   prune(): void {
     this.#overlay.prune(this.#fold.chain.lastInbound);
+    // What is left belongs to decisions that the log never showed.
+    if (this.#overlay.size === 0) this.#fold.digests.clear();
   }
 
   /** Discards what was decided and not read back: after a foreign claim, or before claiming again. */

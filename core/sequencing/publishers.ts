@@ -42,7 +42,7 @@ const BUCKET_MS = 600_000;
 /** One session in one room: the last number, and a ring of the last 32 publishes, 32 bytes each, grown as needed. */
 export class Publisher {
   last = 0;
-  readonly #window: number[] = [];
+  #window: number[] = [];
 
   /** The publish with this number; null where it is not among the last 32. */
   find(pub: number): Remembered | null {
@@ -64,20 +64,21 @@ export class Publisher {
    */
   accept(pub: number, seq: number, offset: number, digest: Digest): void {
     if (pub <= this.last) return;
-    const window = this.#window;
     for (let skipped = Math.max(this.last + 1, pub - PUBLISHER_WINDOW + 1); skipped < pub; skipped++) {
       this.#put(skipped, Number.NaN, Number.NaN, 0, 0);
     }
-    const at = ((pub - 1) % PUBLISHER_WINDOW) * STRIDE;
-    // Where the jump was further than the ring, its unwritten first part has to exist before a later place is written.
-    while (window.length < at) window.push(Number.NaN, Number.NaN, 0, 0);
     this.#put(pub, seq, offset, digest.hi, digest.lo);
     this.last = pub;
   }
 
   #put(pub: number, seq: number, offset: number, hi: number, lo: number): void {
-    const window = this.#window;
     const at = ((pub - 1) % PUBLISHER_WINDOW) * STRIDE;
+    if (at === 0 && this.#window.length === 0) {
+      // Most sessions publish once or twice in a room: an array made by pushing would hold four times as much.
+      this.#window = [seq, offset, hi, lo];
+      return;
+    }
+    const window = this.#window;
     while (window.length < at) window.push(Number.NaN, Number.NaN, 0, 0);
     if (at === window.length) {
       window.push(seq, offset, hi, lo);
