@@ -42,7 +42,7 @@ export class CatchUp {
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
-    this.#lowWaterBytes = Math.floor(options.slowClientBytes / LOW_WATER_PART);
+    this.#lowWaterBytes = Math.max(1, Math.floor(options.slowClientBytes / LOW_WATER_PART));
   }
 
   /** Members that are not live yet, or not any more. */
@@ -150,7 +150,7 @@ export class CatchUp {
       } catch (thrown) {
         const error = asRoomlogError(thrown, 'unavailable');
         if (!error.definition.retryable || performance.now() > deadline || !isCatchingUp(member)) throw error;
-        await within(pauseMs, member.leaving.signal);
+        await within(pauseMs, member.leaving);
       }
     }
   }
@@ -160,7 +160,7 @@ export class CatchUp {
     const { sink } = member;
     const drained = sink.drained(this.#lowWaterBytes);
     let before = sink.bufferedBytes();
-    while (!(await within(this.#options.slowClientTimeoutMs, member.leaving.signal, drained))) {
+    while (!(await within(this.#options.slowClientTimeoutMs, member.leaving, drained))) {
       if (!isCatchingUp(member)) return false;
       const now = sink.bufferedBytes();
       if (now >= before) {

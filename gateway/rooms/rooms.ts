@@ -24,14 +24,27 @@ export class Member {
   seq: number | null;
   /** `live` is said once. */
   saidLive = false;
-  /** Ends waits for it. */
-  readonly leaving = new AbortController();
+  /** Made when first waited for: most members never wait, and one weighs more than all else here. */
+  #leaving: AbortController | null = null;
 
   constructor(room: Room, sink: Sink, position: Position) {
     this.room = room;
     this.sink = sink;
     this.position = position;
     this.seq = position.seq;
+  }
+
+  /** Aborted when it leaves: ends waits for it. */
+  get leaving(): AbortSignal {
+    this.#leaving ??= new AbortController();
+    if (this.state === 'left') this.#leaving.abort();
+    return this.#leaving.signal;
+  }
+
+  /** Only `Rooms.leave` calls this. */
+  left(): void {
+    this.state = 'left';
+    this.#leaving?.abort();
   }
 
   /** Notes what was handed to the sink. */
@@ -87,14 +100,13 @@ export class Rooms {
   /** Idempotent. */
   leave(member: Member): void {
     if (member.state === 'left') return;
-    member.state = 'left';
     const { room } = member;
     room.members.delete(member);
     room.live.delete(member);
     this.#members -= 1;
     // The room may have been emptied and entered anew.
     if (room.members.size === 0 && this.#rooms.get(room.id) === room) this.#rooms.delete(room.id);
-    member.leaving.abort();
+    member.left();
   }
 
   leaveAll(): void {

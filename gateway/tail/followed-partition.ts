@@ -243,6 +243,8 @@ export class FollowedPartition implements PartitionHistory {
     const isNew = offset >= this.#position;
     this.#advance((offset + 1) as Offset);
     if (!isNew) return true;
+    if (verdict.kind === 'accepted' && this.anchors.size === 0)
+      this.anchors.note({ ...chain.anchor(offset), lastInbound: record.prevInbound });
     this.anchors.passed(chain, this.#position, bytes);
     if (verdict.kind === 'accepted') this.#accept(offset, record);
     return true;

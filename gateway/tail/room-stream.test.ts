@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Epoch, Offset, RoomId } from '../../core/ids.ts';
+import type { SequencedEvent } from '../../core/log/record.ts';
 import { createCodec } from '../../schemas/codec.ts';
 import { SCHEMAS } from '../../schemas/schemas.ts';
 import { codec, joinRoom, ORIGIN_TAG, TestSink, TOPIC, until, World, type WorldOptions } from './world.fixture.ts';
@@ -223,6 +224,33 @@ describe('resuming', () => {
     });
   });
 
+  it('never hands out what a zombie wrote, nor takes a cursor of it', async () => {
+    for (const ringBytes of [1, 1_000_000]) {
+      const w = world({ anchors: { everyRecords: 4 }, gateway: { ringBytes } });
+      const { record } = w.publish('a', 'one');
+      const oldEpoch = record.epoch;
+      w.of('a').claim();
+      const { inbound, inboundTime, prevInbound } = record;
+      const event = { ...record.event, seq: 2, data: Buffer.from('"forged"') } as unknown as SequencedEvent;
+      const after = { inbound: (inbound + 1) as Offset, prevInbound: inbound, inboundTime };
+      const zombie = w.of('a').append({ ...record, ...after, epoch: oldEpoch, event });
+      const repeat = w.of('a').append({ ...record, inbound, prevInbound, epoch: w.of('a').fold.chain.epoch, event });
+      w.publish('a', 'two');
+      w.publish('a', 'three');
+      const stream = await w.openStream();
+      const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+      await until(() => sink.of('live').length === 1);
+      expect(sink.of('event').map((one) => one.data)).toEqual(['one', 'two', 'three']);
+      const { encodeCursor } = await import('../../core/log/cursor.ts');
+      for (const offset of [zombie, repeat]) {
+        const cursor = encodeCursor(w.streamId, { offset, seq: 2 as never });
+        await expect(stream.subscribe('a' as RoomId, { kind: 'after', cursor }, new TestSink())).rejects.toMatchObject({
+          code: 'cursor_invalid',
+        });
+      }
+    }
+  });
+
   it('starts with the newest N, however they have to be found', async () => {
     for (const ringBytes of [1, 2_000, 1_000_000]) {
       const w = world({ anchors: { everyRecords: 2 }, gateway: { ringBytes } });
@@ -424,20 +452,28 @@ describe('faults of the log', () => {
     const w = world();
     const stream = await w.openStream();
     const { sink } = await joinRoom(stream, 'a', { kind: 'live' });
-    w.publishMany('a', 3);
+    w.publishMany('a', 3, { origin: Buffer.concat([ORIGIN_TAG, Buffer.alloc(8)]) });
     await until(() => sink.seqs().length === 3);
-    // A broker that hides a record once, as an unclean reader would see it.
-    const { slots } = w.log.cluster.partition(TOPIC, 0 as never);
-    w.publish('a', 4);
-    const hidden = slots[slots.length - 1];
-    slots[slots.length - 1] = null;
+    // A broker that hides a record until it is read from the start again, as after an unclean election.
+    const outbound = w.log.cluster.partition(TOPIC, 0 as never);
+    const at = outbound.at.bind(outbound);
+    const hiddenOffset = w.publish('a', 4).offset;
+    let isHidden = true;
+    outbound.at = (offset) => {
+      if (offset === 0) isHidden = false;
+      return offset === hiddenOffset && isHidden ? null : at(offset);
+    };
     w.publish('a', 5);
-    await until(() => stream.stats().lagRecords === 0 || !stream.partitionAvailable('a' as RoomId));
-    slots[slots.length - 2] = hidden as never;
     await until(() => sink.seqs().length === 5);
     expect(sink.seqs()).toEqual([1, 2, 3, 4, 5]);
     expect(stream.ready).toBe(true);
     expect(stream.partitionAvailable('a' as RoomId)).toBe(true);
+    expect(isHidden).toBe(false);
+    expect(w.published.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    const { sink: again } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => again.of('live').length === 1);
+    expect(again.seqs()).toEqual([1, 2, 3, 4, 5]);
+    expect(await w.metric('roomlog_history_bytes_read_total')).toBe(0);
   });
 
   it('halts only that partition when the fault is really there', async () => {
@@ -518,8 +554,8 @@ describe('faults of the log', () => {
 describe('starting', () => {
   it('is not ready before it has folded to the end', async () => {
     const w = world({ partitions: 2 });
-    w.publishMany('a', 20_000);
-    w.publishMany('b', 20_000);
+    w.publishMany('a', 4_000);
+    w.publishMany('b', 4_000);
     const stream = w.createStream();
     expect(stream.ready).toBe(false);
     await expect(stream.subscribe('a' as RoomId, { kind: 'live' }, new TestSink())).rejects.toMatchObject({
@@ -527,7 +563,7 @@ describe('starting', () => {
     });
     await stream.start();
     expect(stream.ready).toBe(true);
-    expect(stream.stats().foldedRecords).toBe(40_003);
+    expect(stream.stats().foldedRecords).toBe(8_003);
   });
 
   it('waits for Kafka to be reached', async () => {
@@ -560,5 +596,23 @@ describe('starting', () => {
     w.publish('a', 9);
     await until(() => sink.seqs().length === 1);
     expect(sink.seqs()).toEqual([9]);
+  });
+
+  it('says what members of a quiet room have missed once its head is known again', async () => {
+    const w = world();
+    w.publishMany('quiet', 5);
+    w.of('quiet').claim();
+    const [offset] = w.publishMany('other', 3);
+    w.log.cluster.trim(TOPIC, 0 as never, ((offset as number) - 1) as Offset);
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'quiet', { kind: 'live' });
+    expect(sink.of('live')).toMatchObject([{ seq: 0 }]);
+    w.publish('quiet', 6);
+    await until(() => sink.seqs().length === 1);
+    w.publish('quiet', 7);
+    await until(() => sink.seqs().length === 2);
+    expect(sink.of('gap')).toMatchObject([{ from: 1, to: 5 }]);
+    expect(sink.seqs()).toEqual([6, 7]);
+    expect(sink.closed).toBe(false);
   });
 });
