@@ -5,9 +5,8 @@ import { configSchema } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition, Pub, RoomId, SessionId, UserId } from '../../core/ids.ts';
 import type { Chain } from '../../core/log/chain.ts';
-import { Fold } from '../../core/log/fold.ts';
 import { partitionOf } from '../../core/log/partition.ts';
-import type { InboundEvent, OutboundRecord, SequencedEvent } from '../../core/log/record.ts';
+import type { InboundEvent, OutboundRecord } from '../../core/log/record.ts';
 import { topicsOf } from '../../core/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { silentLog } from '../../core/ports/logger.ts';
@@ -15,6 +14,7 @@ import type { SchemaStore } from '../../core/ports/schema-store.ts';
 import { mintSession } from '../../core/sequencing/uuidv7.ts';
 import { type Codec, createCodec, type DeadLetter } from '../../schemas/codec.ts';
 import { SCHEMAS } from '../../schemas/schemas.ts';
+import { anomalies, type Judged, judge } from './judge.ts';
 
 const INBOUND_ID = 1;
 const OUTBOUND_ID = 2;
@@ -49,16 +49,6 @@ export interface MemoryStreamOptions {
   readonly partitions?: number;
   readonly clock?: Clock;
   readonly sequencer?: Partial<ReturnType<typeof configSchema.parse>['sequencer']>;
-}
-
-/** What a reader that folds a partition from its start makes of it. */
-export interface Judged {
-  readonly accepted: readonly OutboundRecord[];
-  readonly events: ReadonlyArray<SequencedEvent & { readonly offset: Offset }>;
-  readonly claims: readonly OutboundRecord[];
-  readonly stale: number;
-  readonly repeats: number;
-  readonly fault: string | null;
 }
 
 export class MemoryStream {
@@ -133,29 +123,7 @@ export class MemoryStream {
 
   /** `chain`: a mutant, to see that the judge would notice. */
   judge(partition: Partition, chain?: Chain): Judged {
-    const fold = new Fold(chain === undefined ? {} : { chain });
-    const judged = {
-      accepted: [] as OutboundRecord[],
-      events: [] as Array<SequencedEvent & { offset: Offset }>,
-      claims: [] as OutboundRecord[],
-      stale: 0,
-      repeats: 0,
-      fault: null as string | null,
-    };
-    for (const { offset, record } of this.outbound(partition)) {
-      const verdict = fold.apply(offset, record);
-      if (verdict.kind === 'fault') {
-        judged.fault = verdict.message;
-        break;
-      }
-      if (verdict.kind === 'claim') judged.claims.push(record);
-      if (verdict.kind === 'stale') judged.stale++;
-      if (verdict.kind === 'repeat') judged.repeats++;
-      if (verdict.kind !== 'accepted') continue;
-      judged.accepted.push(record);
-      if (record.event !== null) judged.events.push({ ...record.event, offset });
-    }
-    return judged;
+    return judge(this.outbound(partition), chain);
   }
 
   deadLetters(): DeadLetter[] {
@@ -168,22 +136,10 @@ export class MemoryStream {
     ).flat();
   }
 
-  /** What is wrong with a partition's outbound, given its inbound: empty when each record was answered exactly once, in order. */
+  /** What is wrong with a partition's outbound, given its inbound. */
   anomalies(partition: Partition, chain?: Chain): string[] {
-    const found: string[] = [];
-    const { accepted, events, fault } = this.judge(partition, chain);
-    if (fault !== null) found.push(`fault: ${fault}`);
     const inbound = this.cluster.records(this.topics.inbound, partition).map(({ offset }) => offset);
-    const answered = accepted.map((record) => record.inbound);
-    if (JSON.stringify(answered) !== JSON.stringify(inbound)) {
-      found.push(`answered ${JSON.stringify(answered.slice(0, 50))} of ${inbound.length} inbound records`);
-    }
-    const heads = new Map<string, number>();
-    for (const { room, seq } of events) {
-      if (seq !== (heads.get(room) ?? 0) + 1) found.push(`${room} has ${seq} after ${heads.get(room) ?? 0}`);
-      heads.set(room, seq);
-    }
-    return found;
+    return anomalies(this.judge(partition, chain), inbound);
   }
 }
 
