@@ -36,7 +36,9 @@ export class UnansweredPublishes implements PublishClient {
 
   /** Throws `rate_limited`, `unavailable`: nothing was produced. */
   submit(frame: PublishFrame): void {
-    const { services, principal, session } = this.#owner;
+    const { services, principal } = this.#owner;
+    const { user } = principal;
+    const session = frame.pub === null ? null : this.#owner.session;
     const { id, room, pub, event, data, ttlMs } = frame;
     const waiting = pub === null ? this.#unnumbered : (this.#numbered.get(room) ?? 0);
     const limit = pub === null ? MAX_UNNUMBERED : PUBLISHER_WINDOW;
@@ -45,7 +47,7 @@ export class UnansweredPublishes implements PublishClient {
         details: { retryAfter: WINDOW_RETRY_MS },
       });
     }
-    services.publisher.submit({ client: this, id, room, user: principal.user, session, pub, event, data, ttlMs });
+    services.publisher.submit({ client: this, id, room, user, session, pub, event, data, ttlMs });
     if (pub === null) this.#unnumbered += 1;
     else this.#numbered.set(room, waiting + 1);
   }

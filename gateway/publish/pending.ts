@@ -30,7 +30,8 @@ export interface PendingPublish {
   readonly id: number;
   readonly room: RoomId;
   readonly user: UserId;
-  readonly session: SessionId;
+  /** Both or neither: a session counts only with a number. */
+  readonly session: SessionId | null;
   readonly pub: Pub | null;
   /** Clock.monotonic() at which it came. */
   readonly startedAtMs: number;

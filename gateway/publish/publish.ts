@@ -21,7 +21,8 @@ export interface PublishRequest {
   readonly id: number;
   readonly room: RoomId;
   readonly user: UserId;
-  readonly session: SessionId;
+  /** Both or neither: a session counts only with a number. */
+  readonly session: SessionId | null;
   readonly pub: Pub | null;
   readonly event: string;
   /** One JSON value; copied before `submit` returns. */
