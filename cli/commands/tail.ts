@@ -27,6 +27,8 @@ export function define(command: Command): void {
       let left = options.count === undefined ? Number.POSITIVE_INFINITY : parseCount('--count', options.count);
       const client = await openClient(globals, { room, user: options.user, say: output.say });
       const done = Promise.withResolvers<void>();
+      // Whoever waits for it sees its rejection; before that, `join` rejects as well.
+      done.promise.catch(() => {});
       process.on('SIGINT', () => done.resolve());
       process.on('SIGTERM', () => done.resolve());
       client.on('state', (state) => {
