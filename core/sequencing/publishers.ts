@@ -82,6 +82,8 @@ export class Publisher {
     while (window.length < at) window.push(Number.NaN, Number.NaN, 0, 0);
     if (at === window.length) {
       window.push(seq, offset, hi, lo);
+      // Full: it won't grow again, so the room left for growth is given back.
+      if (window.length === PUBLISHER_WINDOW * STRIDE) this.#window = window.slice();
       return;
     }
     window[at] = seq;
