@@ -3,7 +3,7 @@
  * 2001. Columns: `date` (scheduled departure, local time, minutes), `delay` (minutes, negative is early), `distance` (miles), `origin` and
  * `destination` (IATA codes, 229 of them). None is ever null, and rows stand in the order of `date`; both are checked while reading.
  */
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { RoomlogError } from '../../core/errors.ts';
@@ -17,12 +17,11 @@ export interface Flight {
   readonly distanceMiles: number;
 }
 
-const require = createRequire(import.meta.url);
+/** The package exports its JavaScript only, so its files are named by path. */
+const DATA_SET = fileURLToPath(new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url));
 
 /** Yields all flights in time order. One row group (272,727 rows) is in memory at a time. */
-export async function* readFlights(
-  path: string = require.resolve('vega-datasets/data/flights-3m.parquet'),
-): AsyncGenerator<Flight, void, void> {
+export async function* readFlights(path: string = DATA_SET): AsyncGenerator<Flight, void, void> {
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   let rowStart = 0;
