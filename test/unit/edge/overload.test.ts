@@ -1,0 +1,107 @@
+/** Limits on publishing, and what happens when the log does not answer. Each test has a gateway of its own. */
+import { afterEach, describe, expect, test } from 'vitest';
+import { MemoryGateway, type MemoryGatewayOptions } from '../../support/memory-gateway.ts';
+
+const publish = { type: 'publish', room: 'r', event: 'e', data: 1 };
+const started: MemoryGateway[] = [];
+afterEach(async () => {
+  for (const gateway of started.splice(0)) await gateway.stop();
+});
+
+async function start(options: MemoryGatewayOptions): Promise<MemoryGateway> {
+  const gateway = await MemoryGateway.start({ partitions: 1, ...options });
+  started.push(gateway);
+  return gateway;
+}
+
+describe('the rate limit', () => {
+  test('answers rate_limited with retryAfter, then serves again', async () => {
+    const gateway = await start({ gateway: { publishesPerSecond: 50, publishBurst: 5 } });
+    const client = await gateway.client();
+    for (let id = 1; id <= 8; id += 1) client.send({ ...publish, id });
+    await client.count('ack', 5);
+    const errors = await client.count('error', 3);
+    expect(errors[0]).toMatchObject({ code: 'rate_limited', id: 6, retryAfter: expect.any(Number) });
+    await new Promise((resolve) => setTimeout(resolve, errors[2]?.retryAfter as number));
+    expect(await client.ask(publish)).toMatchObject({ type: 'ack' });
+  });
+
+  test('broken again and again closes with 4429', async () => {
+    const gateway = await start({ gateway: { publishesPerSecond: 1, publishBurst: 1 } });
+    const client = await gateway.client();
+    for (let id = 1; id <= 600; id += 1) client.send({ type: 'ping', id });
+    expect(await client.close()).toMatchObject({ code: 4429 });
+    expect(client.all('error').at(-1)).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) });
+  });
+
+  test('counts ping frames too: a flood of them gets no answers beyond it', async () => {
+    const gateway = await start({ gateway: { publishesPerSecond: 1, publishBurst: 10 } });
+    const client = await gateway.client();
+    let pongs = 0;
+    client.socket.on('pong', () => {
+      pongs += 1;
+    });
+    for (let number = 0; number < 100; number += 1) client.socket.ping();
+    client.socket.send('{}');
+    await client.next('error');
+    expect(pongs).toBeLessThanOrEqual(10);
+  });
+});
+
+describe('a log that does not answer', () => {
+  test('makes waiting publishes close with 1013 after the time-out, without a word', async () => {
+    const gateway = await start({ gateway: { publishTimeoutMs: 100 } });
+    gateway.stream.cluster.onAppend = ({ topic }) => (topic.endsWith('inbound') ? 'request_lost' : undefined);
+    const client = await gateway.client();
+    const bystander = await gateway.client('bob');
+    client.send({ ...publish, id: 1, pub: 1 });
+    expect(await client.close()).toMatchObject({ code: 1013 });
+    expect(client.frames.map(({ type }) => type)).toEqual(['welcome']);
+    expect(await bystander.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+  });
+
+  test('makes an appended publish that is never sequenced close with 1013 too', async () => {
+    const gateway = await start({ gateway: { publishTimeoutMs: 100 } });
+    await gateway.sequencer?.stop();
+    const client = await gateway.client();
+    client.send({ ...publish, id: 1, pub: 1 });
+    expect(await client.close()).toMatchObject({ code: 1013 });
+  });
+
+  test('makes later publishes unavailable, and heals', async () => {
+    const gateway = await start({ gateway: { unavailableAfterMs: 40, publishTimeoutMs: 5_000 } });
+    gateway.stream.cluster.onAppend = ({ topic }) => (topic.endsWith('inbound') ? 'not_appended' : undefined);
+    const client = await gateway.client();
+    client.send({ ...publish, id: 1, pub: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(await client.ask({ ...publish, pub: 2 })).toMatchObject({ code: 'unavailable', retryAfter: 1_000 });
+    gateway.stream.cluster.onAppend = undefined;
+    expect(await client.answer(1)).toMatchObject({ type: 'ack', seq: 1 });
+    expect(await client.ask({ ...publish, pub: 2 })).toMatchObject({ type: 'ack', seq: 2 });
+  });
+
+  test('bounds the publishes that wait', async () => {
+    const gateway = await start({ gateway: { maxPendingPublishes: 3 } });
+    await gateway.sequencer?.stop();
+    const client = await gateway.client();
+    for (let id = 1; id <= 5; id += 1) client.send({ ...publish, id });
+    const errors = await client.count('error', 2);
+    expect(errors).toMatchObject([
+      { id: 4, code: 'unavailable', retryAfter: expect.any(Number) },
+      { id: 5, code: 'unavailable' },
+    ]);
+  });
+});
+
+test('an event over Kafka’s record limit is too_large, and the number is free', async () => {
+  const gateway = await start({ gateway: { maxFrameBytes: 4 * 1_048_576 } });
+  const client = await gateway.client();
+  const large = 'x'.repeat(3 * 1_048_576);
+  client.send({ ...publish, id: 1, data: 'before' });
+  client.send({ ...publish, id: 2, pub: 1, data: large });
+  client.send({ ...publish, id: 3, data: 'after' });
+  expect(await client.answer(2)).toMatchObject({ type: 'error', code: 'too_large', room: 'r' });
+  expect(await client.answer(1)).toMatchObject({ type: 'ack' });
+  expect(await client.answer(3)).toMatchObject({ type: 'ack' });
+  expect(await client.ask({ ...publish, pub: 1, data: 'small' })).toMatchObject({ type: 'ack' });
+});
