@@ -31,6 +31,8 @@ export class Connections {
   readonly #transport: Transport;
   /** By `host:port`. */
   readonly #brokers = new Map<string, Promise<RawBroker>>();
+  /** What those promises became. */
+  readonly #current = new Map<string, RawBroker>();
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
@@ -56,6 +58,11 @@ export class Connections {
     let broker: RawBroker;
     try {
       broker = await this.#broker(address);
+      if (!isUsable(broker)) {
+        // Brokers close what is idle for minutes.
+        this.#drop(address, broker);
+        broker = await this.#broker(address);
+      }
     } catch (cause) {
       reachability.failed();
       throw new NotSentError('kafka_unreachable', undefined, { cause, details: where(address) });
@@ -98,9 +105,10 @@ export class Connections {
     if (known) return known;
     const opening = this.#open(address);
     this.#brokers.set(key, opening);
-    opening.catch(() => {
-      if (this.#brokers.get(key) === opening) this.#brokers.delete(key);
-    });
+    opening.then(
+      (broker) => this.#current.set(key, broker),
+      () => this.#brokers.delete(key),
+    );
     return opening;
   }
 
@@ -123,6 +131,7 @@ export class Connections {
     fetchSockets.set(broker, opening);
     try {
       await opening;
+      openedFetchSockets.add(broker);
     } catch (cause) {
       throw new NotSentError('kafka_unreachable', undefined, { cause });
     }
@@ -130,18 +139,16 @@ export class Connections {
 
   #drop(address: BrokerAddress, broker: RawBroker): void {
     const key = keyOf(address);
-    const current = this.#brokers.get(key);
+    if (this.#current.get(key) === broker) {
+      this.#current.delete(key);
+      this.#brokers.delete(key);
+    }
     discard(broker);
-    current?.then(
-      (known) => {
-        if (known === broker && this.#brokers.get(key) === current) this.#brokers.delete(key);
-      },
-      () => {},
-    );
   }
 }
 
 const fetchSockets = new WeakMap<RawBroker, Promise<unknown>>();
+const openedFetchSockets = new WeakSet<RawBroker>();
 
 /** Fails what still waits, and ends the sockets without waiting for them. */
 function discard(broker: RawBroker): void {
@@ -149,6 +156,12 @@ function discard(broker: RawBroker): void {
     connection.rejectRequests(new Error('the connection was given up'));
   }
   broker.disconnect().catch(() => {});
+}
+
+/** Open, as far as it ever was: the fetch socket is opened by the first fetch. */
+function isUsable(broker: RawBroker): boolean {
+  const [socket, fetchSocket] = broker.connectionPool.pool;
+  return (socket?.isConnected() ?? false) && (!openedFetchSockets.has(broker) || (fetchSocket?.isConnected() ?? false));
 }
 
 const keyOf = ({ host, port }: BrokerAddress) => `${host}:${port}`;

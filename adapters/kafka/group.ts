@@ -12,13 +12,13 @@ import type { LogSink } from '../../core/ports/logger.ts';
 import { backOffMs, Pause } from './back-off.ts';
 import type { Connections } from './connection.ts';
 import { assignAll, decodeAssignment, encodeSubscription, type Owned, PROTOCOL_NAME } from './group-protocol.ts';
-import type { RawBroker } from './kafkajs-transport.ts';
 import type { Metadata } from './metadata.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
 
 export interface MemberParts {
-  /** This member's own sockets; it closes them. */
-  readonly connections: Connections;
+  /** This member's own sockets, patient and impatient ones; it closes them. */
+  readonly joins: Connections;
+  readonly beats: Connections;
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly logger: LogSink;
@@ -51,7 +51,13 @@ export class KafkaMember implements GroupMember {
   readonly #parts: MemberParts;
   readonly #pause = new Pause();
   #membership: Membership | null = null;
+  /** The group still counts on this member in `#membership`'s generation, as far as is known. */
+  #joined = false;
+  /** In a row. */
+  #failures = 0;
+  /** Given by the coordinator; known from the first step of a join on. */
   #memberId = '';
+  #coordinator: BrokerAddress | null = null;
   /** Kept after a loss too: whoever comes back soon finds its partitions' state still warm. */
   #owned: Owned = { partitions: [], generation: -1 };
   #told: readonly Partition[] = [];
@@ -90,68 +96,68 @@ export class KafkaMember implements GroupMember {
   }
 
   async #leave(): Promise<void> {
-    const membership = this.#membership;
     const { groupId } = this.#options;
+    const memberId = this.#memberId;
     this.#lastHeartbeatAt = Number.NEGATIVE_INFINITY;
     this.#pause.wake();
-    if (membership) {
-      const { memberId } = membership;
-      const leaving = this.#use(membership.coordinator, (broker) => broker.leaveGroup({ groupId, memberId }));
+    if (memberId && this.#coordinator) {
+      const leaving = this.#parts.beats.use(this.#coordinator, (broker) => broker.leaveGroup({ groupId, memberId }));
       const timeout = new Pause();
       await Promise.race([leaving.catch(() => {}), timeout.for(LEAVE_TIMEOUT_MS)]);
       timeout.wake();
     }
-    await this.#parts.connections.close();
+    await Promise.all([this.#parts.joins.close(), this.#parts.beats.close()]);
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    let failures = 0;
     while (!this.#leaving) {
       try {
-        await this.#pause.for(backOffMs(failures));
+        await this.#pause.for(backOffMs(this.#failures));
         if (this.#leaving) return;
-        const membership = await this.#join();
-        failures = 0;
+        const membership =
+          this.#joined && this.#membership ? await this.#findAgain(this.#membership) : await this.#join();
         await this.#beat(membership);
       } catch (thrown) {
-        if (this.#leaving) return;
-        failures = this.#afterFailure(thrown, failures);
+        if (!this.#leaving) this.#afterFailure(thrown);
       }
     }
   }
 
-  /** The number of failures in a row, now. */
-  #afterFailure(thrown: unknown, failures: number): number {
+  #afterFailure(thrown: unknown): void {
     const { type } = thrown as { type?: string };
+    const { groupId } = this.#options;
     if (type && REJOIN.has(type)) {
-      this.#parts.logger.debug({ group: this.#options.groupId }, 'the group rebalances');
-      return failures;
+      this.#joined = false;
+      this.#parts.logger.debug({ group: groupId }, 'the group rebalances');
+      return;
     }
-    this.#parts.logger.warn(
-      { group: this.#options.groupId, reason: (thrown as Error).message },
-      'group membership was interrupted',
-    );
+    const line = { group: groupId, reason: (thrown as Error).message };
+    // Once per loss: the tries that follow say the same until one succeeds.
+    if (this.#failures === 0 && this.#membership) this.#parts.logger.warn(line, 'group membership was interrupted');
+    else this.#parts.logger.debug(line, 'no place in the group yet');
+    this.#failures++;
     if (type && FORGOTTEN.has(type)) {
       this.#memberId = '';
       this.#lose();
-      return 0;
+      return;
     }
     if (type && REFUSED.has(type)) {
       this.#lose();
       this.#options.onError(
         new RoomlogError('kafka_refused', `The group refused this member (${type}).`, { cause: thrown }),
       );
+      return;
     }
     // The coordinator is away: until the session time-out has passed on its side nobody else gets the partitions.
     const silentMs = this.#parts.clock.monotonic() - this.#lastHeartbeatAt;
     if (silentMs >= this.#options.sessionTimeoutMs) this.#lose();
     const error = asRoomlogError(thrown, 'kafka_unreachable');
     if (error.code === 'topic_missing') this.#options.onError(error);
-    return failures + 1;
   }
 
   #lose(): void {
+    this.#joined = false;
     this.#membership = null;
     this.#lastHeartbeatAt = Number.NEGATIVE_INFINITY;
     if (this.#told.length === 0) return;
@@ -163,7 +169,7 @@ export class KafkaMember implements GroupMember {
     const { groupId, topic } = this.#options;
     const { metadata, clock } = this.#parts;
     const coordinator = await this.#findCoordinator();
-    const joined = await this.#use(coordinator, (broker) =>
+    const joined = await this.#parts.joins.use(coordinator, (broker) =>
       broker.joinGroup({
         groupId,
         memberId: this.#memberId,
@@ -177,12 +183,14 @@ export class KafkaMember implements GroupMember {
     const leads = memberId === leaderId;
     const groupAssignment = leads ? assignAll(topic, members, (await metadata.leaders(topic)).leaders.size) : [];
     const syncedAt = clock.monotonic();
-    const synced = await this.#use(coordinator, (broker) =>
+    const synced = await this.#parts.joins.use(coordinator, (broker) =>
       broker.syncGroup({ groupId, generationId, memberId, groupAssignment }),
     );
     const membership = { coordinator, memberId, generation: generationId };
     const partitions = decodeAssignment(topic, synced.memberAssignment);
     this.#membership = membership;
+    this.#joined = true;
+    this.#failures = 0;
     if (this.#leaving) return membership;
     this.#lastHeartbeatAt = syncedAt;
     this.#owned = { partitions, generation: generationId };
@@ -192,11 +200,20 @@ export class KafkaMember implements GroupMember {
     return membership;
   }
 
+  /** The coordinator moved or was away, but the session may live on: no need to disturb the others. */
+  async #findAgain(membership: Membership): Promise<Membership> {
+    this.#membership = { ...membership, coordinator: await this.#findCoordinator() };
+    return this.#membership;
+  }
+
   async #findCoordinator(): Promise<BrokerAddress> {
     const { groupId } = this.#options;
     const found = await this.#parts.metadata.anyBroker((address) =>
-      this.#use(address, (broker) => broker.findGroupCoordinator({ groupId, coordinatorType: GROUP_COORDINATOR })),
+      this.#parts.beats.use(address, (broker) =>
+        broker.findGroupCoordinator({ groupId, coordinatorType: GROUP_COORDINATOR }),
+      ),
     );
+    this.#coordinator = found.coordinator;
     return found.coordinator;
   }
 
@@ -205,10 +222,14 @@ export class KafkaMember implements GroupMember {
     const { groupId, heartbeatIntervalMs } = this.#options;
     const { clock } = this.#parts;
     while (!this.#leaving) {
-      await this.#pause.for(heartbeatIntervalMs);
+      // After a fault the first one is due at once.
+      if (this.#failures === 0) await this.#pause.for(heartbeatIntervalMs);
       if (this.#leaving) return;
       const sentAt = clock.monotonic();
-      await this.#use(coordinator, (broker) => broker.heartbeat({ groupId, memberId, groupGenerationId: generation }));
+      await this.#parts.beats.use(coordinator, (broker) =>
+        broker.heartbeat({ groupId, memberId, groupGenerationId: generation }),
+      );
+      this.#failures = 0;
       if (!this.#leaving) this.#lastHeartbeatAt = sentAt;
     }
   }
@@ -226,16 +247,12 @@ export class KafkaMember implements GroupMember {
       const { coordinator, memberId, generation } = this.#membership;
       const request = { groupId, memberId, groupGenerationId: generation, topics: [{ topic, partitions }] };
       try {
-        await this.#use(coordinator, (broker) => broker.offsetCommit(request));
+        await this.#parts.beats.use(coordinator, (broker) => broker.offsetCommit(request));
       } catch (thrown) {
         // For lag displays only.
         this.#parts.logger.debug({ group: groupId, reason: (thrown as Error).message }, 'commit failed');
       }
     }
     this.#committing = false;
-  }
-
-  #use<Answer>(address: BrokerAddress, ask: (broker: RawBroker) => Promise<Answer>): Promise<Answer> {
-    return this.#parts.connections.use(address, ask);
   }
 }

@@ -39,6 +39,8 @@ export interface OpenKafkaLogOptions {
 }
 
 const CONNECT_RETRY_MS = 250;
+/** Silence beyond what a broker may hold an empty fetch back. */
+const SILENCE_MS = 3_000;
 
 export async function openKafkaLog(config: Config, options: OpenKafkaLogOptions): Promise<KafkaLog> {
   const log = new KafkaLog(config.kafka, options);
@@ -73,7 +75,7 @@ export class KafkaLog implements EventLog {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
     this.#clientId = options.clientId ?? config.clientId;
-    this.#reachability = new Reachability(this.#clock);
+    this.#reachability = new Reachability(this.#clock, config.maxWaitMs + SILENCE_MS);
     // Questions are short; a broker that hangs must not keep leaders from being found for long.
     this.#questions = this.#connections(Math.min(config.requestTimeoutMs, config.connectionTimeoutMs));
     this.#reads = this.#connections(config.requestTimeoutMs);
@@ -125,6 +127,7 @@ export class KafkaLog implements EventLog {
       clock: this.#clock,
       logger: this.#logger,
       maxWaitMs: this.#config.maxWaitMs,
+      stallMs: (options.maxWaitMs ?? this.#config.maxWaitMs) + SILENCE_MS,
       partitionBytes: this.#config.fetchPartitionBytes,
     });
     this.#tails.add(tail);
@@ -146,7 +149,9 @@ export class KafkaLog implements EventLog {
     this.#mustBeOpen();
     const member = new KafkaMember(options, {
       // A join is answered only when all members have joined.
-      connections: this.#connections(Math.max(this.#config.requestTimeoutMs, options.rebalanceTimeoutMs + 5_000)),
+      joins: this.#connections(options.rebalanceTimeoutMs + this.#config.requestTimeoutMs),
+      // A coordinator that hangs must be left while there is time to find the next one.
+      beats: this.#connections(Math.min(this.#config.requestTimeoutMs, Math.ceil(options.sessionTimeoutMs / 3))),
       metadata: this.#metadata,
       clock: this.#clock,
       logger: this.#logger,

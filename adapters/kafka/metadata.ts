@@ -33,10 +33,13 @@ export class Metadata {
     this.#clock = clock;
   }
 
-  /** What is known without asking; undefined where nothing is, or it is too old or stale. */
+  /** What is known without waiting; undefined where nothing is, or it is stale. What is old is renewed behind the caller's back. */
   known(topic: string): TopicLeaders | undefined {
     const known = this.#topics.get(topic);
-    return known && this.#clock.monotonic() - known.askedAt < this.#config.metadataMaxAgeMs ? known : undefined;
+    // Nobody on the hot path should wait for this. A failure leaves the old knowledge, which fails by itself if it is wrong.
+    if (known && this.#clock.monotonic() - known.askedAt >= this.#config.metadataMaxAgeMs)
+      this.refresh(topic).catch(() => {});
+    return known;
   }
 
   /** Known, or asked for once. Throws `topic_missing`, `kafka_unreachable`, `kafka_refused`. */

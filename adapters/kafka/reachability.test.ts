@@ -3,7 +3,7 @@ import { Reachability } from './reachability.ts';
 
 function setup() {
   const time = { now: 0 };
-  const reachability = new Reachability({ now: () => time.now, monotonic: () => time.now });
+  const reachability = new Reachability({ now: () => time.now, monotonic: () => time.now }, 3_000);
   return { time, reachability };
 }
 

@@ -1,18 +1,18 @@
 /** Whether brokers answer: noted by every connection of one log, asked by health checks. */
 import type { Clock } from '../../core/ports/clock.ts';
 
-/** No answer for this long, while one is due, means unreachable. */
-const SILENCE_MS = 3_000;
-
 export class Reachability {
   readonly #clock: Clock;
+  readonly #silenceMs: number;
   #waiting = 0;
   #waitingSince = 0;
   #lastAnswerAt = Number.NEGATIVE_INFINITY;
   #failedSinceAnswer = false;
 
-  constructor(clock: Clock) {
+  /** No answer for `silenceMs`, while one is due, means unreachable. */
+  constructor(clock: Clock, silenceMs: number) {
     this.#clock = clock;
+    this.#silenceMs = silenceMs;
   }
 
   asked(): void {
@@ -33,8 +33,8 @@ export class Reachability {
 
   get reachable(): boolean {
     const now = this.#clock.monotonic();
-    if (now - this.#lastAnswerAt < SILENCE_MS) return true;
+    if (now - this.#lastAnswerAt < this.#silenceMs) return true;
     if (this.#failedSinceAnswer) return false;
-    return this.#waiting === 0 || now - this.#waitingSince < SILENCE_MS;
+    return this.#waiting === 0 || now - this.#waitingSince < this.#silenceMs;
   }
 }

@@ -3,20 +3,21 @@ import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
-/** No answer for this long is a stall. */
-export const STALL_MS = 3_000;
 const CHECK_EVERY_MS = 500;
 
 export class StallWatch {
   readonly #clock: Clock;
+  readonly #stallMs: number;
   readonly #onChange: (error: RoomlogError | null) => void;
   /** Since when each partition that should be answered has not been. */
   readonly #waitingSince = new Map<Partition, number>();
   #stalled = false;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(clock: Clock, onChange: (error: RoomlogError | null) => void) {
+  /** No answer for `stallMs` is a stall. */
+  constructor(clock: Clock, stallMs: number, onChange: (error: RoomlogError | null) => void) {
     this.#clock = clock;
+    this.#stallMs = stallMs;
     this.#onChange = onChange;
   }
 
@@ -44,11 +45,11 @@ export class StallWatch {
   #check(): void {
     const now = this.#clock.monotonic();
     const silent = [...this.#waitingSince]
-      .filter(([, since]) => now - since >= STALL_MS)
+      .filter(([, since]) => now - since >= this.#stallMs)
       .map(([partition]) => partition);
     if (silent.length > 0 === this.#stalled) return;
     this.#stalled = silent.length > 0;
-    const message = `No broker has answered for ${silent.length} partitions for ${STALL_MS} ms.`;
+    const message = `No broker has answered for ${silent.length} partitions for ${this.#stallMs} ms.`;
     const details = { partitions: silent };
     this.#onChange(this.#stalled ? new RoomlogError('kafka_unreachable', message, { details }) : null);
   }

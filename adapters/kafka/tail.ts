@@ -28,6 +28,8 @@ export interface TailParts {
   readonly clock: Clock;
   readonly logger: LogSink;
   readonly maxWaitMs: number;
+  /** See `TailOptions.onStall`. */
+  readonly stallMs: number;
   readonly partitionBytes: number;
 }
 
@@ -62,7 +64,7 @@ export class KafkaTail implements Tail {
   constructor(options: TailOptions, parts: TailParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#stalls = new StallWatch(parts.clock, (error) => options.onStall?.(error));
+    this.#stalls = new StallWatch(parts.clock, parts.stallMs, (error) => options.onStall?.(error));
   }
 
   assign(partition: Partition, from: Offset): void {
@@ -211,7 +213,10 @@ export class KafkaTail implements Tail {
     reading.failures = 0;
     this.#stalls.answered(partition);
     try {
-      const { records, next } = decodeBatches(answer.records, reading.next, answer.aborted);
+      const { records, next, unreadable } = decodeBatches(answer.records, reading.next, answer.aborted);
+      if (unreadable > 0) {
+        this.#parts.logger.warn({ topic, partition, before: next, unreadable }, 'records could not be unpacked');
+      }
       reading.next = next;
       const told = `${next}/${answer.lastStableOffset}`;
       if (records.length === 0 && told === reading.told) return;

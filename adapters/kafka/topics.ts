@@ -84,7 +84,7 @@ export async function createMissing(
     config: kafka,
     clientId: `${kafka.clientId}-topics`,
     logger,
-    reachability: new Reachability(systemClock),
+    reachability: new Reachability(systemClock, CREATE_TIMEOUT_MS),
     requestTimeoutMs: CREATE_TIMEOUT_MS + 2_000,
   });
   const metadata = new Metadata(kafka, connections, systemClock);

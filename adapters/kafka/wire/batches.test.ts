@@ -4,6 +4,7 @@ import lz4 from 'lz4js';
 import snappy from 'snappyjs';
 import { describe, expect, test } from 'vitest';
 import type { AppendRecord } from '../../../core/ports/event-log.ts';
+import { MAX_UNPACKED_BYTES } from '../codecs.ts';
 import { crc32c } from './crc32c.ts';
 import { BatchFault, decodeBatches } from './decode-batches.ts';
 import { encodeBatch } from './encode-batch.ts';
@@ -140,11 +141,6 @@ describe('a batch that lies is a fault with its offset:', () => {
     ['an old format', resealed((bytes) => bytes.writeInt8(1, 16))],
     ['too many records', resealed((bytes) => bytes.writeInt32BE(1_000_000, 57))],
     ['a record longer than its batch', resealed((bytes) => bytes.writeUInt8(0x7e, 61))],
-    ['an unknown codec', resealed((bytes) => bytes.writeInt16BE(5, 21))],
-    ['bytes that are no gzip', resealed((bytes) => bytes.writeInt16BE(1, 21))],
-    ['bytes that are no snappy', resealed((bytes) => bytes.writeInt16BE(2, 21))],
-    ['bytes that are no lz4', resealed((bytes) => bytes.writeInt16BE(3, 21))],
-    ['bytes that are no zstd', resealed((bytes) => bytes.writeInt16BE(4, 21))],
   ];
   test.each(cases)('%s', (_, bytes) => {
     expect(() => decodeBatches(bytes, 0, [])).toThrow(BatchFault);
@@ -185,5 +181,32 @@ describe('reads every codec:', () => {
     const { records } = decodeBatches(batch(many, { attributes, pack }), 0, []);
     expect(records.map((r) => r.value?.toString())).toEqual(many.map((r) => r.value?.toString()));
     expect(records.at(-1)?.key?.toString()).toBe(many.at(-1)?.key?.toString());
+  });
+});
+
+describe('hands over records without key and value, and goes on, where a batch can not be unpacked:', () => {
+  const bomb = () => gzipSync(Buffer.alloc(MAX_UNPACKED_BYTES + 1));
+  const cases: Array<[string, number, ((bytes: Buffer) => Uint8Array) | undefined]> = [
+    ['an unknown codec', 5, undefined],
+    ['bytes that are no gzip', 1, undefined],
+    ['bytes that are no snappy', 2, undefined],
+    ['bytes that are no lz4', 3, undefined],
+    ['bytes that are no zstd', 4, undefined],
+    ['a bomb', 1, bomb],
+  ];
+  test.each(cases)('%s', (_, attributes, pack) => {
+    const changes = { baseOffset: 42, attributes, maxTimestamp: NOW + 1, ...(pack && { pack }) };
+    const bytes = Buffer.concat([
+      batch([record('a', 'k'), record('b', 'k')], changes),
+      batch([record('after')], { baseOffset: 44 }),
+    ]);
+    expect(decodeBatches(bytes, 43, [])).toEqual({
+      records: [
+        { offset: 43, timestamp: NOW + 1, key: null, value: null },
+        { offset: 44, timestamp: NOW, key: null, value: Buffer.from('after') },
+      ],
+      next: 45,
+      unreadable: 1,
+    });
   });
 });

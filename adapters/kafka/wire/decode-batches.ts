@@ -26,6 +26,8 @@ export interface DecodedBatches {
   readonly records: readonly LogRecord[];
   /** Where to read on: past everything complete in the answer, seen or hidden. */
   readonly next: number;
+  /** How many of `records` have null for key and value because their batch could not be unpacked. */
+  readonly unreadable: number;
 }
 
 const HEADER_BYTES = 61;
@@ -53,12 +55,16 @@ export class BatchFault extends Error {
 /**
  * Reads the complete batches of one partition's answer, read-committed: control batches and records of aborted transactions
  * are left out. Keys and values are views of `bytes`. Throws `BatchFault`.
+ *
+ * A sound batch that this process can't unpack (a bomb, a codec's bug) must not stop the partition for ever, nor may its records
+ * vanish: they are handed over without key and value, and whoever reads them decides what an unreadable record means.
  */
 export function decodeBatches(bytes: Buffer, from: number, aborted: readonly AbortedTransaction[]): DecodedBatches {
   const records: LogRecord[] = [];
   const abortedAhead = aborted.length === 0 ? [] : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
   const aborting = new Set<string>();
   let next = from;
+  let unreadable = 0;
   let at = 0;
   while (at + HEADER_BYTES <= bytes.length) {
     const baseOffset = int64(bytes, at);
@@ -74,32 +80,44 @@ export function decodeBatches(bytes: Buffer, from: number, aborted: readonly Abo
       while (abortedAhead[0] && abortedAhead[0].firstOffset <= lastOffset) {
         aborting.add((abortedAhead.shift() as AbortedTransaction).producerId);
       }
-      const body = readBody(bytes, at, end, attributes, baseOffset);
       if (attributes & CONTROL_BIT) {
+        const body = bytes.subarray(at + HEADER_BYTES, end);
         if (markerType(body) === ABORT_MARKER) aborting.delete(producerIdOf(bytes, at));
       } else if (!(attributes & TRANSACTIONAL_BIT && aborting.size > 0 && aborting.has(producerIdOf(bytes, at)))) {
-        readRecords(body, bytes, at, from, records);
+        const body = readBody(bytes, at, end, attributes);
+        if (body) readRecords(body, bytes, at, from, records);
+        else unreadable += fillIn(bytes, at, Math.max(from, baseOffset), lastOffset, records);
       }
       next = Math.max(next, lastOffset + 1);
     }
     at = end;
   }
-  return { records, next };
+  return { records, next, unreadable };
 }
 
 const producerIdOf = (bytes: Buffer, at: number) => bytes.readBigInt64BE(at + 43).toString();
 
 const int64 = (bytes: Buffer, at: number) => bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
 
-function readBody(bytes: Buffer, at: number, end: number, attributes: number, baseOffset: number): Buffer {
+/** null where it can't be unpacked. */
+function readBody(bytes: Buffer, at: number, end: number, attributes: number): Buffer | null {
   const body = bytes.subarray(at + HEADER_BYTES, end);
   const codec = attributes & CODEC_BITS;
   if (codec === 0) return body;
   try {
     return unpack(codec, body);
-  } catch (cause) {
-    throw new BatchFault(baseOffset, `can't be unpacked (codec ${codec})`, cause);
+  } catch {
+    return null;
   }
+}
+
+/** Places for records that can't be read. Without compaction every offset of a batch has one. */
+function fillIn(bytes: Buffer, at: number, first: number, last: number, into: LogRecord[]): number {
+  const timestamp = int64(bytes, at + 35);
+  for (let offset = first; offset <= last; offset++) {
+    into.push({ offset: offset as Offset, timestamp, key: null, value: null });
+  }
+  return last - first + 1;
 }
 
 /** The type of a control record: key is version int16, type int16. */
