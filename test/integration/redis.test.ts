@@ -1,0 +1,143 @@
+/** The bus and the connection registry on real Redis, on a server of the test's own. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RedisLink } from '../../adapters/redis/client.ts';
+import { RedisConnectionRegistry } from '../../adapters/redis/connections.ts';
+import { RedisEphemeralBus } from '../../adapters/redis/ephemeral.ts';
+import { loadConfig } from '../../core/config/load.ts';
+import { connectionId, gatewayId, roomId, userId } from '../../core/ids.ts';
+import { silentLog } from '../../core/ports/logger.ts';
+import { RedisServer } from '../support/redis-server.ts';
+
+let server: RedisServer;
+let links: RedisLink[] = [];
+const room = roomId('a}{ room');
+
+beforeEach(async () => {
+  server = await RedisServer.open();
+});
+afterEach(async () => {
+  for (const link of links) await link.stop();
+  links = [];
+  await server.close();
+});
+
+async function openLink(): Promise<{ link: RedisLink; config: ReturnType<typeof loadConfig>['redis'] }> {
+  const config = loadConfig({ flags: { 'redis-url': server.url, 'redis-command-timeout-ms': 300 } }).redis;
+  const link = new RedisLink(config, silentLog);
+  links.push(link);
+  await link.start();
+  return { link, config };
+}
+
+async function openBus(): Promise<{ bus: RedisEphemeralBus; heard: string[]; link: RedisLink }> {
+  const { link, config } = await openLink();
+  const bus = new RedisEphemeralBus(link, config);
+  const heard: string[] = [];
+  bus.listen(room, (frame) => void heard.push(frame.toString()));
+  return { bus, heard, link };
+}
+
+/** Publishes until it is heard: whether a subscription stands is not told to a publisher. */
+async function untilHeard(bus: RedisEphemeralBus, heard: string[], text: string): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        await bus.publish(room, Buffer.from(text)).catch(() => {});
+        return heard.includes(text);
+      },
+      { timeout: 10_000 },
+    )
+    .toBe(true);
+}
+
+describe('the ephemeral bus', () => {
+  it('brings a frame to every gateway that listens to the room, the sender included, byte for byte', async () => {
+    const [here, there] = [await openBus(), await openBus()];
+    await untilHeard(here.bus, there.heard, 'ready?');
+    await untilHeard(there.bus, here.heard, 'ready!');
+    const frame = Buffer.from('{"type":"event","data":"\u00fc\u2028"}');
+    await here.bus.publish(room, frame);
+    await here.bus.publish(roomId('another'), Buffer.from('not for them'));
+    await here.bus.publish(room, Buffer.from('end'));
+    for (const { heard } of [here, there]) {
+      await expect.poll(() => heard.at(-1)).toBe('end');
+      expect(heard.at(-2)).toBe(frame.toString());
+      expect(heard).not.toContain('not for them');
+    }
+  });
+
+  it('is silent to those who stopped listening, also when they changed their mind quickly', async () => {
+    const [here, there] = [await openBus(), await openBus()];
+    await untilHeard(here.bus, there.heard, 'ready?');
+    there.bus.unlisten(room);
+    const again: string[] = [];
+    there.bus.listen(room, (frame) => void again.push(frame.toString()));
+    await untilHeard(here.bus, again, 'again');
+    there.bus.unlisten(room);
+    const before = again.length;
+    await here.bus.publish(room, Buffer.from('gone'));
+    await untilHeard(here.bus, here.heard, 'fence');
+    expect(again).toHaveLength(before);
+    expect(there.heard).not.toContain('gone');
+  });
+
+  it('refuses while redis is away, and works again by itself after a kill and restart', async () => {
+    const [here, there] = [await openBus(), await openBus()];
+    await untilHeard(here.bus, there.heard, 'before');
+    await server.kill();
+    await expect.poll(() => here.bus.available).toBe(false);
+    await expect(here.bus.publish(room, Buffer.from('x'))).rejects.toMatchObject({ code: 'redis_unreachable' });
+    there.bus.unlisten(room);
+    const later: string[] = [];
+    there.bus.listen(room, (frame) => void later.push(frame.toString()));
+    await server.start();
+    await untilHeard(here.bus, later, 'after');
+  });
+});
+
+describe('the connection registry', () => {
+  const entry = (user: string, connection: string, gateway: string) => ({
+    user: userId(user),
+    connection: connectionId(connection),
+    gateway: gatewayId(gateway),
+    since: 5,
+  });
+
+  async function openRegistry(): Promise<RedisConnectionRegistry> {
+    const { link, config } = await openLink();
+    const registry = new RedisConnectionRegistry(link, config);
+    await registry.start();
+    return registry;
+  }
+
+  it('tells the connections of a user on all gateways, and forgets those of one that stops', async () => {
+    const [here, there] = [await openRegistry(), await openRegistry()];
+    const [a, b] = [entry('ada', 'c1', 'g1'), entry('ada', 'c2', 'g2')];
+    await here.add(a);
+    await there.add(b);
+    await there.add(entry('bob', 'c3', 'g2'));
+    const byConnection = async () =>
+      [...(await here.of(userId('ada')))].sort((x, y) => (x.connection < y.connection ? -1 : 1));
+    expect(await byConnection()).toEqual([a, b]);
+    await here.remove(a.user, a.connection);
+    expect(await byConnection()).toEqual([b]);
+    await there.stop();
+    expect(await byConnection()).toEqual([]);
+    await here.stop();
+  });
+
+  it('writes its entries again after redis lost them', async () => {
+    const registry = await openRegistry();
+    const ada = entry('ada', 'c1', 'g1');
+    await registry.add(ada);
+    await server.kill();
+    await expect.poll(() => registry.available).toBe(false);
+    await expect(registry.of(ada.user)).rejects.toMatchObject({ code: 'redis_unreachable' });
+    const bob = entry('bob', 'c2', 'g1');
+    await registry.add(bob);
+    await server.start();
+    await expect.poll(() => registry.of(ada.user).catch(() => null), { timeout: 10_000 }).toEqual([ada]);
+    await expect.poll(() => registry.of(bob.user).catch(() => null), { timeout: 10_000 }).toEqual([bob]);
+    await registry.stop();
+  });
+});
