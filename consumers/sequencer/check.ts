@@ -11,7 +11,7 @@ import { checkEventName, checkRoom, checkUser, MAX_ROOM_BYTES } from '../../core
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import type { Poison } from '../../core/sequencing/decide.ts';
 import type { Codec } from '../../schemas/codec.ts';
-import { isUnknownSchema } from './outbound-reader.ts';
+import { isUnknownSchema } from '../decode-outbound.ts';
 
 /** `max.message.bytes` of outbound and deadletter is 2 MiB; this much of a record is what Kafka adds, and our header. */
 const RECORD_OVERHEAD_BYTES = 1_024;

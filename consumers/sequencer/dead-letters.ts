@@ -7,10 +7,10 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import type { AppendRecord, EventLog, LogRecord } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
+import { isUnknownSchema } from '../decode-outbound.ts';
+import { patiently, pause, pauseMs } from '../patience.ts';
 import { MAX_OUTBOUND_RECORD_BYTES } from './check.ts';
 import type { SequencerMetrics } from './metrics.ts';
-import { isUnknownSchema } from './outbound-reader.ts';
-import { patiently, pause, pauseMs } from './patience.ts';
 
 export interface Letter {
   readonly partition: Partition;

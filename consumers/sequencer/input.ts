@@ -5,8 +5,8 @@
 import { RoomlogError } from '../../core/errors.ts';
 import { NO_OFFSET, type Offset } from '../../core/ids.ts';
 import type { LogRecord, OffsetRange } from '../../core/ports/event-log.ts';
+import { patiently, pause } from '../patience.ts';
 import type { SequencerContext } from './context.ts';
-import { patiently, pause } from './patience.ts';
 import type { ReadBack } from './read-back.ts';
 import type { Tenure } from './tenure.ts';
 

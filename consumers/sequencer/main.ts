@@ -9,8 +9,8 @@ import { observeProcess } from '../../adapters/telemetry/process-metrics.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { topicsOf } from '../../core/names.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
+import { patiently } from '../patience.ts';
 import { serveAdmin } from './admin.ts';
-import { patiently } from './patience.ts';
 import { Sequencer } from './sequencer.ts';
 import { countInto, gaugeFrom } from './telemetry.ts';
 

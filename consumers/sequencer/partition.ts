@@ -5,12 +5,12 @@
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Epoch, Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
+import { patiently } from '../patience.ts';
 import { claimPartition } from './claim.ts';
 import type { SequencerContext } from './context.ts';
 import { letterName } from './dead-letters.ts';
 import { findInput, readOne } from './input.ts';
 import { halted, interruptionOf, LOST } from './interruption.ts';
-import { patiently } from './patience.ts';
 import { Process, type ProcessEnd } from './process.ts';
 import { Pulse } from './pulse.ts';
 import { ReadBack } from './read-back.ts';

@@ -8,8 +8,8 @@ import { type Epoch, NO_OFFSET, type Offset, type Partition } from '../../core/i
 import { Fold } from '../../core/log/fold.ts';
 import { FOLD_VERSION, type OutboundRecord } from '../../core/log/record.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
+import { decodeOutbound } from '../decode-outbound.ts';
 import type { SequencerContext } from './context.ts';
-import { decodeOutbound } from './outbound-reader.ts';
 import type { Pulse } from './pulse.ts';
 import { RecentPoison } from './recent-poison.ts';
 

@@ -5,8 +5,8 @@
  */
 import { asRoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
+import { pause, pauseMs } from '../patience.ts';
 import type { SequencerContext } from './context.ts';
-import { pause, pauseMs } from './patience.ts';
 
 export type SchemaFinding = 'known' | 'not_found' | 'unusable' | 'gave_up';
 

@@ -7,13 +7,13 @@ import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { systemClock } from '../../core/ports/clock.ts';
 import type { GroupMember, LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
+import { patiently } from '../patience.ts';
 import type { SequencerContext } from './context.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { noMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { type PartitionReport, PartitionSequencer, type PartitionTails } from './partition.ts';
-import { patiently } from './patience.ts';
 import { StreamIdentity } from './stream-id.ts';
 import { Tenure } from './tenure.ts';
 

@@ -9,7 +9,7 @@ import { type Claim, FOLD_VERSION } from '../../core/log/record.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
-import { decodeOutbound } from './outbound-reader.ts';
+import { decodeOutbound } from '../decode-outbound.ts';
 
 /** The partition whose first claim names the stream. */
 export const NAMING_PARTITION = 0 as Partition;

@@ -1,5 +1,5 @@
 /** Trying again what heals by itself: a broker or the registry that is away. */
-import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError, type RoomlogError } from '../core/errors.ts';
 
 /** First pause between two tries, and the longest. */
 export const FIRST_PAUSE_MS = 50;

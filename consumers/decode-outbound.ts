@@ -1,7 +1,7 @@
 /** Decoding outbound records, with patience for schemas that this process has not seen yet. */
-import type { OutboundRecord } from '../../core/log/record.ts';
-import type { LogSink } from '../../core/ports/logger.ts';
-import type { Codec, UnknownSchema } from '../../schemas/codec.ts';
+import type { OutboundRecord } from '../core/log/record.ts';
+import type { LogSink } from '../core/ports/logger.ts';
+import type { Codec, UnknownSchema } from '../schemas/codec.ts';
 import { patiently } from './patience.ts';
 
 const EMPTY = Buffer.alloc(0);

@@ -1,0 +1,77 @@
+/** The events of one outbound partition, in order, as the fold has them: zombies' records and repeats left out. */
+import { RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
+import { encodeCursor } from '../../core/log/cursor.ts';
+import { Fold } from '../../core/log/fold.ts';
+import type { SequencedEvent } from '../../core/log/record.ts';
+import type { EventLog, LogRecord } from '../../core/ports/event-log.ts';
+import { silentLog } from '../../core/ports/logger.ts';
+import type { Codec } from '../../schemas/codec.ts';
+import { decodeOutbound } from '../decode-outbound.ts';
+import type { FoldStart } from './start.ts';
+
+/** An accepted event and where it stands. */
+export interface ReplayedEvent extends SequencedEvent {
+  readonly partition: Partition;
+  readonly offset: Offset;
+  /** Resumes behind this event, on any gateway. */
+  readonly cursor: string;
+}
+
+export interface PartitionEventsOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly topic: string;
+  readonly partition: Partition;
+  readonly start: FoldStart;
+  /** Exclusive. */
+  readonly to: Offset;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Yields what each fetch accepted, possibly nothing. Throws `fold_halted` where the log contradicts itself,
+ * `schema_not_found`, `registry_unreachable`, `offset_out_of_range` where retention was faster.
+ */
+export async function* partitionEvents(options: PartitionEventsOptions): AsyncGenerator<readonly ReplayedEvent[]> {
+  const { log, codec, topic, partition, start, to, signal } = options;
+  const fold = new Fold({ start: start.kind });
+  const range = { topic, partition, from: start.from, to, ...(signal === undefined ? {} : { signal }) };
+  for await (const records of readAhead(log.readRange(range))) {
+    const events: ReplayedEvent[] = [];
+    for (const { offset, value } of records) {
+      const decoded = decodeOutbound(codec, value, () => false, silentLog);
+      const record = decoded instanceof Promise ? await decoded : decoded;
+      const verdict = fold.apply(offset, record);
+      if (verdict.kind === 'fault') {
+        throw new RoomlogError('fold_halted', `Outbound partition ${partition}: ${verdict.message}.`);
+      }
+      if (verdict.kind !== 'accepted' || record.event === null) continue;
+      const { streamId } = fold.chain;
+      if (streamId === null) {
+        throw new RoomlogError('stream_mismatch', `No claim of partition ${partition} names the stream.`);
+      }
+      const cursor = encodeCursor(streamId, { offset, seq: record.event.seq });
+      events.push({ ...record.event, partition, offset, cursor });
+    }
+    yield events;
+  }
+}
+
+/** Fetches the next portion while the one before it is worked on. */
+async function* readAhead(source: AsyncIterable<readonly LogRecord[]>): AsyncGenerator<readonly LogRecord[]> {
+  const iterator = source[Symbol.asyncIterator]();
+  try {
+    let pending = iterator.next();
+    for (;;) {
+      const { done, value } = await pending;
+      if (done === true) return;
+      pending = iterator.next();
+      // Whoever stops early never looks at it.
+      pending.catch(() => {});
+      yield value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}

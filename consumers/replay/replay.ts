@@ -1,0 +1,155 @@
+/**
+ * Past events straight from Kafka, without a gateway: folded from a proper start, filtered by room, and merged over the partitions
+ * by time. Ends at what the log held at the call. Events whose `expiresAt` has passed are included: the caller can tell.
+ */
+import { RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition, RoomId } from '../../core/ids.ts';
+import { decodeCursor } from '../../core/log/cursor.ts';
+import { partitionOf } from '../../core/log/partition.ts';
+import type { Topics } from '../../core/names.ts';
+import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
+import type { Codec } from '../../schemas/codec.ts';
+import { mergeByTime } from './merge.ts';
+import { partitionEvents, type ReplayedEvent } from './partition-events.ts';
+import { findStart, type StartSearch } from './start.ts';
+
+export type { ReplayedEvent } from './partition-events.ts';
+
+/**
+ * `start`: the oldest retained event. `time`: the first event with at least this log time, ms since the Unix epoch.
+ * `cursor`: behind the event that it names; only with a single room.
+ */
+export type ReplayFrom =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'time'; readonly timeMs: number }
+  | { readonly kind: 'cursor'; readonly cursor: string };
+
+export interface ReplayOptions {
+  readonly log: EventLog;
+  readonly codec: Codec;
+  readonly topics: Topics;
+  /** One room by its name (its partition alone is read), or whatever rooms the predicate takes. */
+  readonly rooms: RoomId | ((room: RoomId) => boolean);
+  /** Default: start. */
+  readonly from?: ReplayFrom;
+  /** Events with a greater log time, ms since the Unix epoch, are left out. Default: none. */
+  readonly toMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Outbound is written after inbound, on brokers whose clocks may differ by so much. */
+const CLOCK_DIFFERENCE_MS = 600_000;
+
+/** Throws `cursor_invalid`, `bad_frame` (a cursor without a single room), and what reading the log throws. */
+export async function* replay(options: ReplayOptions): AsyncGenerator<ReplayedEvent> {
+  const { log, topics, rooms, toMs } = options;
+  const from = options.from ?? { kind: 'start' };
+  if (from.kind === 'cursor' && typeof rooms === 'function') {
+    throw new RoomlogError('bad_frame', 'A cursor is a position in one room; name the room.');
+  }
+  const count = await log.partitionCount(topics.outbound);
+  const partitions =
+    typeof rooms === 'string'
+      ? [partitionOf(rooms, count)]
+      : Array.from({ length: count }, (_, number) => number as Partition);
+  const ranges = await log.ranges(topics.outbound, partitions);
+  const wanted = typeof rooms === 'string' ? (room: RoomId) => room === rooms : rooms;
+  const sources: Array<AsyncIterable<readonly ReplayedEvent[]>> = [];
+  for (const partition of partitions) {
+    const range = ranges.get(partition);
+    if (range === undefined) throw new RoomlogError('topic_missing', undefined, { details: { partition } });
+    sources.push(selected(options, partition, range, from, wanted));
+  }
+  for await (const event of mergeByTime(sources)) {
+    if (options.signal?.aborted) return;
+    if (toMs !== undefined && event.time > toMs) return;
+    yield event;
+  }
+}
+
+async function* selected(
+  options: ReplayOptions,
+  partition: Partition,
+  range: OffsetRange,
+  from: ReplayFrom,
+  wanted: (room: RoomId) => boolean,
+): AsyncGenerator<readonly ReplayedEvent[]> {
+  const { log, codec, topics, signal } = options;
+  const topic = topics.outbound;
+  const search: StartSearch = { log, codec, topic, partition, oldest: range.start };
+  if (from.kind === 'cursor') {
+    yield* behindCursor(options, search, range, from.cursor);
+    return;
+  }
+  const target = from.kind === 'start' ? range.start : await offsetBefore(search, from.timeMs);
+  const start = await findStart(search, target, range.end);
+  if (start === null) return;
+  const sinceMs = from.kind === 'time' ? from.timeMs : Number.NEGATIVE_INFINITY;
+  const aborts = signal === undefined ? {} : { signal };
+  for await (const events of partitionEvents({ log, codec, topic, partition, start, to: range.end, ...aborts })) {
+    yield events.filter(({ room, time }) => time >= sinceMs && wanted(room));
+  }
+}
+
+async function offsetBefore({ log, topic, partition }: StartSearch, timeMs: number): Promise<Offset> {
+  const at = (await log.offsetsAt(topic, timeMs - CLOCK_DIFFERENCE_MS, [partition])).get(partition);
+  return at ?? (0 as Offset);
+}
+
+/** The cursor's record has to prove itself: accepted, of this room, with this seq; or a claim, for an empty room. */
+async function* behindCursor(
+  options: ReplayOptions,
+  search: StartSearch,
+  range: OffsetRange,
+  cursor: string,
+): AsyncGenerator<readonly ReplayedEvent[]> {
+  const { log, codec, signal } = options;
+  const { topic, partition } = search;
+  const start = await findStart(search, range.end, range.end);
+  const position = decodeCursor(await streamIdAt(options, search, range, start?.from ?? null), cursor);
+  const { offset, seq } = position;
+  if (offset >= range.end) throw new RoomlogError('cursor_invalid', 'The cursor is ahead of the log.');
+  const before = await findStart(search, offset, range.end);
+  if (before === null) return;
+  let proven = seq === 0;
+  const aborts = signal === undefined ? {} : { signal };
+  for await (const events of partitionEvents({
+    log,
+    codec,
+    topic,
+    partition,
+    start: before,
+    to: range.end,
+    ...aborts,
+  })) {
+    const found: ReplayedEvent[] = [];
+    for (const event of events) {
+      if (event.offset === offset) proven ||= event.room === options.rooms && event.seq === seq;
+      if (event.offset <= offset) continue;
+      if (!proven) throw new RoomlogError('cursor_invalid', 'The cursor does not point at an event of this room.');
+      if (event.room === options.rooms) found.push(event);
+    }
+    yield found;
+  }
+  if (!proven) throw new RoomlogError('cursor_invalid', 'The cursor does not point at an event of this room.');
+}
+
+/** The id of the stream, from the newest claim of the partition. */
+async function streamIdAt(
+  { codec, log }: ReplayOptions,
+  { topic, partition }: StartSearch,
+  range: OffsetRange,
+  claimAt: Offset | null,
+): Promise<string> {
+  if (claimAt !== null) {
+    for await (const records of log.readRange({ topic, partition, from: claimAt, to: range.end })) {
+      for (const { value } of records) {
+        const record = value === null ? null : codec.decodeOutbound(value);
+        if (record === null || 'unknownSchema' in record || record.claim === null) continue;
+        if (record.claim.streamId !== '') return record.claim.streamId;
+        if (claimAt === 0) return Buffer.from(record.claim.nonce).toString('hex');
+      }
+    }
+  }
+  throw new RoomlogError('cursor_invalid', 'The stream has no events yet.');
+}
