@@ -24,13 +24,15 @@ export interface StackPlan {
   readonly infrastructure: readonly Service[];
   /** Started side by side, once topics and schemas are there. */
   readonly roomlog: readonly Service[];
+  /** Formats new storage. */
+  prepare(): Promise<void>;
   /** Asks the services that are not ours; throws while one doesn't answer. */
   askExternal(): Promise<void>;
   /** What all Roomlog processes of the stack have in common, with what the environment overrides. */
   readonly config: Config;
 }
 
-/** Finds or installs what the plan needs, writes all configuration files and formats new storage. */
+/** Finds or installs what the plan needs, and writes all configuration files. */
 export async function planStack(
   settings: StackSettings,
   paths: StatePaths,
@@ -38,13 +40,14 @@ export async function planStack(
 ): Promise<StackPlan> {
   const { external, portBase } = settings;
   const infrastructure: Service[] = [];
+  let prepare = async (): Promise<void> => {};
   const redisProgram = external.redisUrl === null ? ensureRedis() : null;
   if (external.kafkaBrokers === null || external.registryUrl === null) {
     const java = ensureJava();
     const artifacts = await ensureArtifacts(java.home, say);
     if (external.kafkaBrokers === null) {
       const cluster: KafkaCluster = { ...settings, java: java.program, lib: artifacts.kafkaLib };
-      await prepareKafka(cluster, paths);
+      prepare = () => prepareKafka(cluster, paths);
       infrastructure.push(...kafkaServices(cluster, paths));
     }
     if (external.registryUrl === null) infrastructure.push(registry(java.program, artifacts, portBase, paths));
@@ -63,6 +66,7 @@ export async function planStack(
       ...each(settings.gateways, (number) => gatewayService(common, portBase, number, paths)),
     ],
     config,
+    prepare,
     askExternal: async () => {
       if (external.kafkaBrokers !== null) await askKafka(external.kafkaBrokers, null);
       if (external.registryUrl !== null) await askRegistry(external.registryUrl);
@@ -120,7 +124,9 @@ export function describeStack(settings: StackSettings, config: Config, table: re
     }),
     kafka: {
       brokers: config.kafka.brokers,
-      pids: table.filter((record) => record.name.startsWith('kafka-')).map((record) => record.pid),
+      pids: Array.from({ length: settings.brokers }, (_, index) => pidOf(`kafka-${index + 1}`)).filter(
+        (found) => found !== null,
+      ),
     },
     registry: { url: config.registry.url, pid: pidOf('registry') },
     redis: { url: config.redis.url, pid: pidOf('redis') },

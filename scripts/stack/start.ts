@@ -50,6 +50,7 @@ export async function startStack(options: UpOptions, reporting: Reporting): Prom
 }
 
 async function startAll(plan: StackPlan, paths: StatePaths, reporting: Reporting): Promise<void> {
+  await plan.prepare();
   await Promise.all([plan.askExternal(), ...plan.infrastructure.map((service) => startOne(service, paths, reporting))]);
   await prepareStream(plan.config, reporting.say);
   reporting.aborted.throwIfAborted();
@@ -122,7 +123,7 @@ async function requireFreePorts(services: readonly Service[]): Promise<void> {
   const lines = taken.map(({ port, pid, command }) => {
     const wanted = ports.find((entry) => entry.port === port)?.name;
     const holder =
-      pid === null ? 'a process that can not be seen from here' : `process ${pid}: ${command.slice(0, 160)}`;
+      pid === null ? 'a process that can not be seen from here' : `process ${pid}: ${command.slice(0, 100)}`;
     return `Port ${port} (for ${wanted}) is held by ${holder}`;
   });
   throw new RoomlogError('port_taken', [...lines, 'Stop that, or take another --port-base.'].join('\n'));

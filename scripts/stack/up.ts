@@ -116,13 +116,13 @@ function summary(stack: StackFile, paths: StatePaths, seconds: number, detached:
   ];
   const gateway = stack.gateways[0];
   if (gateway !== undefined) {
-    lines.push(
-      '',
-      'Try:',
-      `  ./roomlog tail airport/ORD${flag}     the events of one room, as they come`,
-      `  scripts/feed${flag}                   real flights, each published to the room of its airport`,
-      `  ${gateway.http}/demo                  the same in a browser`,
-    );
+    const tries = [
+      [`./roomlog tail airport/ORD${flag}`, 'the events of one room, as they come'],
+      [`scripts/feed${flag}`, 'real flights, each published to the room of its airport'],
+      [`${gateway.http}/demo`, 'the same in a browser'],
+    ] as const;
+    const width = Math.max(...tries.map(([what]) => what.length));
+    lines.push('', 'Try:', ...tries.map(([what, why]) => `  ${what.padEnd(width)}   ${why}`));
   }
   lines.push('', detached ? `Stop it with scripts/down${flag}` : 'Ctrl-C stops all of it; the data stays.');
   return lines.join('\n');
