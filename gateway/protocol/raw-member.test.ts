@@ -38,9 +38,9 @@ describe('the raw bytes of a member', () => {
   test('agrees with JSON.parse for every object', () => {
     const key = fc.oneof(fc.constant('data'), fc.string({ unit: 'binary' }), fc.constant('dat\\a'));
     const space = fc.constantFrom('', ' ', '\n', '\t ', '\r');
-    const member = fc.tuple(key, fc.jsonValue(), space, fc.boolean());
+    const member = fc.tuple(key, fc.jsonValue({ maxDepth: 3 }), space, fc.boolean());
     fc.assert(
-      fc.property(fc.array(member, { maxLength: 6 }), (members) => {
+      fc.property(fc.array(member, { maxLength: 4 }), (members) => {
         const body = members.map(([name, value, gap, escaped]) => {
           const spelled = escaped ? escapeAll(name) : JSON.stringify(name);
           return `${gap}${spelled}${gap}:${gap}${JSON.stringify(value, null, gap)}${gap}`;

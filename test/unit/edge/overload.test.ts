@@ -16,13 +16,13 @@ async function start(options: MemoryGatewayOptions): Promise<MemoryGateway> {
 
 describe('the rate limit', () => {
   test('answers rate_limited with retryAfter, then serves again', async () => {
-    const gateway = await start({ gateway: { publishesPerSecond: 50, publishBurst: 5 } });
+    const gateway = await start({ gateway: { publishesPerSecond: 2, publishBurst: 5 } });
     const client = await gateway.client();
     for (let id = 1; id <= 8; id += 1) client.send({ ...publish, id });
     await client.count('ack', 5);
-    const errors = await client.count('error', 3);
-    expect(errors[0]).toMatchObject({ code: 'rate_limited', id: 6, retryAfter: expect.any(Number) });
-    await new Promise((resolve) => setTimeout(resolve, errors[2]?.retryAfter as number));
+    const error = await client.next('error');
+    expect(error).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) });
+    await new Promise((resolve) => setTimeout(resolve, error.retryAfter as number));
     expect(await client.ask(publish)).toMatchObject({ type: 'ack' });
   });
 
