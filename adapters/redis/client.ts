@@ -28,6 +28,7 @@ export class RedisLink {
   readonly #messages: Redis;
   readonly #logger: LogSink;
   readonly #backAgain = new Set<() => void>();
+  #users = 0;
   #probe: NodeJS.Timeout | null = null;
   #probing: Promise<void> | null = null;
   #probeNext: Promise<void> | null = null;
@@ -72,8 +73,12 @@ export class RedisLink {
     this.#backAgain.add(listener);
   }
 
-  /** Connects; resolves after the first try, whatever came of it. Going on trying needs no further call. */
+  /**
+   * Connects for the first of its users; resolves after the first try, whatever came of it. Going on trying needs no further
+   * call.
+   */
   async start(): Promise<void> {
+    this.#users++;
     if (this.#probe !== null) return;
     this.#probe = setInterval(() => void this.#probeNow(), PROBE_EVERY_MS);
     await Promise.allSettled([this.#commands.connect(), this.#messages.connect()]);
@@ -81,9 +86,13 @@ export class RedisLink {
     if (!this.#answering) this.#logger.warn({}, 'redis can not be reached; presence is off until it can');
   }
 
+  /** Closes when the last of its users has stopped. */
   async stop(): Promise<void> {
-    if (this.#probe !== null) clearInterval(this.#probe);
+    this.#users = Math.max(0, this.#users - 1);
+    if (this.#users > 0 || this.#probe === null) return;
+    clearInterval(this.#probe);
     this.#probe = null;
+    this.#answering = false;
     this.#backAgain.clear();
     this.#commands.disconnect();
     this.#messages.disconnect();

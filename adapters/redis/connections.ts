@@ -59,15 +59,18 @@ export class RedisConnectionRegistry implements ConnectionRegistry {
     if (this.#timer !== null) return;
     this.#timer = setInterval(() => void this.#rewrite(), REWRITE_MS);
     this.#link.onAvailable(() => void this.#rewrite());
+    await this.#link.start();
   }
 
   async stop(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer === null) return;
+    clearInterval(this.#timer);
     this.#timer = null;
     await this.#rewriting;
     const entries = [...this.#local.values()];
     this.#local.clear();
     await this.#inBatches(entries, ({ user, connection }) => this.#delete(user, connection));
+    await this.#link.stop();
   }
 
   async add(entry: ConnectionEntry): Promise<void> {

@@ -46,10 +46,12 @@ export class RedisEphemeralBus implements EphemeralBus {
     if (this.#rooms.delete(room)) this.#link.channels.unlisten(this.#keys.ephemeral(room));
   }
 
-  /** The link is started by whoever made it. */
-  async start(): Promise<void> {}
+  async start(): Promise<void> {
+    await this.#link.start();
+  }
 
   async stop(): Promise<void> {
     for (const room of this.#rooms) this.unlisten(room);
+    await this.#link.stop();
   }
 }

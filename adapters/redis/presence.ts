@@ -65,7 +65,6 @@ export class RedisPresence implements PresenceStore {
     return this.#link.available;
   }
 
-  /** The link is started by whoever made it. */
   async start(): Promise<void> {
     if (this.#timer !== null) return;
     this.#link.onAvailable(() => {
@@ -73,6 +72,7 @@ export class RedisPresence implements PresenceStore {
       void this.#tick();
     });
     this.#timer = setInterval(() => void this.#tick(), this.#config.renewMs);
+    await this.#link.start();
     await this.#tick();
   }
 
@@ -86,6 +86,7 @@ export class RedisPresence implements PresenceStore {
     this.#local.clear();
     // Gone from Redis with the name, all at once; where Redis is away, when the lease runs out.
     await this.#instance.retire(this.#instance.name).catch(() => {});
+    await this.#link.stop();
   }
 
   async join(room: RoomId, member: Member): Promise<void> {

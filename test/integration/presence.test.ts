@@ -45,7 +45,6 @@ class Backing implements PresenceBacking {
     const gateway = gatewayId(`gateway-${this.#gateways.length}`);
     const store = new RedisPresence({ link, config, gateway, logger: silentLog });
     this.#gateways.push({ store, link });
-    await link.start();
     await store.start();
     return store;
   }
@@ -83,10 +82,7 @@ class Backing implements PresenceBacking {
   }
 
   async close(): Promise<void> {
-    for (const { store, link } of this.#gateways) {
-      await store.stop();
-      await link.stop();
-    }
+    for (const { store } of this.#gateways) await store.stop();
     await this.server.close();
   }
 }

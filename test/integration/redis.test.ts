@@ -25,13 +25,13 @@ async function openLink(): Promise<{ link: RedisLink; config: ReturnType<typeof 
   const config = loadConfig({ flags: { 'redis-url': server.url, 'redis-command-timeout-ms': 300 } }).redis;
   const link = new RedisLink(config, silentLog);
   links.push(link);
-  await link.start();
   return { link, config };
 }
 
 async function openBus(): Promise<{ bus: RedisEphemeralBus; heard: string[]; link: RedisLink }> {
   const { link, config } = await openLink();
   const bus = new RedisEphemeralBus(link, config);
+  await bus.start();
   const heard: string[] = [];
   bus.listen(room, (frame) => void heard.push(frame.toString()));
   return { bus, heard, link };

@@ -1,0 +1,29 @@
+/** All that a gateway keeps in Redis, over one pair of connections. Each is started and stopped by itself. */
+import type { Config } from '../../core/config/schema.ts';
+import { gatewayId } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
+import type { ConnectionRegistry } from '../../core/ports/connection-registry.ts';
+import type { EphemeralBus } from '../../core/ports/ephemeral-bus.ts';
+import type { LogSink } from '../../core/ports/logger.ts';
+import type { PresenceStore } from '../../core/ports/presence-store.ts';
+import { RedisLink } from './client.ts';
+import { RedisConnectionRegistry } from './connections.ts';
+import { RedisEphemeralBus } from './ephemeral.ts';
+import { RedisPresence } from './presence.ts';
+
+export interface RedisStores {
+  readonly presence: PresenceStore;
+  readonly ephemeral: EphemeralBus;
+  readonly connections: ConnectionRegistry;
+}
+
+/** Connects nothing yet; `start` of each does, and never waits for a Redis that is away. */
+export function createRedisStores(config: Config, logger: LogSink, clock?: Clock): RedisStores {
+  const link = new RedisLink(config.redis, logger);
+  const gateway = gatewayId(config.gateway.name);
+  return {
+    presence: new RedisPresence({ link, config, gateway, logger, ...(clock === undefined ? {} : { clock }) }),
+    ephemeral: new RedisEphemeralBus(link, config.redis),
+    connections: new RedisConnectionRegistry(link, config.redis),
+  };
+}
