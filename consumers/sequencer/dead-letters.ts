@@ -126,7 +126,10 @@ export class DeadLetters {
       inbound: record.offset,
       time: record.timestamp,
       reason,
-      message: tooLarge ? `${message} The value is left out here: it does not fit this topic either.` : message,
+      message: (tooLarge
+        ? `${message} The value is left out here: it does not fit this topic either.`
+        : message
+      ).toWellFormed(),
       key: tooLarge ? null : record.key,
       value: tooLarge ? null : record.value,
     });

@@ -144,7 +144,10 @@ export class PartitionSequencer {
   async #own(tenure: Tenure): Promise<void> {
     let takeOver = true;
     while (!tenure.closing) {
-      const end = await this.#epoch(tenure, takeOver);
+      const end: ProcessEnd = await this.#epoch(tenure, takeOver).catch((thrown: unknown): ProcessEnd => {
+        // A bug of ours must not end the process, and with it the partitions that work.
+        return tenure.closing ? LOST : halted(asRoomlogError(thrown, 'fold_halted'));
+      });
       takeOver = end.kind !== 'claim_due';
       if (end.kind === 'lost') break;
       if (end.kind === 'fenced') await this.#waitOutFence(tenure);
@@ -161,13 +164,8 @@ export class PartitionSequencer {
     const claimed = await claimPartition(request);
     if (claimed.kind !== 'claimed') return claimed;
     const { epoch } = claimed;
-    let next: Offset;
-    try {
-      if (takeOver) await this.#completeLetters(tenure, epoch);
-      next = await findInput(this.#context, this.#readBack, tenure);
-    } catch (thrown) {
-      return tenure.closing ? LOST : halted(asRoomlogError(thrown, 'fold_halted'));
-    }
+    if (takeOver) await this.#completeLetters(tenure, epoch);
+    const next = await findInput(this.#context, this.#readBack, tenure);
     const interruption = tenure.closing ? LOST : interruptionOf(tenure, this.#readBack, epoch);
     if (interruption !== null) return interruption;
 
@@ -183,8 +181,6 @@ export class PartitionSequencer {
     this.#tails.inbound.assign(this.partition, next);
     try {
       return await process.run();
-    } catch (thrown) {
-      return halted(asRoomlogError(thrown, 'fold_halted'));
     } finally {
       this.#process = null;
       this.#tails.inbound.release(this.partition);

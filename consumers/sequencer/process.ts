@@ -3,7 +3,7 @@
  * batch in flight, until something stands in the way. Nothing here is remembered by the next epoch: that starts from
  * the fold.
  */
-import type { RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Epoch, Offset } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
@@ -247,6 +247,10 @@ export class Process {
     this.#lettersUnderWay++;
     void context.deadLetters
       .send(letters, () => !tenure.lost)
+      .catch((thrown: unknown) => {
+        const { code, message } = asRoomlogError(thrown, 'corrupt_record');
+        context.logger.error({ letters: letters.length, code, message }, 'dead letters could not be made');
+      })
       .finally(() => {
         this.#lettersUnderWay--;
         pulse.beat();
@@ -341,9 +345,20 @@ export class Process {
         }
       : null;
     const kind = event !== null ? 'event' : isPoison ? 'poison' : 'answer';
-    const key = checked.kind === 'good' || (answer !== null && answer.room !== '') ? source.key : null;
-    builder.add(source, { key, value: this.#request.context.codec.encodeOutbound(record) }, kind, letter);
+    builder.add(
+      source,
+      { key: keyOf(source, record), value: this.#request.context.codec.encodeOutbound(record) },
+      kind,
+      letter,
+    );
   }
+}
+
+/** The room's bytes, whatever the inbound record had for a key; null where no room could be read. */
+function keyOf(source: LogRecord, { event, answer }: OutboundRecord): Buffer | null {
+  // It was checked to be the room's.
+  if (event !== null) return source.key;
+  return answer === null || answer.room === '' ? null : Buffer.from(answer.room);
 }
 
 /** What decisions find wrong, for people. */
