@@ -38,7 +38,8 @@ describe('the raw bytes of a member', () => {
   test('agrees with JSON.parse for every object', () => {
     const key = fc.oneof(fc.constant('data'), fc.string({ unit: 'binary' }), fc.constant('dat\\a'));
     const space = fc.constantFrom('', ' ', '\n', '\t ', '\r');
-    const member = fc.tuple(key, fc.jsonValue({ maxDepth: 3 }), space, fc.boolean());
+    const json = fc.jsonValue({ maxDepth: 2, stringUnit: 'binary' });
+    const member = fc.tuple(key, json, space, fc.boolean());
     fc.assert(
       fc.property(fc.array(member, { maxLength: 4 }), (members) => {
         const body = members.map(([name, value, gap, escaped]) => {
@@ -52,7 +53,7 @@ describe('the raw bytes of a member', () => {
         else expect(JSON.parse(raw ?? '')).toEqual(parsed.data);
       }),
     );
-  });
+  }, 30_000);
 });
 
 /** The same key with every UTF-16 unit as an escape. */
