@@ -1,8 +1,11 @@
 /** Presence on real Redis: servers of the test's own, so that it may kill them. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RedisLink } from '../../adapters/redis/client.ts';
 import { RedisPresence } from '../../adapters/redis/presence.ts';
+import { createRedisStores } from '../../adapters/redis/stores.ts';
 import { loadConfig } from '../../core/config/load.ts';
 import { connectionId, gatewayId, roomId, userId } from '../../core/ids.ts';
 import { silentLog } from '../../core/ports/logger.ts';
@@ -97,6 +100,34 @@ const member = (name: string): Member => ({
 });
 const usersOf = async (store: PresenceStore, room: ReturnType<typeof roomId>): Promise<string[]> =>
   (await store.members(room)).members.map(({ user }) => user).sort();
+
+describe('with the default settings', () => {
+  it('a gateway process that is killed is out of its rooms within 15 s', async () => {
+    const backing = await Backing.start();
+    const config = loadConfig({ flags: { 'redis-url': backing.server.url } });
+    const { presence } = createRedisStores(config, silentLog);
+    const script = new URL('../support/presence-member.ts', import.meta.url).pathname;
+    const child = spawn(process.execPath, [script, backing.server.url, 'lobby', 'victim'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await once(child.stdout, 'data');
+      await presence.start();
+      const left: string[] = [];
+      presence.watch(roomId('lobby'), (diff) => void left.push(...diff.left.map(({ user }) => user)));
+      expect(await usersOf(presence, roomId('lobby'))).toEqual(['victim']);
+      child.kill('SIGKILL');
+      const killedAt = performance.now();
+      await expect.poll(() => left, { timeout: 20_000 }).toEqual(['victim']);
+      expect(performance.now() - killedAt).toBeLessThan(15_000);
+      expect(await usersOf(presence, roomId('lobby'))).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+      await presence.stop();
+      await backing.close();
+    }
+  });
+});
 
 describe('presence on redis', () => {
   let backing: Backing;
