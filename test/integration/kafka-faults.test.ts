@@ -10,7 +10,7 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { kafkaConfig } from '../contract/kafka-harness.ts';
-import { makeOwnBroker, type OwnBroker } from '../support/own-broker.ts';
+import { makeOwnCluster, type OwnBroker, type OwnCluster } from '../support/own-kafka.ts';
 
 const REQUEST_TIMEOUT_MS = 1_500;
 const p0 = 0 as Partition;
@@ -19,6 +19,7 @@ const record = (value: string) => ({ key: Buffer.from('key'), value: Buffer.from
 const eventually = (check: () => void, timeoutMs = 30_000) => vi.waitFor(check, { timeout: timeoutMs, interval: 20 });
 
 describe('the Kafka log', () => {
+  let cluster: OwnCluster;
   let broker: OwnBroker;
   let config: Config;
   const logs: KafkaLog[] = [];
@@ -37,22 +38,23 @@ describe('the Kafka log', () => {
   };
 
   beforeAll(async () => {
-    broker = await makeOwnBroker();
-    config = kafkaConfig(broker.addresses, { requestTimeoutMs: REQUEST_TIMEOUT_MS, connectionTimeoutMs: 1_000 });
-    await broker.start();
+    cluster = await makeOwnCluster(1);
+    broker = cluster.brokers[0] as OwnBroker;
+    config = kafkaConfig(cluster.addresses, { requestTimeoutMs: REQUEST_TIMEOUT_MS, connectionTimeoutMs: 1_000 });
+    await cluster.start();
   }, 180_000);
   afterAll(async () => {
     await Promise.all(logs.map((log) => log.close()));
-    await broker.remove();
+    await cluster.remove();
   }, 60_000);
 
   test.each(['gzip', 'snappy', 'lz4', 'zstd'])('reads what a Java producer packs with %s', async (codec) => {
     const topic = await newTopic();
     const lines = Array.from({ length: 4_000 }, (_, i) => `${i} ${'roomlog '.repeat(i % 50)}${Math.sin(i)}`);
-    broker.tool(
+    cluster.tool(
       'org.apache.kafka.tools.ConsoleProducer',
       [
-        ...['--bootstrap-server', broker.addresses.join(','), '--topic', topic, '--compression-codec', codec],
+        ...['--bootstrap-server', broker.address, '--topic', topic, '--compression-codec', codec],
         ...['--producer-property', 'batch.size=400000', '--producer-property', 'linger.ms=500'],
       ],
       lines.map((line) => `${line}\n`).join(''),
@@ -106,7 +108,8 @@ describe('the Kafka log', () => {
     await eventually(() => expect(stalls).toEqual(['kafka_unreachable']));
     await eventually(() => expect(writer.reachable()).toBe(false));
     const before = acked.length;
-    await broker.start();
+    broker.start();
+    await broker.ready();
     await eventually(() => expect(acked.length).toBeGreaterThan(before + 100));
     writing = false;
     await done;
@@ -178,7 +181,8 @@ describe('the Kafka log', () => {
     expect(last).toBeGreaterThan(0);
     await eventually(() => expect(told).toEqual([[0, 1, 2, 3], []]));
     expect(member.lastHeartbeatAt).toBe(Number.NEGATIVE_INFINITY);
-    await broker.start();
+    broker.start();
+    await broker.ready();
     await eventually(() => expect(told).toEqual([[0, 1, 2, 3], [], [0, 1, 2, 3]]));
     expect(member.generation).toBe(generations.at(-1));
     await member.leave();
@@ -197,7 +201,7 @@ describe('the Kafka log', () => {
   test('a process that closes its log comes to its end by itself', async () => {
     const topic = await newTopic();
     const script = join(import.meta.dirname, '..', 'support', 'open-and-close-kafka.ts');
-    const child = spawn(process.execPath, [script, broker.addresses[0] ?? '', topic], {
+    const child = spawn(process.execPath, [script, broker.address, topic], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
