@@ -41,7 +41,7 @@ export async function findInput(context: SequencerContext, readBack: ReadBack, t
   if (next < range.start) {
     throw new RoomlogError(
       'input_lost',
-      `Inbound records ${next} to ${range.start - 1} of ${topic} partition ${partition} were deleted before they were sequenced. Raise its retention; then give them up knowingly with a skip record.`,
+      `Inbound records ${next} to ${range.start - 1} of ${topic} partition ${partition} were deleted before they were sequenced. Raise its retention; see docs/guarantees.md for how to go on.`,
     );
   }
   if (lastInbound !== NO_OFFSET && lastInbound >= range.start) {

@@ -264,7 +264,7 @@ function explainInbound(error: RoomlogError, partition: Partition): RoomlogError
   const { start, offset } = error.details;
   return new RoomlogError(
     'input_lost',
-    `Inbound records of partition ${partition} were deleted before they were sequenced: it begins at ${String(start)}, ${String(offset)} was next. Raise its retention; then give them up knowingly with a skip record.`,
+    `Inbound records of partition ${partition} were deleted before they were sequenced: it begins at ${String(start)}, ${String(offset)} was next. Raise its retention; see docs/guarantees.md for how to go on.`,
     { cause: error },
   );
 }
