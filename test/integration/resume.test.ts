@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { gateway, kill, restart, restoreAll, waitFor } from '../support/stack.ts';
-import { BareClient, range } from './resume.fixture.ts';
+import { RoomClient, range } from './resume.fixture.ts';
 
-let clients: BareClient[] = [];
-const connect = async (number: number, hello: object = {}): Promise<BareClient> => {
-  const client = await BareClient.connect(gateway(number).ws, hello);
+let clients: RoomClient[] = [];
+const connect = async (number: number, hello: object = {}): Promise<RoomClient> => {
+  const client = await RoomClient.connect(gateway(number).ws, hello);
   clients.push(client);
   return client;
 };
@@ -38,8 +38,8 @@ describe('a client that comes back', () => {
     await reader.until(room, 400);
     got.push(...reader.seqs(room));
     expect(got).toEqual(range(1, 400));
-    expect(reader.frames.filter(({ type }) => type === 'live')).toHaveLength(1);
-    expect(reader.frames.filter(({ type }) => type === 'gap')).toEqual([]);
+    expect(reader.wire.all('live')).toHaveLength(1);
+    expect(reader.wire.all('gap')).toEqual([]);
   });
 
   it('can use the cursor of any event, of live and of an empty room, on any gateway', async () => {
@@ -47,7 +47,7 @@ describe('a client that comes back', () => {
     const publisher = await connect(1);
     const empty = await connect(1);
     await empty.join(room);
-    const before = (await empty.first('live')).cursor;
+    const before = (await empty.wire.next('live')).cursor;
     await publisher.publishAll(room, 1, 30);
     await empty.until(room, 30);
     const live = await connect(2);
@@ -56,14 +56,14 @@ describe('a client that comes back', () => {
     const cursors = [
       [before, 0],
       ...empty.events(room).map(({ cursor, seq }) => [cursor, seq] as const),
-      [(await live.first('live')).cursor, 30],
+      [(await live.wire.next('live')).cursor, 30],
     ] as const;
     for (const number of [1, 2, 3]) {
       for (const [cursor, seq] of cursors) {
         const client = await connect(number);
         expect(await client.join(room, { after: cursor })).toMatchObject({ type: 'joined', seq: 30, recovered: true });
-        await client.first('live');
-        expect(client.seqs(room)).toEqual(range((seq ?? 0) + 1, 30));
+        await client.wire.next('live');
+        expect(client.seqs(room)).toEqual(range(seq + 1, 30));
         client.close();
       }
     }
@@ -87,7 +87,7 @@ describe('a client that comes back', () => {
     for (const [start, expected] of cases) {
       const client = await connect(3, { batch: true });
       expect(await client.join(room, start)).toMatchObject({ type: 'joined', seq: 40, recovered: false });
-      await client.first('live');
+      await client.wire.next('live');
       expect(client.seqs(room), JSON.stringify(start)).toEqual(expected);
       client.close();
     }
@@ -130,7 +130,7 @@ describe('a gateway that dies', () => {
     await reader.until(room, 50);
     const cursor = reader.events(room)[24]?.cursor;
     await kill('gateway-2');
-    await waitFor(() => reader.closeCode !== null);
+    await waitFor(() => reader.wire.closed !== null);
     await publisher.publishAll(room, 51, 100);
     const elsewhere = await connect(3);
     await elsewhere.join(room, { after: cursor });
@@ -152,20 +152,20 @@ describe('a slow client', () => {
     const slow = await connect(2);
     await quick.join(room);
     await slow.join(room);
-    await slow.first('live');
-    slow.socket.pause();
+    await slow.wire.next('live');
+    slow.wire.socket.pause();
     // More than the kernel hides, the connection's limit and the hot ring together.
     const blob = 'x'.repeat(50_000);
     await publisher.publishAll(room, 1, 400, (pub) => ({ pub, blob }));
     await quick.until(room, 400, 30_000);
     expect(slow.seqs(room).length).toBeLessThan(400);
-    slow.socket.resume();
+    slow.wire.socket.resume();
     await slow.until(room, 400, 30_000);
     await publisher.publishAll(room, 401, 410);
     await slow.until(room, 410);
     expect(slow.seqs(room)).toEqual(range(1, 410));
-    expect(slow.frames.filter(({ type }) => type === 'gap')).toEqual([]);
-    expect(slow.frames.filter(({ type }) => type === 'live')).toHaveLength(1);
+    expect(slow.wire.all('gap')).toEqual([]);
+    expect(slow.wire.all('live')).toHaveLength(1);
     const metrics = await (await fetch(`${gateway(2).admin}/metrics`)).text();
     expect(metrics).toMatch(/^roomlog_slow_clients_total\{[^}]*why="slow"[^}]*\} [1-9]/m);
   }, 120_000);
