@@ -65,7 +65,10 @@ export class Connections {
       }
     } catch (cause) {
       reachability.failed();
-      throw new NotSentError('kafka_unreachable', undefined, { cause, details: where(address) });
+      throw new NotSentError('kafka_unreachable', `${keyOf(address)} can't be used (${textOf(cause)}).`, {
+        cause,
+        details: where(address),
+      });
     }
     try {
       const answer = await ask(broker);
@@ -78,9 +81,8 @@ export class Connections {
       }
       reachability.failed();
       this.#drop(address, broker);
-      const text = cause instanceof Error ? cause.message : String(cause);
       const ErrorClass = neverLeft(cause) ? NotSentError : RoomlogError;
-      throw new ErrorClass('kafka_unreachable', `No answer from ${address.host}:${address.port} (${text}).`, {
+      throw new ErrorClass('kafka_unreachable', `No answer from ${keyOf(address)} (${textOf(cause)}).`, {
         cause,
         details: where(address),
       });
@@ -165,6 +167,7 @@ function isUsable(broker: RawBroker): boolean {
 }
 
 const keyOf = ({ host, port }: BrokerAddress) => `${host}:${port}`;
+const textOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
 const where = ({ host, port, nodeId }: BrokerAddress) => ({ broker: `${host}:${port}`, nodeId });
 
 /** The broker answered, with a code that says no. */

@@ -147,7 +147,7 @@ export function createTransport(
   };
 }
 
-function saslOf(config: Config['kafka']): Pick<KafkaConfig, 'sasl'> {
+export function saslOf(config: Config['kafka']): Pick<KafkaConfig, 'sasl'> {
   if (config.saslMechanism === 'none') return {};
   const sasl = {
     mechanism: config.saslMechanism,
