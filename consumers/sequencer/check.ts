@@ -105,11 +105,15 @@ function checkSize(record: LogRecord, event: InboundEvent): Checked | null {
 export function isJson(data: Uint8Array): boolean {
   if (!isUtf8(data)) return false;
   try {
-    JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
+    JSON.parse(asBuffer(data).toString('utf8'));
     return true;
   } catch {
     return false;
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A room that passed `checkRoom` fits. Compared as bytes: decoding the key would let invalid UTF-8 pass for U+FFFD. */
