@@ -35,6 +35,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/publish.ts')).define,
   },
   {
+    name: 'rooms',
+    summary: 'List the rooms and their newest event, straight from Kafka.',
+    load: async () => (await import('./commands/rooms.ts')).define,
+  },
+  {
+    name: 'replay',
+    summary: 'Print past events of one room or many, straight from Kafka.',
+    load: async () => (await import('./commands/replay.ts')).define,
+  },
+  {
+    name: 'topics',
+    summary: 'Create the topics and register the schemas.',
+    load: async () => (await import('./commands/topics.ts')).define,
+  },
+  {
+    name: 'doctor',
+    summary: 'Ask Kafka, the registry, Redis and this machine what is wrong; say what to change.',
+    load: async () => (await import('./commands/doctor.ts')).define,
+  },
+  {
     name: 'config',
     summary: 'Check a configuration, or print its documentation.',
     load: async () => (await import('./commands/config.ts')).define,

@@ -20,11 +20,17 @@ export function addConfigOptions(command: Command): Command {
   return command.allowUnknownOption().allowExcessArguments();
 }
 
-/** Loads what `addConfigOptions` offered. Throws `config_invalid` with every fault. */
-export function readConfig(command: Command, env: NodeJS.ProcessEnv = process.env): Config {
+/**
+ * Loads what `addConfigOptions` offered; `instead` stands where no file is named. Throws `config_invalid` with every fault.
+ */
+export function readConfig(
+  command: Command,
+  env: NodeJS.ProcessEnv = process.env,
+  instead?: ConfigSources['file'],
+): Config {
   const options = command.opts<Record<string, unknown>>();
   const path = typeof options.config === 'string' ? options.config : env.ROOMLOG_CONFIG;
-  const file: ConfigSources['file'] = path ? { path, content: readYaml(path) } : undefined;
+  const file = path ? { path, content: readYaml(path) } : instead;
   return withSecretFile(loadConfig({ file, env, flags: { ...givenFlags(options), ...unknownFlags(command.args) } }));
 }
 

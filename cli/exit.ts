@@ -4,6 +4,7 @@ import { RoomlogError } from '../core/errors.ts';
 export const EXIT = { ok: 0, finding: 1, usage: 2, unreachable: 3 } as const;
 
 const USAGE: ReadonlySet<string> = new Set([
+  'usage',
   'config_invalid',
   'bad_frame',
   'invalid_room',
@@ -40,8 +41,9 @@ export function explain(thrown: unknown): string {
   if (code === null) return `roomlog: ${thrown.stack ?? thrown.message}`;
   const cause = thrown.cause instanceof Error && thrown.cause.message !== '' ? thrown.cause.message : null;
   const because = cause === null || thrown.message.includes(cause) ? '' : ` (${cause})`;
-  return `roomlog: ${code}: ${thrown.message}${because}`;
+  // A code helps to look an error up; a wrong command line is not in any table.
+  return `roomlog: ${code === 'usage' ? '' : `${code}: `}${thrown.message}${because}`;
 }
 
 /** A wrong command line. */
-export const usageError = (message: string): RoomlogError => new RoomlogError('config_invalid', message);
+export const usageError = (message: string): RoomlogError => new RoomlogError('usage', message);

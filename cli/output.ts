@@ -1,4 +1,5 @@
 /** What commands print. stdout is for data, stderr for everything else. */
+import { once } from 'node:events';
 import type { Gap, RoomEvent } from '../client/index.ts';
 
 export interface Output {
@@ -40,4 +41,9 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029]/g, (found) => {
     return `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
+}
+
+/** Resolves at once, or when a reader slower than us has taken what was printed. */
+export async function written(): Promise<void> {
+  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
 }

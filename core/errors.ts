@@ -157,6 +157,7 @@ export const ERRORS = define({
     status: 500,
     message: 'Inbound records were deleted by retention before they were sequenced.',
   },
+  usage: { retryable: false, status: 400, message: 'The command line is wrong; --help says what is allowed.' },
   port_taken: { retryable: false, status: 500, message: 'A port is in use by another process.' },
   stack_failed: { retryable: false, status: 500, message: 'The local stack could not be started or stopped.' },
   not_implemented: { retryable: false, status: 501, message: 'This version does not serve this yet.' },

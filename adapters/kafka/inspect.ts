@@ -1,9 +1,12 @@
 /** What a Kafka cluster says about itself: for `roomlog doctor` and nothing else, so it may take its time. */
 import { randomBytes } from 'node:crypto';
-import { type Admin, ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { type Admin, type ConfigResourceTypes, Kafka, logLevel } from 'kafkajs';
 import type { Config } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import { saslOf } from './kafkajs-transport.ts';
+
+/** kafkajs has a name for it that an ES module can't import. */
+const TOPIC_RESOURCE = 2 as ConfigResourceTypes.TOPIC;
 
 export interface BrokerFacts {
   readonly nodeId: number;
@@ -65,7 +68,7 @@ export class KafkaInspection {
     const partitions = topics[0]?.partitions ?? [];
     const { resources } = await this.#admin.describeConfigs({
       includeSynonyms: false,
-      resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+      resources: [{ type: TOPIC_RESOURCE, name: topic }],
     });
     const entries = resources[0]?.configEntries ?? [];
     return {
