@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { openKafkaLog } from '../adapters/kafka/kafka-log.ts';
 import { checkTopics } from '../adapters/kafka/topics.ts';
+import { createRedisStores, type RedisStores } from '../adapters/redis/stores.ts';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { Registry } from '../adapters/registry/registry.ts';
 import { createLogger, type Logger } from '../adapters/telemetry/log.ts';
@@ -14,11 +15,9 @@ import type { Config } from '../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../core/errors.ts';
 import { topicsOf } from '../core/names.ts';
 import { type Clock, systemClock } from '../core/ports/clock.ts';
-import type { EphemeralBus } from '../core/ports/ephemeral-bus.ts';
 import type { EventLog } from '../core/ports/event-log.ts';
-import type { PresenceStore } from '../core/ports/presence-store.ts';
 import type { Codec } from '../schemas/codec.ts';
-import { unavailableBus, unavailablePresence } from './presence/unavailable-stores.ts';
+import { registerDemo } from './demo/demo.ts';
 import { ORIGIN_TAG_BYTES, PendingPublishes } from './publish/pending.ts';
 import { type AdminServer, serveAdmin } from './server/admin.ts';
 import { Edge } from './server/edge.ts';
@@ -44,10 +43,7 @@ export interface GatewayDependencies {
   readonly clock?: Clock;
   readonly openLog?: () => Promise<EventLog>;
   readonly openCodec?: () => Promise<Codec>;
-  readonly presence?: PresenceStore;
-  readonly ephemeral?: EphemeralBus;
-  /** Adds routes of other parts to the public port. */
-  readonly routes?: (app: FastifyInstance) => void;
+  readonly stores?: RedisStores;
 }
 
 /**
@@ -74,22 +70,27 @@ class Gateway implements RunningGateway {
   readonly #clock: Clock;
   readonly #edge: Edge;
   readonly #registry: Registry;
+  readonly #stores: RedisStores;
   readonly #stopObserving: () => void;
   #admin: AdminServer | null = null;
   #log: EventLog | null = null;
   #stream: RoomStream | null = null;
-  #presence: PresenceStore | null = null;
-  #ephemeral: EphemeralBus | null = null;
 
   constructor(config: Config, dependencies: GatewayDependencies) {
-    const { clock = systemClock, metrics = createMetrics(), routes } = dependencies;
+    const { clock = systemClock, metrics = createMetrics() } = dependencies;
     this.#config = config;
     this.#dependencies = dependencies;
     this.#clock = clock;
     this.#metrics = metrics;
     this.#logger = dependencies.logger ?? createLogger(config, { name: config.gateway.name });
     this.#registry = new Registry(config.registry);
-    this.#edge = new Edge({ config, secret: readSecret(config), clock, logger: this.#logger, metrics, routes });
+    this.#stores = dependencies.stores ?? createRedisStores(config, this.#logger, clock);
+    const secret = readSecret(config);
+    const auth = { ...config.auth, secret: secret.toString('utf8') };
+    const routes = config.demo.enabled
+      ? (app: FastifyInstance) => registerDemo(app, { config: { auth }, clock })
+      : null;
+    this.#edge = new Edge({ config, secret, clock, logger: this.#logger, metrics, routes });
     this.#stopObserving = observeProcess(metrics);
   }
 
@@ -113,7 +114,9 @@ class Gateway implements RunningGateway {
     const log = await this.#openLog();
     this.#log = log;
     await this.#checkTopics(log);
-    const { presence, ephemeral } = await this.#openStores();
+    const { presence, ephemeral, connections: registry } = this.#stores;
+    // None of these waits for a Redis that is away.
+    await Promise.all([presence.start(), ephemeral.start(), registry.start()]);
     const originTag = randomBytes(ORIGIN_TAG_BYTES);
     const pending = new PendingPublishes(originTag);
     const stream = createRoomStream({
@@ -129,7 +132,7 @@ class Gateway implements RunningGateway {
       clock: this.#clock,
     });
     this.#stream = stream;
-    this.#edge.serve({ log, inboundTopic: topics.inbound, codec, pending, stream, presence, ephemeral });
+    this.#edge.serve({ log, inboundTopic: topics.inbound, codec, pending, stream, presence, ephemeral, registry });
     await stream.start();
     this.#logger.info({ url: this.url, admin: this.adminUrl }, 'gateway serves');
   }
@@ -142,8 +145,8 @@ class Gateway implements RunningGateway {
   async close(): Promise<void> {
     await this.#edge.close();
     await this.#stream?.stop();
-    await this.#presence?.stop();
-    await this.#ephemeral?.stop();
+    const { presence, ephemeral, connections } = this.#stores;
+    await Promise.all([presence.stop(), ephemeral.stop(), connections.stop()]);
     await this.#log?.close();
     await this.#admin?.app.close();
     this.#stopObserving();
@@ -177,14 +180,6 @@ class Gateway implements RunningGateway {
     }
   }
 
-  async #openStores(): Promise<{ presence: PresenceStore; ephemeral: EphemeralBus }> {
-    const { presence = unavailablePresence, ephemeral = unavailableBus } = this.#dependencies;
-    this.#presence = presence;
-    this.#ephemeral = ephemeral;
-    await Promise.all([presence.start(), ephemeral.start()]);
-    return { presence, ephemeral };
-  }
-
   async #report(): Promise<object> {
     const reason = this.#edge.notReady();
     const { rss, heapUsed } = process.memoryUsage();
@@ -200,7 +195,7 @@ class Gateway implements RunningGateway {
       connections: this.#edge.connections.size,
       stream: this.#stream?.stats() ?? null,
       kafka: { reachable: this.#log?.reachable() ?? false },
-      redis: { reachable: (this.#presence?.available ?? false) && (this.#ephemeral?.available ?? false) },
+      redis: { reachable: this.#stores.presence.available },
       registry: { reachable: registry },
       memory: { rssBytes: rss, heapUsedBytes: heapUsed },
       cpu: { userMs: user / 1_000, systemMs: system / 1_000 },
@@ -209,7 +204,7 @@ class Gateway implements RunningGateway {
 }
 
 /** Throws `config_invalid`. */
-function readSecret({ auth: { secret, secretFile } }: Config): Uint8Array {
+function readSecret({ auth: { secret, secretFile } }: Config): Buffer {
   if (secret !== undefined) return Buffer.from(secret, 'utf8');
   if (secretFile === undefined) {
     throw new RoomlogError('config_invalid', 'A gateway needs auth.secret or auth.secretFile.');

@@ -132,6 +132,8 @@ export class Connection implements Client {
     this.#state = 'open';
     this.#principal = principal;
     this.#session = session;
+    const { registry, gateway, clock } = this.services;
+    void registry.add({ user: principal.user, connection: this.id, gateway, since: clock.now() });
     this.#heartbeat.start();
     this.#awaitExpiry();
     queueMicrotask(() => this.#readOn());
@@ -350,7 +352,9 @@ export class Connection implements Client {
     this.#held = [];
     this.#onIdle?.();
     this.memberships.leaveAll();
-    if (this.#principal !== null) this.services.connections.exit(this.#principal.user);
+    if (this.#principal === null) return;
+    this.services.connections.exit(this.#principal.user);
+    void this.services.registry.remove(this.#principal.user, this.id);
   }
 
   #onClosed(code: number): void {

@@ -2,6 +2,7 @@
 import type { Config } from '../../core/config/schema.ts';
 import type { GatewayId } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { ConnectionRegistry } from '../../core/ports/connection-registry.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { TokenVerifier } from '../auth/token.ts';
 import type { PresenceRooms } from '../presence/presence-rooms.ts';
@@ -22,6 +23,8 @@ export interface Services {
   readonly metrics: EdgeMetrics;
   readonly verifier: TokenVerifier;
   readonly connections: Connections;
+  /** Which gateway holds which connection of which user, over all gateways. */
+  readonly registry: ConnectionRegistry;
   readonly stream: RoomStream;
   readonly publisher: Publisher;
   readonly presence: PresenceRooms;

@@ -20,6 +20,8 @@ export interface PresenceAudience {
 
 interface Seat {
   readonly audience: PresenceAudience;
+  /** Of the member, kept when its meta changes. */
+  readonly since: number;
   /** Diffs that came before the list was sent; null once it was. */
   held: PresenceDiff[] | null;
 }
@@ -40,7 +42,7 @@ export class PresenceRooms {
 
   /** Announces a member. Its diffs are held until `release`. Resolves to null where the store can't answer in time. */
   async enter(room: RoomId, audience: PresenceAudience, member: Member): Promise<MemberList | null> {
-    this.#seat(room, audience);
+    this.#seat(room, audience, member.since);
     const joined = this.#quietly(room, this.#store.join(room, member));
     if (!this.#store.available) return null;
     const list = joined.then((ok) => (ok ? this.#quietly(room, this.#store.members(room)) : null));
@@ -75,9 +77,9 @@ export class PresenceRooms {
     try {
       if (member !== null) {
         const isNew = !this.takesPart(room, audience.id);
-        this.#seat(room, audience);
+        const { since } = this.#seat(room, audience, member.since);
         if (isNew) this.release(room, audience.id, null);
-        await this.#store.join(room, member);
+        await this.#store.join(room, { ...member, since });
       }
       return await this.#store.members(room);
     } catch (cause) {
@@ -88,14 +90,18 @@ export class PresenceRooms {
     }
   }
 
-  #seat(room: RoomId, audience: PresenceAudience): void {
+  #seat(room: RoomId, audience: PresenceAudience, since: number): Seat {
     let seats = this.#rooms.get(room);
     if (seats === undefined) {
       seats = new Map();
       this.#rooms.set(room, seats);
       this.#store.watch(room, (diff) => this.#onDiff(diff));
     }
-    if (!seats.has(audience.id)) seats.set(audience.id, { audience, held: [] });
+    const known = seats.get(audience.id);
+    if (known !== undefined) return known;
+    const seat: Seat = { audience, since, held: [] };
+    seats.set(audience.id, seat);
+    return seat;
   }
 
   #onDiff(diff: PresenceDiff): void {

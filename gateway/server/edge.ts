@@ -9,6 +9,7 @@ import type { Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { gatewayId } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
+import type { ConnectionRegistry } from '../../core/ports/connection-registry.ts';
 import type { EphemeralBus } from '../../core/ports/ephemeral-bus.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
@@ -36,7 +37,7 @@ export interface EdgeOptions {
   readonly logger: LogSink;
   readonly metrics: Metrics;
   /** Adds routes of other parts to the public port. */
-  readonly routes?: ((app: FastifyInstance) => void) | undefined;
+  readonly routes: ((app: FastifyInstance) => void) | null;
 }
 
 /** What the edge works with once Kafka and the registry have been reached. */
@@ -48,6 +49,7 @@ export interface EdgeBackends {
   readonly stream: RoomStream;
   readonly presence: PresenceStore;
   readonly ephemeral: EphemeralBus;
+  readonly registry: ConnectionRegistry;
 }
 
 export class Edge implements Health {
@@ -113,7 +115,7 @@ export class Edge implements Health {
   /** Takes clients from now on, as soon as the stream is ready. */
   serve(backends: EdgeBackends): void {
     const { config, clock, logger, metrics } = this.#options;
-    const { pending, stream, presence, ephemeral } = backends;
+    const { pending, stream, presence, ephemeral, registry } = backends;
     const publisher = this.#createPublisher(backends);
     publisher.start();
     metrics.gauge('roomlog_publish_pending', 'Durable publishes without an answer.', () => pending.size);
@@ -128,6 +130,7 @@ export class Edge implements Health {
       metrics: this.#metrics,
       verifier: this.#verifier,
       connections: this.connections,
+      registry,
       stream,
       publisher,
       presence: new PresenceRooms(presence, logger),

@@ -10,7 +10,7 @@ export interface HttpOptions {
   readonly port: number;
   readonly health: Health;
   /** Adds routes of other parts (the demo page). */
-  readonly routes?: ((app: FastifyInstance) => void) | undefined;
+  readonly routes: ((app: FastifyInstance) => void) | null;
 }
 
 /** From the first byte of a connection to the end of its headers. */

@@ -1,5 +1,8 @@
 /** A whole gateway on real ports over a stream in memory: the edge and the stream half are the real ones, as is the sequencer. */
 
+import { MemoryConnectionRegistry } from '../../adapters/memory/connections.ts';
+import { MemoryEphemeralBus } from '../../adapters/memory/ephemeral.ts';
+import { MemoryPresence, PresenceHub } from '../../adapters/memory/presence.ts';
 import { createLogger } from '../../adapters/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { Sequencer } from '../../consumers/sequencer/sequencer.ts';
@@ -56,6 +59,11 @@ export class MemoryGateway {
       logger: createLogger(config, { name: 'test' }),
       openLog: async () => stream.cluster.open('gateway'),
       openCodec: async () => stream.newCodec(),
+      stores: {
+        presence: new MemoryPresence(new PresenceHub()),
+        ephemeral: new MemoryEphemeralBus(),
+        connections: new MemoryConnectionRegistry(),
+      },
       ...options.dependencies,
     });
     return new MemoryGateway(stream, running, metrics, sequencer);

@@ -1,8 +1,9 @@
 /** Joining, leaving, re-joining; presence; ephemeral events: what a member of a room gets, and what not. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MemoryConnectionRegistry } from '../../../adapters/memory/connections.ts';
 import { MemoryPresence, PresenceHub } from '../../../adapters/memory/presence.ts';
 import { RoomlogError } from '../../../core/errors.ts';
-import type { RoomId } from '../../../core/ids.ts';
+import { type RoomId, userId } from '../../../core/ids.ts';
 import type { EphemeralBus } from '../../../core/ports/ephemeral-bus.ts';
 import { eventsOf, MemoryGateway } from '../../support/memory-gateway.ts';
 import type { WireClient } from '../../support/wire-client.ts';
@@ -27,12 +28,15 @@ class LocalBus implements EphemeralBus {
 
 const bus = new LocalBus();
 const hub = new PresenceHub();
+const connections = new MemoryConnectionRegistry();
 let gateway: MemoryGateway;
 let rooms = 0;
 let room = '';
 
 beforeAll(async () => {
-  gateway = await MemoryGateway.start({ dependencies: { presence: new MemoryPresence(hub), ephemeral: bus } });
+  gateway = await MemoryGateway.start({
+    dependencies: { stores: { presence: new MemoryPresence(hub), ephemeral: bus, connections } },
+  });
 });
 beforeEach(() => {
   rooms += 1;
@@ -214,9 +218,12 @@ describe('presence', () => {
 
   test('with meta replaces one’s own', async () => {
     const alice = await gateway.client('alice');
-    await join(alice, { presence: true, meta: 1 });
+    const joined = await join(alice, { presence: true, meta: 1 });
     const members = await alice.ask({ type: 'presence', room, meta: { away: true } });
     expect(members).toMatchObject({ count: 1, members: [{ user: 'alice', meta: { away: true } }] });
+    expect((members.members as object[])[0]).toMatchObject({
+      since: (joined.members as { since: number }[])[0]?.since,
+    });
   });
 
   test('ends with the room', async () => {
@@ -288,6 +295,14 @@ describe('an ephemeral event', () => {
     expect(answer).toMatchObject({ code: 'unavailable', retryAfter: expect.any(Number) });
     expect(await say(alice, 1)).toMatchObject({ type: 'ack' });
   });
+});
+
+test('the registry knows a connection from welcome to close', async () => {
+  const carol = await gateway.client('carol');
+  const connection = carol.frames[0]?.connection;
+  expect(await connections.of(userId('carol'))).toMatchObject([{ user: 'carol', connection, gateway: 'gateway-1' }]);
+  carol.socket.terminate();
+  await vi.waitFor(async () => expect(await connections.of(userId('carol'))).toEqual([]));
 });
 
 test('a closed connection leaves nothing behind', async () => {
