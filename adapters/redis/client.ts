@@ -29,6 +29,8 @@ export class RedisLink {
   readonly #logger: LogSink;
   readonly #backAgain = new Set<() => void>();
   #users = 0;
+  /** The last thing that went wrong, for people. */
+  #reason = 'no answer';
   #probe: NodeJS.Timeout | null = null;
   #probing: Promise<void> | null = null;
   #probeNext: Promise<void> | null = null;
@@ -53,7 +55,10 @@ export class RedisLink {
     this.channels = new ShardChannels(this.#messages);
     // Without a listener an error would end the process; what failed is told by `#setAnswering` and by the commands.
     for (const connection of [this.#commands, this.#messages]) {
-      connection.on('error', (error) => this.#logger.debug({ reason: error.message }, 'redis connection error'));
+      connection.on('error', (error) => {
+        this.#reason = error.message;
+        this.#logger.debug({ reason: error.message }, 'redis connection error');
+      });
       connection.on('close', () => this.#setAnswering(false));
     }
     this.#commands.on('ready', () => void this.#probeNow());
@@ -83,7 +88,11 @@ export class RedisLink {
     this.#probe = setInterval(() => void this.#probeNow(), PROBE_EVERY_MS);
     await Promise.allSettled([this.#commands.connect(), this.#messages.connect()]);
     await this.#probeNow();
-    if (!this.#answering) this.#logger.warn({}, 'redis can not be reached; presence is off until it can');
+    if (!this.#answering)
+      this.#logger.warn(
+        { reason: this.#reason },
+        'redis can not be used; presence is off until it can. Check redis.url',
+      );
   }
 
   /** Closes when the last of its users has stopped. */
@@ -136,10 +145,23 @@ export class RedisLink {
 
   async #probeOnce(): Promise<void> {
     if (this.#probe === null) return;
-    const [commands, messages] = await Promise.all([answers(this.#commands), answers(this.#messages)]);
+    const [commands, messages] = await Promise.all([this.#answers(this.#commands), this.#answers(this.#messages)]);
     if (this.#probe === null) return;
     if (messages) this.channels.subscribeMissing();
     this.#setAnswering(commands && messages);
+  }
+
+  /** A ping within the command's time-out. A connection that says it is ready but does not answer is replaced. */
+  async #answers(connection: Redis): Promise<boolean> {
+    if (connection.status !== 'ready') return false;
+    try {
+      await connection.ping();
+      return true;
+    } catch (error) {
+      this.#reason = error instanceof Error ? error.message : String(error);
+      if (connection.status === 'ready') connection.disconnect(true);
+      return false;
+    }
   }
 
   #setAnswering(answering: boolean): void {
@@ -147,23 +169,11 @@ export class RedisLink {
     this.#answering = answering;
     if (this.#probe === null) return;
     if (!answering) {
-      this.#logger.warn({}, 'redis does not answer; presence is off until it does');
+      this.#logger.warn({ reason: this.#reason }, 'redis does not answer; presence is off until it does');
       return;
     }
     this.#logger.info({}, 'redis answers');
     for (const listener of this.#backAgain) listener();
-  }
-}
-
-/** A ping within the command's time-out. A connection that says it is ready but does not answer is replaced. */
-async function answers(connection: Redis): Promise<boolean> {
-  if (connection.status !== 'ready') return false;
-  try {
-    await connection.ping();
-    return true;
-  } catch {
-    if (connection.status === 'ready') connection.disconnect(true);
-    return false;
   }
 }
 
