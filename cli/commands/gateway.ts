@@ -7,11 +7,6 @@ export function define(command: Command): void {
   addConfigOptions(command).action(async (_options: unknown, self: Command) => {
     const config = readConfig(self);
     const { startGateway } = await import('../../gateway/main.ts');
-    if (!config.demo.enabled) {
-      await serveUntilSignal(startGateway(config));
-      return;
-    }
-    const { registerDemo } = await import('../../gateway/demo/demo.ts');
-    await serveUntilSignal(startGateway(config, { routes: (app) => registerDemo(app, { config }) }));
+    await serveUntilSignal(startGateway(config));
   });
 }
