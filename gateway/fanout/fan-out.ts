@@ -4,6 +4,7 @@
  * piece. A member whose socket can't keep up leaves the live path; it costs the others nothing.
  */
 import type { Offset } from '../../core/ids.ts';
+import type { LogSink } from '../../core/ports/logger.ts';
 import type { LogEvent } from '../history/log-event.ts';
 import type { Member, Room } from '../rooms/rooms.ts';
 import { Delivery } from './delivery.ts';
@@ -14,6 +15,7 @@ const MAX_WINDOW_BYTES = 262_144;
 export interface FanOutOptions {
   /** Unsent bytes above which a member leaves the live path. */
   readonly slowClientBytes: number;
+  readonly logger: LogSink;
   onDelivered(events: number): void;
   /** `gap` frames sent in place of expired events, over all members. */
   onExpired(gaps: number): void;
@@ -61,7 +63,7 @@ export class FanOut {
         this.#bringInLine(member, delivery);
         continue;
       }
-      sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
+      if (!this.#write(member, delivery)) continue;
       member.gave(delivery.last.seq, next);
       given += 1;
       if (sink.bufferedBytes() <= slowClientBytes) continue;
@@ -72,6 +74,18 @@ export class FanOut {
     }
     this.#options.onDelivered(given * delivery.events.length);
     if (delivery.gaps > 0) this.#options.onExpired(given * delivery.gaps);
+  }
+
+  /** One broken way out must not keep the others from theirs. */
+  #write({ sink, room }: Member, delivery: Delivery): boolean {
+    try {
+      sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
+      return true;
+    } catch (thrown) {
+      this.#options.logger.error({ err: thrown, room: room.id }, 'a member could not be written to');
+      sink.close(1013, 'write failed');
+      return false;
+    }
   }
 
   /** A member that has some of these events already (it went live while the window was open), or lacks earlier ones. */
@@ -85,7 +99,7 @@ export class FanOut {
     }
     const lacking = delivery.events.filter((event) => event.seq > seq);
     const rest = new Delivery(lacking, member.room.history.logTime);
-    member.sink.sendFramed(member.sink.batch ? rest.batched() : rest.plain());
+    if (!this.#write(member, rest)) return;
     member.gave(rest.last.seq, (rest.last.offset + 1) as Offset);
     this.#options.onDelivered(lacking.length);
   }

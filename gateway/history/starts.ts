@@ -1,6 +1,6 @@
 /** Turns what a join asks for into a position in the room, and proves what a cursor claims. */
 import { RoomlogError } from '../../core/errors.ts';
-import { NO_OFFSET, type Offset, type RoomId } from '../../core/ids.ts';
+import { NO_OFFSET, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
 import { type CursorPosition, decodeCursor } from '../../core/log/cursor.ts';
 import { isExpired } from '../fanout/delivery.ts';
 import type { JoinStart } from '../stream.ts';
@@ -24,15 +24,17 @@ export interface StartsOptions {
   readonly ranges: Ranges;
   /** How long a cursor ahead of this gateway's fold is waited for. */
   readonly cursorWaitMs: number;
+  /** The end of the partition as Kafka says it now. Throws `kafka_unreachable`. */
+  endOf(partition: Partition): Promise<Offset>;
 }
 
 export class Starts {
   readonly #ranges: Ranges;
-  readonly #cursorWaitMs: number;
+  readonly #options: StartsOptions;
 
   constructor(options: StartsOptions) {
     this.#ranges = options.ranges;
-    this.#cursorWaitMs = options.cursorWaitMs;
+    this.#options = options;
   }
 
   /** Throws `cursor_invalid`, `unavailable`, and what reading the log throws. */
@@ -52,19 +54,23 @@ export class Starts {
   }
 
   async #after(view: PartitionHistory, room: RoomId, cursor: CursorPosition): Promise<ResolvedStart> {
-    if (cursor.offset >= view.position && !(await view.folded(cursor.offset, this.#cursorWaitMs))) {
-      throw new RoomlogError('unavailable', 'This gateway has not read that far yet.', {
-        details: { retryAfter: RETRY_AFTER_MS },
-      });
-    }
+    await this.#awaitFold(view, cursor.offset);
     await this.#prove(view, room, cursor);
     const position: Position = { seq: cursor.seq, from: (cursor.offset + 1) as Offset };
     return { position, recovered: await this.#isWhole(view, room, position) };
   }
 
+  /** Another gateway may be ahead of this one; the log itself is ahead of them all. */
+  async #awaitFold(view: PartitionHistory, offset: Offset): Promise<void> {
+    if (offset < view.position || (await view.folded(offset, this.#options.cursorWaitMs))) return;
+    if ((await this.#options.endOf(view.partition)) <= offset) throw invalid('behind the end of the log');
+    throw new RoomlogError('unavailable', 'This gateway has not read that far yet.', {
+      details: { retryAfter: RETRY_AFTER_MS },
+    });
+  }
+
   /** Throws `cursor_invalid` unless the log shows that the cursor was once handed out for this room. */
   async #prove(view: PartitionHistory, room: RoomId, { offset, seq }: CursorPosition): Promise<void> {
-    const invalid = (why: string): RoomlogError => new RoomlogError('cursor_invalid', undefined, { details: { why } });
     if (offset === NO_OFFSET) {
       if (seq !== 0) throw invalid('before the first record there is no event');
       return;
@@ -142,6 +148,8 @@ export class Starts {
     }
   }
 }
+
+const invalid = (why: string): RoomlogError => new RoomlogError('cursor_invalid', undefined, { details: { why } });
 
 const fresh = (position: Position): ResolvedStart => ({ position, recovered: false });
 

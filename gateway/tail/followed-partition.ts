@@ -5,9 +5,9 @@
  */
 import { RoomlogError } from '../../core/errors.ts';
 import { NO_EPOCH, NO_OFFSET, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
-import type { Verdict } from '../../core/log/chain.ts';
+import type { Chain, Verdict } from '../../core/log/chain.ts';
 import { Fold } from '../../core/log/fold.ts';
-import type { Answer, OutboundRecord } from '../../core/log/record.ts';
+import type { OutboundRecord } from '../../core/log/record.ts';
 import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogRecord, OffsetRange, TailProgress } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
@@ -18,32 +18,24 @@ import type { PartitionHistory } from '../history/partition-history.ts';
 import { Ring } from '../history/ring.ts';
 import { decodeOutbound } from './decode.ts';
 import type { LoopBudget } from './loop-budget.ts';
+import type { PartitionListener } from './partition-listener.ts';
 import type { StreamIdentity } from './stream-identity.ts';
 import { Waiters } from './waiters.ts';
 
 /** Records folded between two looks at the clock. */
 const RECORDS_PER_LOOK = 32;
 
-export type VerdictKind = Verdict['kind'] | 'unprovable';
-
 export interface FollowedPartitionOptions {
   readonly partition: Partition;
+  /** P, which every claim must have too. */
+  readonly partitions: number;
   readonly codec: Codec;
   readonly identity: StreamIdentity;
   readonly budget: LoopBudget;
   readonly ringBytes: number;
   readonly anchors: AnchorsOptions;
   readonly logger: LogSink;
-  /** Each is called once per accepted record, in order, never for a record twice. */
-  onEvent(event: LogEvent): void;
-  onAnswer(answer: Answer): void;
-  /** The event loop is about to be let go: whatever was collected has to go out. */
-  onPause(): void;
-  onVerdict(kind: VerdictKind): void;
-  /** The tail has to move to `from`. */
-  onReload(from: Offset): void;
-  /** The partition has stopped for good. */
-  onHalt(error: RoomlogError): void;
+  readonly listener: PartitionListener;
 }
 
 export class FollowedPartition implements PartitionHistory {
@@ -146,11 +138,11 @@ export class FollowedPartition implements PartitionHistory {
     const isCurrent = (): boolean => this.#generation === generation && this.#halted === null;
     if (!isCurrent()) return;
     this.#end = progress.end;
-    const { budget, onPause } = this.#options;
+    const { budget, listener } = this.#options;
     try {
       for (let index = 0; index < records.length; index += 1) {
         if (index % RECORDS_PER_LOOK === 0 && budget.spent()) {
-          onPause();
+          listener.onPause();
           await budget.turn();
           if (!isCurrent()) return;
         }
@@ -158,7 +150,7 @@ export class FollowedPartition implements PartitionHistory {
         if (offset < this.#next) continue;
         let record = decodeOutbound(this.#options.codec, value, this.#options.logger, isCurrent);
         if (record instanceof Promise) {
-          onPause();
+          listener.onPause();
           record = await record;
           if (!isCurrent()) return;
         }
@@ -171,7 +163,7 @@ export class FollowedPartition implements PartitionHistory {
         thrown instanceof RoomlogError ? thrown : new RoomlogError('fold_halted', undefined, { cause: thrown }),
       );
     } finally {
-      onPause();
+      listener.onPause();
       this.#waiters.settle(this.#position);
     }
   }
@@ -201,7 +193,7 @@ export class FollowedPartition implements PartitionHistory {
     this.#halted = error;
     this.#generation += 1;
     this.#options.logger.error({ err: error, partition: this.partition, offset: this.#next }, 'partition halted');
-    this.#options.onHalt(error);
+    this.#options.listener.onHalt(error);
     this.#waiters.fail(error);
   }
 
@@ -229,17 +221,17 @@ export class FollowedPartition implements PartitionHistory {
     const fold = this.#rebuilding ?? this.#fold;
     const { chain } = fold;
     if (!chain.complete && chain.epoch === NO_EPOCH && record.claim === null) {
-      this.#options.onVerdict('unprovable');
+      this.#options.listener.onVerdict('unprovable');
       this.#advance((offset + 1) as Offset);
       return true;
     }
     const verdict = fold.apply(offset, record);
-    this.#options.onVerdict(verdict.kind);
+    this.#options.listener.onVerdict(verdict.kind);
     if (verdict.kind === 'fault') {
       this.#fault(offset, verdict);
       return false;
     }
-    if (verdict.kind === 'claim' && chain.streamId !== null) this.#options.identity.learn(chain.streamId);
+    if (verdict.kind === 'claim') this.#learn(chain);
     const isNew = offset >= this.#position;
     this.#advance((offset + 1) as Offset);
     if (!isNew) return true;
@@ -250,13 +242,22 @@ export class FollowedPartition implements PartitionHistory {
     return true;
   }
 
+  /** Throws `stream_mismatch`, `partition_mismatch`. */
+  #learn({ streamId, partitions }: Chain): void {
+    if (streamId !== null) this.#options.identity.learn(streamId);
+    const expected = this.#options.partitions;
+    if (partitions !== null && partitions !== expected) {
+      throw new RoomlogError('partition_mismatch', undefined, { details: { expected, found: partitions } });
+    }
+  }
+
   #accept(offset: Offset, { event, answer }: OutboundRecord): void {
     if (event !== null) {
       const accepted = new LogEvent(this.streamId, this.partition, offset, event);
       if (event.expiresAt !== null) this.#newestExpiring = offset;
       this.ring.push(accepted);
-      this.#options.onEvent(accepted);
-    } else if (answer !== null) this.#options.onAnswer(answer);
+      this.#options.listener.onEvent(accepted);
+    } else if (answer !== null) this.#options.listener.onAnswer(answer);
   }
 
   #advance(next: Offset): void {
@@ -295,6 +296,6 @@ export class FollowedPartition implements PartitionHistory {
       this.#position = from;
     }
     this.#next = from;
-    this.#options.onReload(from);
+    this.#options.listener.onReload(from);
   }
 }

@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { afterEach, describe, expect, it } from 'vitest';
+import { RoomlogError } from '../../core/errors.ts';
 import type { Epoch, Offset, RoomId } from '../../core/ids.ts';
-import type { SequencedEvent } from '../../core/log/record.ts';
+import { encodeCursor } from '../../core/log/cursor.ts';
+import type { OutboundRecord, SequencedEvent } from '../../core/log/record.ts';
 import { createCodec } from '../../schemas/codec.ts';
 import { SCHEMAS } from '../../schemas/schemas.ts';
 import { codec, joinRoom, ORIGIN_TAG, TestSink, TOPIC, until, World, type WorldOptions } from './world.fixture.ts';
@@ -37,6 +39,24 @@ describe('the live path', () => {
       event: 'said',
       data: { text: 'hello' },
     });
+  });
+
+  it('survives listeners and sinks that throw', async () => {
+    const w = world();
+    const stream = await w.openStream();
+    const broken = new TestSink();
+    const { sink } = await joinRoom(stream, 'lobby', { kind: 'live' });
+    await joinRoom(stream, 'lobby', { kind: 'live' }, broken);
+    broken.sendFramed = () => {
+      throw new Error('broken');
+    };
+    w.published.push = () => {
+      throw new Error('broken');
+    };
+    w.publish('lobby', 1, { origin: Buffer.concat([ORIGIN_TAG, Buffer.alloc(8)]) });
+    await until(() => sink.seqs().length === 1);
+    expect(broken.closeCode).toBe(1013);
+    expect(stream.ready).toBe(true);
   });
 
   it('gives each member one write for all events of a window', async () => {
@@ -177,7 +197,6 @@ describe('resuming', () => {
       w.publishMany('a', 4);
       w.publishMany('b', 4);
       const stream = await w.openStream();
-      const { encodeCursor } = await import('../../core/log/cursor.ts');
       const { sink: a } = await joinRoom(stream, 'a', { kind: 'start' });
       const { sink: b } = await joinRoom(stream, 'b', { kind: 'start' });
       await until(() => a.of('live').length + b.of('live').length === 2);
@@ -207,10 +226,9 @@ describe('resuming', () => {
     }
   });
 
-  it('waits for a cursor that is ahead of this gateway, and says so when it does not come', async () => {
+  it('waits for a cursor that is ahead of this gateway, and refuses one behind the end of the log', async () => {
     const w = world();
     const stream = await w.openStream();
-    const { encodeCursor } = await import('../../core/log/cursor.ts');
     const cursor = encodeCursor(w.streamId, { offset: 3 as Offset, seq: 2 as never });
     const ahead = joinRoom(stream, 'lobby', { kind: 'after', cursor });
     w.publishMany('lobby', 3);
@@ -219,9 +237,27 @@ describe('resuming', () => {
     const far = encodeCursor(w.streamId, { offset: 99 as Offset, seq: 9 as never });
     await expect(
       stream.subscribe('lobby' as RoomId, { kind: 'after', cursor: far }, new TestSink()),
-    ).rejects.toMatchObject({
+    ).rejects.toMatchObject({ code: 'cursor_invalid' });
+  });
+
+  it('does not call a cursor invalid that is only ahead of this gateway', async () => {
+    const registry = Promise.withResolvers<string>();
+    const waiting = { known: () => undefined, load: () => registry.promise };
+    const w = world({ codec: createCodec({ inboundId: 1, outboundId: 2, deadLetterId: 3, store: waiting }) });
+    const stream = await w.openStream();
+    w.publish('lobby', 1);
+    const { slots } = w.log.cluster.partition(TOPIC, 0 as never);
+    const last = slots.at(-1) as NonNullable<(typeof slots)[number]>;
+    const held = Buffer.from(last.value as Buffer);
+    held.writeUInt32BE(99, 1);
+    slots[slots.length - 1] = { ...last, value: held };
+    const cursor = encodeCursor(w.streamId, { offset: last.offset, seq: 1 as never });
+    await expect(stream.subscribe('lobby' as RoomId, { kind: 'after', cursor }, new TestSink())).rejects.toMatchObject({
       code: 'unavailable',
+      details: { retryAfter: 1_000 },
     });
+    registry.reject(new RoomlogError('schema_not_found'));
+    await stream.stop();
   });
 
   it('never hands out what a zombie wrote, nor takes a cursor of it', async () => {
@@ -241,7 +277,6 @@ describe('resuming', () => {
       const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
       await until(() => sink.of('live').length === 1);
       expect(sink.of('event').map((one) => one.data)).toEqual(['one', 'two', 'three']);
-      const { encodeCursor } = await import('../../core/log/cursor.ts');
       for (const offset of [zombie, repeat]) {
         const cursor = encodeCursor(w.streamId, { offset, seq: 2 as never });
         await expect(stream.subscribe('a' as RoomId, { kind: 'after', cursor }, new TestSink())).rejects.toMatchObject({
@@ -514,6 +549,17 @@ describe('faults of the log', () => {
       }),
     });
     await expect(foreign.createStream().start()).rejects.toMatchObject({ code: 'stream_mismatch' });
+
+    const repartitioned = world({ partitions: 2 });
+    const [claim] = repartitioned.sequencers[1]?.written ?? [];
+    repartitioned.log.cluster.createTopic(TOPIC, 2);
+    repartitioned.log.cluster.write(TOPIC, 0 as never, {
+      value: codec.encodeOutbound({
+        ...(claim as OutboundRecord),
+        claim: { nonce: Buffer.alloc(16), streamId: '', foldVersion: 1, partitions: 4 },
+      }),
+    });
+    await expect(repartitioned.createStream().start()).rejects.toMatchObject({ code: 'partition_mismatch' });
 
     const w = world({ partitions: 2 });
     (w as { partitions: number }).partitions = 3;

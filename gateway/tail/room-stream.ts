@@ -3,16 +3,13 @@
  * publishers what became of theirs. The only class that knows tail, rooms, fan-out and history at once.
  */
 import type { Buffer } from 'node:buffer';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { type Partition, partition, type RoomId } from '../../core/ids.ts';
-import { encodeCursor } from '../../core/log/cursor.ts';
 import { partitionOf } from '../../core/log/partition.ts';
-import type { Answer } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { EventLog, OffsetRange, Tail } from '../../core/ports/event-log.ts';
+import type { EventLog, Tail } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { FanOut } from '../fanout/fan-out.ts';
@@ -26,13 +23,14 @@ import { type Member, Rooms } from '../rooms/rooms.ts';
 import type { JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
 import { FollowedPartition } from './followed-partition.ts';
 import { LoopBudget } from './loop-budget.ts';
+import { outboundRanges } from './outbound-ranges.ts';
+import { OwnOutcomes } from './own-outcomes.ts';
+import type { PartitionListener } from './partition-listener.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 
 /** A partition this many records behind its end makes the gateway not ready. */
 const MAX_LAG_RECORDS = 10_000;
-/** Pause between attempts to reach Kafka at the start, ms. */
-const CONNECT_PAUSE_MS = 500;
 /** What a client is told to wait when something can't be served right now, ms. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -68,6 +66,7 @@ class OutboundRoomStream implements RoomStream {
   readonly #starts: Starts;
   readonly #catchUp: CatchUp;
   readonly #metrics: StreamMetrics;
+  readonly #outcomes: OwnOutcomes;
   #tail: Tail | null = null;
   #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
   #stalled: RoomlogError | null = null;
@@ -94,7 +93,15 @@ class OutboundRoomStream implements RoomStream {
       onRead: (bytes) => historyBytes.add(bytes),
       ...(options.historyCacheBytes !== undefined && { cacheBytes: options.historyCacheBytes }),
     });
-    this.#starts = new Starts({ ranges: this.#ranges, cursorWaitMs });
+    this.#starts = new Starts({
+      ranges: this.#ranges,
+      cursorWaitMs,
+      endOf: async (number) => {
+        const range = (await log.ranges(topics.outbound, [number])).get(number);
+        if (range === undefined) throw new RoomlogError('partition_mismatch');
+        return range.end;
+      },
+    });
     this.#catchUp = new CatchUp({
       ranges: this.#ranges,
       slowClientBytes,
@@ -105,6 +112,7 @@ class OutboundRoomStream implements RoomStream {
     });
     this.#fanOut = new FanOut({
       slowClientBytes,
+      logger,
       onDelivered: (events) => deliveries.add(events),
       onExpired: (count) => gaps.expired.add(count),
       onBehind: (member, why) => {
@@ -112,6 +120,8 @@ class OutboundRoomStream implements RoomStream {
         this.#catchUp.begin(member);
       },
     });
+    const { originTag, outcomes } = options;
+    this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
     const budget = new LoopBudget(clock);
     this.#partitions = Array.from({ length: options.partitions }, (_, number) =>
       this.#follow(partition(number), budget, ringBytes),
@@ -121,9 +131,10 @@ class OutboundRoomStream implements RoomStream {
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new RoomlogError('unavailable', 'The stream was started before.');
     this.#state = 'loading';
-    const { log, topics, logger, config } = this.#options;
-    const ranges = await this.#outboundRanges();
-    if (this.#state !== 'loading') throw new RoomlogError('draining');
+    const { log, topics, logger, config, partitions } = this.#options;
+    const isWanted = (): boolean => this.#state === 'loading';
+    const ranges = await outboundRanges({ log, topic: topics.outbound, partitions, logger, isWanted });
+    if (!isWanted()) throw new RoomlogError('draining');
     const tail = log.tail({
       topic: topics.outbound,
       maxPartitionBytes: config.kafka.fetchPartitionBytes,
@@ -143,7 +154,7 @@ class OutboundRoomStream implements RoomStream {
       return begun.caughtUp;
     });
     await Promise.all(caughtUp);
-    if (this.#state !== 'loading') throw new RoomlogError('draining');
+    if (!isWanted()) throw new RoomlogError('draining');
     this.#state = 'running';
     logger.info({ records: this.#folded, partitions: this.#partitions.length }, 'outbound folded to its end');
   }
@@ -235,23 +246,28 @@ class OutboundRoomStream implements RoomStream {
   }
 
   #follow(number: Partition, budget: LoopBudget, ringBytes: number): FollowedPartition {
-    const { codec, logger, outcomes, anchors = {} } = this.#options;
+    const { codec, logger, partitions, anchors = {} } = this.#options;
     return new FollowedPartition({
       partition: number,
+      partitions,
       codec,
       identity: this.#identity,
       budget,
       ringBytes,
       anchors,
       logger,
+      listener: this.#listen(number),
+    });
+  }
+
+  #listen(number: Partition): PartitionListener {
+    return {
       onEvent: (event) => {
-        if (this.#isOurs(event.origin)) outcomes.onEvent(event);
+        this.#outcomes.event(event);
         const room = this.#rooms.get(event.room);
         if (room !== undefined) this.#fanOut.add(room, event);
       },
-      onAnswer: (answer) => {
-        if (this.#isOurs(answer.origin)) outcomes.onAnswer({ ...answer, cursor: this.#cursorOf(answer) });
-      },
+      onAnswer: (answer) => this.#outcomes.answer(answer),
       onPause: () => this.#fanOut.flush(),
       onVerdict: (kind) => {
         this.#folded += 1;
@@ -260,40 +276,7 @@ class OutboundRoomStream implements RoomStream {
       },
       onReload: (from) => this.#tail?.assign(number, from),
       onHalt: () => this.#tail?.release(number),
-    });
-  }
-
-  /** Waits for Kafka for as long as it takes. Throws `partition_mismatch`, `topic_missing`. */
-  async #outboundRanges(): Promise<Map<Partition, OffsetRange>> {
-    const { log, topics, partitions, logger } = this.#options;
-    while (this.#state === 'loading') {
-      try {
-        const found = await log.partitionCount(topics.outbound);
-        if (found !== partitions) {
-          const details = { topic: topics.outbound, expected: partitions, found };
-          throw new RoomlogError('partition_mismatch', undefined, { details });
-        }
-        return await log.ranges(topics.outbound);
-      } catch (thrown) {
-        const error = asRoomlogError(thrown, 'kafka_unreachable');
-        if (!error.definition.retryable) throw error;
-        logger.warn({ err: error }, 'waiting for Kafka');
-        await sleep(CONNECT_PAUSE_MS);
-      }
-    }
-    throw new RoomlogError('draining');
-  }
-
-  #isOurs(origin: Uint8Array | null): boolean {
-    const { originTag } = this.#options;
-    if (origin === null || origin.byteLength < originTag.length) return false;
-    for (let index = 0; index < originTag.length; index += 1) if (origin[index] !== originTag[index]) return false;
-    return true;
-  }
-
-  #cursorOf({ offset, seq }: Answer): string | null {
-    const { id } = this.#identity;
-    return id === null || offset === null || seq === null ? null : encodeCursor(id, { offset, seq });
+    };
   }
 
   #of(room: RoomId): FollowedPartition {
