@@ -89,6 +89,11 @@ export class Connections {
     }
   }
 
+  /** Nothing will ever be answered again: no use in trying once more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

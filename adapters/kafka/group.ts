@@ -22,6 +22,7 @@ export interface MemberParts {
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly logger: LogSink;
+  onLeft(): void;
 }
 
 const GROUP_COORDINATOR = 0;
@@ -108,6 +109,7 @@ export class KafkaMember implements GroupMember {
     }
     await Promise.all([this.#parts.joins.close(), this.#parts.beats.close()]);
     await this.#running;
+    this.#parts.onLeft();
   }
 
   async #run(): Promise<void> {

@@ -120,7 +120,7 @@ export class KafkaLog implements EventLog {
 
   tail(options: TailOptions): Tail {
     this.#mustBeOpen();
-    const tail = new KafkaTail(options, {
+    const tail: KafkaTail = new KafkaTail(options, {
       connections: this.#connections(this.#config.requestTimeoutMs),
       metadata: this.#metadata,
       offsets: this.#offsets,
@@ -129,6 +129,7 @@ export class KafkaLog implements EventLog {
       maxWaitMs: this.#config.maxWaitMs,
       stallMs: (options.maxWaitMs ?? this.#config.maxWaitMs) + SILENCE_MS,
       partitionBytes: this.#config.fetchPartitionBytes,
+      onStopped: () => this.#tails.delete(tail),
     });
     this.#tails.add(tail);
     return tail;
@@ -147,7 +148,7 @@ export class KafkaLog implements EventLog {
 
   async joinGroup(options: GroupOptions): Promise<GroupMember> {
     this.#mustBeOpen();
-    const member = new KafkaMember(options, {
+    const member: KafkaMember = new KafkaMember(options, {
       // A join is answered only when all members have joined.
       joins: this.#connections(options.rebalanceTimeoutMs + this.#config.requestTimeoutMs),
       // A coordinator that hangs must be left while there is time to find the next one.
@@ -155,6 +156,7 @@ export class KafkaLog implements EventLog {
       metadata: this.#metadata,
       clock: this.#clock,
       logger: this.#logger,
+      onLeft: () => this.#members.delete(member),
     });
     this.#members.add(member);
     member.start();
@@ -167,9 +169,12 @@ export class KafkaLog implements EventLog {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#members].map((member) => member.leave()));
-    await Promise.all([...this.#tails].map((tail) => tail.stop()));
-    await Promise.all([this.#questions.close(), this.#reads.close(), this.#appends.close()]);
+    // All at once: nobody waits for an answer that another's closing has made impossible.
+    await Promise.all([
+      ...[...this.#members].map((member) => member.leave()),
+      ...[...this.#tails].map((tail) => tail.stop()),
+      ...[this.#questions, this.#reads, this.#appends].map((connections) => connections.close()),
+    ]);
   }
 
   #mustBeOpen(): void {

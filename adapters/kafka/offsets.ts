@@ -44,7 +44,7 @@ export class Offsets {
   async #list(topic: string, timestamp: number, wanted?: readonly Partition[]): Promise<Map<Partition, Offset>> {
     const result = new Map<Partition, Offset>();
     let failure: unknown;
-    for (let tries = 0; tries < MAX_TRIES; tries++) {
+    for (let tries = 0; tries < MAX_TRIES && !this.#connections.closed; tries++) {
       await new Pause().for(backOffMs(tries));
       const { leaders } = await (tries === 0 ? this.#metadata.leaders(topic) : this.#metadata.refresh(topic)).catch(
         (error) => {

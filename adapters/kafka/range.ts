@@ -38,7 +38,7 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       fetched = await fetchOnce(options, next, parts);
     } catch (thrown) {
       const error = asRoomlogError(thrown, 'kafka_unreachable');
-      const patient = parts.clock.monotonic() - progressAt < PATIENCE_MS;
+      const patient = !parts.connections.closed && parts.clock.monotonic() - progressAt < PATIENCE_MS;
       if (error.code !== 'kafka_unreachable' || !patient) throw error;
       parts.metadata.markStale(topic);
       await new Pause().for(backOffMs(++failures));

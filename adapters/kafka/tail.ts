@@ -31,6 +31,7 @@ export interface TailParts {
   /** See `TailOptions.onStall`. */
   readonly stallMs: number;
   readonly partitionBytes: number;
+  onStopped(): void;
 }
 
 /** One assigned partition. A new assignment makes a new object, so that late answers find themselves unwanted. */
@@ -116,6 +117,7 @@ export class KafkaTail implements Tail {
     await this.#parts.connections.close();
     await this.#routing;
     await Promise.all([...this.#loops.values(), ...this.#handlers]);
+    this.#parts.onStopped();
   }
 
   #wake(): void {
