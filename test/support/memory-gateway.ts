@@ -11,7 +11,7 @@ import { mintToken, type TokenWish } from '../../gateway/auth/mint-token.ts';
 import { type GatewayDependencies, type RunningGateway, startGateway } from '../../gateway/main.ts';
 import { MemoryStream } from './memory-stream.ts';
 import { ready } from './running-sequencers.ts';
-import { type Frame, WireClient } from './wire-client.ts';
+import { WireClient } from './wire-client.ts';
 
 export const SECRET = 'a secret for tests that is long enough';
 const ALL_ROOMS: TokenWish['rooms'] = [{ pattern: '**', allow: ['join', 'publish'] }];
@@ -93,12 +93,4 @@ export class MemoryGateway {
     await this.sequencer?.stop();
     await this.metrics.shutdown();
   }
-}
-
-/** The `event` frames among `frames`, also those within a `batch`. */
-export function eventsOf(frames: readonly Frame[]): Frame[] {
-  return frames.flatMap((frame) => {
-    if (frame.type === 'batch') return frame.events as Frame[];
-    return frame.type === 'event' ? [frame] : [];
-  });
 }

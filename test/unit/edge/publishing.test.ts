@@ -1,7 +1,8 @@
 /** What a publisher is told, and when it is told nothing. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { mintSession } from '../../../core/sequencing/uuidv7.ts';
-import { eventsOf, MemoryGateway } from '../../support/memory-gateway.ts';
+import { eventsOf } from '../../support/frames.ts';
+import { MemoryGateway } from '../../support/memory-gateway.ts';
 import type { WireClient } from '../../support/wire-client.ts';
 
 let gateway: MemoryGateway;

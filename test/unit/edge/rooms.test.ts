@@ -5,7 +5,8 @@ import { MemoryPresence, PresenceHub } from '../../../adapters/memory/presence.t
 import { RoomlogError } from '../../../core/errors.ts';
 import { type RoomId, userId } from '../../../core/ids.ts';
 import type { EphemeralBus } from '../../../core/ports/ephemeral-bus.ts';
-import { eventsOf, MemoryGateway } from '../../support/memory-gateway.ts';
+import { eventsOf } from '../../support/frames.ts';
+import { MemoryGateway } from '../../support/memory-gateway.ts';
 import type { WireClient } from '../../support/wire-client.ts';
 
 /** The bus within one process. */
