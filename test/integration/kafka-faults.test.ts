@@ -147,10 +147,11 @@ describe('the Kafka log', () => {
     tail.assign(p0, start);
     await log.append(topic, [{ partition: p0, records: [record('before')] }]);
     await eventually(() => expect(seen).toEqual(['before']));
-    broker.freeze();
-    const [outcome] = await log.append(topic, [{ partition: p0, records: [record('hung')] }]);
+    await broker.freeze();
+    const [outcome] = await log
+      .append(topic, [{ partition: p0, records: [record('hung')] }])
+      .finally(() => broker.thaw());
     expect(outcome).toMatchObject({ status: 'unknown', error: { code: 'kafka_unreachable' } });
-    broker.thaw();
     await eventually(() => expect(seen).toContain('hung'));
     await eventually(() => expect(log.reachable()).toBe(true));
     expect((await log.append(topic, [{ partition: p0, records: [record('after')] }]))[0]?.status).toBe('appended');

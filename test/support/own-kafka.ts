@@ -1,7 +1,7 @@
 /** Kafka brokers of a test's own, to kill, freeze and start again. Their jars come from the local stack's cache. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,8 +21,8 @@ export interface OwnBroker {
   ready(): Promise<void>;
   /** Resolves when the process is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing answers. */
-  freeze(): void;
+  /** SIGSTOP: connections stay open, nothing answers. Resolves when every thread stands still. */
+  freeze(): Promise<void>;
   thaw(): void;
 }
 
@@ -100,7 +100,18 @@ function ownBroker(service: Service, nodeId: number, address: string): OwnBroker
       await gone;
       child = null;
     },
-    freeze: () => void child?.kill('SIGSTOP'),
+    async freeze() {
+      child?.kill('SIGSTOP');
+      while (child && !allThreadsStopped(child.pid ?? 0)) await delay(POLL_MS / 20);
+    },
     thaw: () => void child?.kill('SIGCONT'),
   };
+}
+
+/** Linux's /proc (proc(5)): the state stands behind the command, which ends with the last parenthesis. */
+function allThreadsStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((thread) => {
+    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
+  });
 }
