@@ -50,7 +50,7 @@ async function fetchToken(): Promise<string> {
 const client = connect({ url: `${location.origin.replace(/^http/, 'ws')}/v1/ws`, token: fetchToken });
 let room: Room | null = null;
 const typing = new Map<string, number>();
-let toldTypingAt = 0;
+let toldTypingAt = Number.NEGATIVE_INFINITY;
 
 client.on('state', showState);
 client.on('error', (error) => complain(error));
@@ -101,6 +101,7 @@ async function join(name: string, as: string): Promise<void> {
 async function say(text: string): Promise<void> {
   if (!room || text === '') return;
   textInput.value = '';
+  toldTypingAt = Number.NEGATIVE_INFINITY;
   const began = performance.now();
   try {
     const { seq } = await client.publish(room.name, 'say', { text, name: displayName });

@@ -1,7 +1,5 @@
 /** The demo page in a real Chromium, against a real stack: two people in a room, and one who watches an airport. */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
@@ -44,7 +42,7 @@ const members = (page: Page) => page.locator('#members li').allTextContents();
 
 describe('the demo page', () => {
   it('lets two people see each other, type, and read the same order', async () => {
-    const room = `demo/${randomUUID().slice(0, 8)}`;
+    const room = `demo/gate-${randomUUID().slice(0, 4)}`;
     const ada = await person('Ada', room);
     const ben = await person('Ben', room);
     await expect.poll(() => members(ada)).toEqual(expect.arrayContaining(['Ada (you)', 'Ben']));
@@ -54,17 +52,20 @@ describe('the demo page', () => {
     await ben.getByText('Which gate').waitFor();
     await say(ben, 'B12, and it leaves 104 minutes late.');
     await ada.getByText('B12').waitFor();
-    await say(ada, 'Then there is time for coffee ☕ <script>alert(1)</script>');
+    await say(ada, 'Then there is time for coffee ☕');
     await ben.getByText('coffee').waitFor();
     await ben.getByLabel('Message').pressSequentially('I wi');
     await ada.getByText('Ben typing…').waitFor();
 
     const order = (await said(ada)).map((line) => line.replace(' (you)', ''));
     expect((await said(ben)).map((line) => line.replace(' (you)', ''))).toEqual(order);
-    expect(order[2]).toBe('Ada Then there is time for coffee ☕ <script>alert(1)</script>');
+    expect(order[2]).toBe('Ada Then there is time for coffee ☕');
     expect(await ada.locator('#ack').textContent()).toMatch(/^seq 3 in \d+ ms$/);
-    mkdirSync(resolve('docs/images'), { recursive: true });
-    await ada.screenshot({ path: resolve('docs/images/demo.png') });
+    // Pixels differ from run to run, so the picture in the docs is only taken on demand.
+    if (process.env.ROOMLOG_TEST_SCREENSHOT) await ada.screenshot({ path: process.env.ROOMLOG_TEST_SCREENSHOT });
+
+    await say(ada, '<img src=x onerror="alert(1)">');
+    await ben.getByText('<img src=x onerror="alert(1)">').waitFor();
 
     await ben.context().close();
     await expect.poll(() => members(ada), { timeout: 20_000 }).toEqual(['Ada (you)']);
