@@ -54,17 +54,18 @@ install_packages() {
     names=
     for package in $wanted; do
       name=$(packages_choose "$package") || {
-        $as_root apt-get update -q >&2 || packages_fail 'apt-get update failed; see above.'
+        $as_root apt-get update -qq >&2 || packages_fail 'apt-get update failed; see above.'
         name=$(packages_choose "$package") || packages_fail "No package source here has any of: $package"
       }
       names="$names $name"
     done
     install() {
       # shellcheck disable=SC2086 -- a list of names
-      $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $names >&2
+      $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        -o Dpkg::Use-Pty=0 --no-install-recommends $names >/dev/null
     }
     # Package lists that are older than the server's files are the usual cause of a first failure.
-    install || { $as_root apt-get update -q >&2 && install; } ||
+    install || { $as_root apt-get update -qq >&2 && install; } ||
       packages_fail "apt-get could not install:$names (see above). Install them by hand and run this again."
   ) || exit 1
 }
