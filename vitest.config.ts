@@ -12,6 +12,8 @@ export default defineConfig({
             'test/unit/**/*.test.ts',
           ],
           pool: 'forks',
+          // Property tests take seconds on a machine that does other things too.
+          testTimeout: 60_000,
         },
       },
       {
