@@ -7,7 +7,7 @@ import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Seq } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
-import { Delivery } from '../fanout/delivery.ts';
+import { RecentDeliveries } from '../fanout/recent-deliveries.ts';
 import { type GapReason, gapFrame, liveFrame } from '../protocol/event-frame.ts';
 import type { Member } from '../rooms/rooms.ts';
 import type { LogEvent } from './log-event.ts';
@@ -21,7 +21,7 @@ const MAX_BYTES_PER_TURN = 262_144;
 const MAX_WRITE_BYTES = 65_536;
 /** A catching-up member is written to while no more than this part of `slowClientBytes` waits in its socket. */
 const LOW_WATER_PART = 4;
-/** Pause before the log is asked again, ms; grows up to the second. */
+/** Pause before the log is asked again, ms; doubled each time up to the second figure. */
 const RETRY_MS = 200;
 const MAX_RETRY_MS = 2_000;
 
@@ -38,6 +38,7 @@ export interface CatchUpOptions {
 export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #lowWaterBytes: number;
+  readonly #deliveries = new RecentDeliveries();
   #active = 0;
 
   constructor(options: CatchUpOptions) {
@@ -111,7 +112,7 @@ export class CatchUp {
     if (member.seq !== null && member.seq + 1 !== first.seq) {
       throw new Error(`room seq ${first.seq} would follow ${member.seq}`);
     }
-    const delivery = new Delivery(events, room.history.logTime);
+    const delivery = this.#deliveries.of(events, room.history.logTime);
     const bytes = sink.batch ? delivery.batched() : delivery.plain();
     sink.sendFramed(bytes);
     member.gave(delivery.last.seq, (delivery.last.offset + 1) as Offset);

@@ -89,4 +89,22 @@ describe('a log that can not be read', () => {
     await until(() => lost.sink.closed);
     expect(lost.sink.closeCode).toBe(1013);
   });
+
+  it('is not believed where it says less than when it was folded', async () => {
+    w = new World({ gateway: { ringBytes: 1 }, anchors: { everyRecords: 2 } });
+    w.publishMany('a', 9);
+    const stream = await w.openStream();
+    const outbound = w.log.cluster.partition('test.outbound', 0 as never);
+    const at = outbound.at.bind(outbound);
+    // The last record before an anchor is missing, so that the records that are left make a chain.
+    let hidden = 5;
+    outbound.at = (offset) => (offset === hidden ? null : at(offset));
+    const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => sink.closed);
+    expect(sink.closeCode).toBe(1013);
+    hidden = -1;
+    const { sink: again } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => again.of('live').length === 1);
+    expect(again.seqs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
 });

@@ -1,6 +1,6 @@
 /**
  * Reads the log between two anchors, and keeps what is accepted. A range starts where this gateway's fold noted an anchor and ends
- * at the next one (or after `MAX_BLOCK_BYTES`), so readers that follow each other ask for the same blocks: concurrent reads of a
+ * at the next one (or after `MAX_BLOCK_BYTES`), where the chain must be what the fold had noted there. So readers that follow each other ask for the same blocks: concurrent reads of a
  * block are one read, and the newest blocks are kept for those who come a moment later.
  */
 import { RoomlogError } from '../../core/errors.ts';
@@ -67,7 +67,7 @@ export class Ranges {
     if (kept !== undefined) return Promise.resolve(kept);
     let reading = this.#reading.get(key);
     if (reading === undefined) {
-      reading = this.#slots.run(() => this.#read(view, from, to));
+      reading = this.#slots.run(() => this.#read(view, from, to, above));
       this.#reading.set(key, reading);
       const settle = (block: Block | null): void => {
         this.#reading.delete(key);
@@ -82,7 +82,7 @@ export class Ranges {
     this.#aborted.abort();
   }
 
-  async #read(view: PartitionHistory, from: Anchor, to: Offset): Promise<Block> {
+  async #read(view: PartitionHistory, from: Anchor, to: Offset, above: Anchor | undefined): Promise<Block> {
     const { log, topic, onRead } = this.#options;
     const chain = Chain.fromAnchor(from);
     const streamId = view.streamId;
@@ -115,6 +115,9 @@ export class Ranges {
     }
     if (this.#aborted.signal.aborted) throw new RoomlogError('unavailable', 'This gateway is shutting down.');
     onRead(bytes);
+    if (above?.offset === next && (chain.epoch !== above.epoch || chain.lastInbound !== above.lastInbound)) {
+      throw new RoomlogError('fold_halted', `Read again, the log up to ${next} is not what was folded.`);
+    }
     return { events, claims, next: chain.anchor(next), bytes };
   }
 
