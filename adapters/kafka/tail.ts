@@ -7,8 +7,8 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Tail, TailOptions } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
-import { backOffMs, Pause } from './back-off.ts';
 import type { Connections } from './connection.ts';
+import { LeaderSearch, type Seeker } from './leader-search.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -16,9 +16,6 @@ import { BatchFault, decodeBatches } from './wire/decode-batches.ts';
 import { brokerError, CODES, codeName } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
-
-/** A topic that brokers do not know for this long is gone; shorter, a broker may just not have heard of it. */
-const TOPIC_MISSING_MS = 5_000;
 
 export interface TailParts {
   /** This tail's own sockets; it closes them. */
@@ -35,15 +32,11 @@ export interface TailParts {
 }
 
 /** One assigned partition. A new assignment makes a new object, so that late answers find themselves unwanted. */
-interface Reading {
-  readonly partition: Partition;
+interface Reading extends Seeker {
   next: number;
   paused: boolean;
   /** Its handler has not settled. */
   busy: boolean;
-  leader: BrokerAddress | null;
-  /** Faults since the last good answer. */
-  failures: number;
   /** What `onRecords` was last told, so that an idle partition is not reported again and again. */
   told: string;
 }
@@ -55,10 +48,8 @@ export class KafkaTail implements Tail {
   /** Running loops by node. */
   readonly #loops = new Map<number, Promise<void>>();
   readonly #handlers = new Set<Promise<void>>();
-  readonly #routePause = new Pause();
   readonly #stalls: StallWatch;
-  #routing: Promise<void> | null = null;
-  #missingSince: number | null = null;
+  readonly #search: LeaderSearch<Reading>;
   #turn = 0;
   #stopping: Promise<void> | null = null;
 
@@ -66,6 +57,14 @@ export class KafkaTail implements Tail {
     this.#options = options;
     this.#parts = parts;
     this.#stalls = new StallWatch(parts.clock, parts.stallMs, (error) => options.onStall?.(error));
+    this.#search = new LeaderSearch<Reading>({
+      topic: options.topic,
+      metadata: parts.metadata,
+      clock: parts.clock,
+      seekers: () => this.#readings.values(),
+      onFound: () => this.#wake(),
+      onHopeless: (reading, error) => this.#fail(reading, error),
+    });
   }
 
   assign(partition: Partition, from: Offset): void {
@@ -82,7 +81,7 @@ export class KafkaTail implements Tail {
     });
     this.#stalls.expect(partition);
     if (leader) this.#wake();
-    else this.#route();
+    else this.#search.start();
   }
 
   release(partition: Partition): void {
@@ -113,9 +112,8 @@ export class KafkaTail implements Tail {
   async #stop(): Promise<void> {
     this.#readings.clear();
     this.#stalls.stop();
-    this.#routePause.wake();
+    this.#search.stop();
     await this.#parts.connections.close();
-    await this.#routing;
     await Promise.all([...this.#loops.values(), ...this.#handlers]);
     this.#parts.onStopped();
   }
@@ -290,57 +288,6 @@ export class KafkaTail implements Tail {
     reading.failures++;
     reading.leader = null;
     this.#parts.metadata.markStale(this.#options.topic);
-    this.#route();
-  }
-
-  /** Finds a leader for every partition that has none. */
-  #route(): void {
-    if (this.#stopping) return;
-    if (this.#routing) {
-      // Somebody new must not wait for the back-off of those who failed.
-      if ([...this.#readings.values()].some((r) => !r.leader && r.failures === 0)) this.#routePause.wake();
-      return;
-    }
-    this.#routing = this.#findLeaders().finally(() => {
-      this.#routing = null;
-      if (!this.#stopping && [...this.#readings.values()].some((r) => !r.leader)) this.#route();
-    });
-  }
-
-  async #findLeaders(): Promise<void> {
-    const { metadata, clock } = this.#parts;
-    const { topic } = this.#options;
-    for (;;) {
-      const lost = [...this.#readings.values()].filter((r) => !r.leader);
-      if (lost.length === 0 || this.#stopping) return;
-      await this.#routePause.for(backOffMs(Math.min(...lost.map((r) => r.failures))));
-      if (this.#stopping) return;
-      try {
-        const { leaders } = await metadata.leaders(topic);
-        this.#missingSince = null;
-        for (const reading of this.#readings.values()) {
-          if (reading.leader) continue;
-          const leader = leaders.get(reading.partition);
-          if (leader) reading.leader = leader;
-          else if (leader === null) reading.failures++;
-          else
-            this.#fail(
-              reading,
-              new RoomlogError('topic_missing', undefined, { details: { topic, partition: reading.partition } }),
-            );
-        }
-        if ([...this.#readings.values()].some((r) => !r.leader)) metadata.markStale(topic);
-        this.#wake();
-      } catch (thrown) {
-        const error = asRoomlogError(thrown, 'kafka_unreachable');
-        if (error.code === 'topic_missing') this.#missingSince ??= clock.monotonic();
-        const gone = this.#missingSince !== null && clock.monotonic() - this.#missingSince >= TOPIC_MISSING_MS;
-        for (const reading of [...this.#readings.values()]) {
-          if (reading.leader) continue;
-          if (error.code === 'kafka_refused' || (error.code === 'topic_missing' && gone)) this.#fail(reading, error);
-          else reading.failures++;
-        }
-      }
-    }
+    this.#search.start();
   }
 }
