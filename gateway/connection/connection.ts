@@ -8,7 +8,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import { asRoomlogError, ERRORS, RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
 import { TokenBucket } from '../../core/limits/token-bucket.ts';
 import type { PresenceDiff } from '../../core/ports/presence-store.ts';
@@ -21,7 +21,9 @@ import type { SentType } from '../server/edge-metrics.ts';
 import type { Client, ConnectionState } from './client.ts';
 import { handleCommand } from './commands/command.ts';
 import { handleHello } from './commands/hello.ts';
+import { Expiry } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { InFlight } from './in-flight.ts';
 import { Memberships } from './memberships.ts';
 import type { Services } from './services.ts';
 import { SocketSink } from './socket-sink.ts';
@@ -34,15 +36,10 @@ const BAD_FRAME_WINDOW_MS = 60_000;
 /** `rate_limited` answers within RATE_WINDOW_MS that end a connection. */
 export const MAX_RATE_STRIKES = 500;
 const RATE_WINDOW_MS = 10_000;
-/** Commands of one connection that may wait for their answer. */
-export const MAX_IN_FLIGHT = 4_096;
 /** Frames that came behind a hello, while its token is looked at; the socket is not read meanwhile. */
 const MAX_HELD_FRAMES = 4_096;
 /** Answers that may pile up for a client that does not read, as a multiple of `slowClientBytes`. */
 const MAX_UNREAD_FACTOR = 4;
-/** setTimeout takes no more. */
-const MAX_TIMER_MS = 2_147_483_647;
-
 export class Connection implements Client {
   readonly id: ConnectionId;
   readonly services: Services;
@@ -55,16 +52,15 @@ export class Connection implements Client {
   readonly #bucket: TokenBucket;
   readonly #badFrames = new Strikes(MAX_BAD_FRAMES, BAD_FRAME_WINDOW_MS);
   readonly #rateStrikes = new Strikes(MAX_RATE_STRIKES, RATE_WINDOW_MS);
-  readonly #inFlight = new Set<number>();
+  readonly #inFlight = new InFlight();
+  readonly #expiry: Expiry;
   readonly #heartbeat: Heartbeat;
   #held: [Buffer, boolean][] = [];
   #state: ConnectionState = 'awaiting-hello';
   #helloTimer: NodeJS.Timeout | null;
-  #expiryTimer: NodeJS.Timeout | null = null;
   #principal: Principal | null = null;
   #session: SessionId | null = null;
   #draining = false;
-  #onIdle: (() => void) | null = null;
 
   constructor(websocket: WebSocket, socket: Duplex, upgradeToken: string | null, services: Services) {
     const { limits, clock } = services;
@@ -88,6 +84,7 @@ export class Connection implements Client {
       bufferedBytes: () => this.sink.bufferedBytes(),
       onTimeout: () => this.close(CLOSE.timeout, 'no pong in time'),
     });
+    this.#expiry = new Expiry(clock, () => this.#expire());
     this.#helloTimer = setTimeout(() => this.close(CLOSE.timeout, 'no hello in time'), limits.helloTimeoutMs);
     services.connections.add(this);
     websocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
@@ -112,11 +109,6 @@ export class Connection implements Client {
     return this.#session;
   }
 
-  /** Whether a command still waits for its answer. */
-  get busy(): boolean {
-    return this.#inFlight.size > 0;
-  }
-
   // ---- what commands call
 
   /** Stops reading until `open`. */
@@ -135,33 +127,25 @@ export class Connection implements Client {
     const { registry, gateway, clock } = this.services;
     void registry.add({ user: principal.user, connection: this.id, gateway, since: clock.now() });
     this.#heartbeat.start();
-    this.#awaitExpiry();
+    this.#expiry.at(principal.expiresAt + this.services.verifier.toleranceMs);
     queueMicrotask(() => this.#readOn());
   }
 
   /** Registers an id. Throws `bad_frame` where it is in flight already, `rate_limited`, `draining`. */
   begin(id: number): void {
-    if (this.#inFlight.has(id)) {
-      throw new RoomlogError('bad_frame', 'id is already in flight.', { details: { path: 'id' } });
-    }
     if (this.#draining) throw new RoomlogError('draining');
-    if (this.#inFlight.size >= MAX_IN_FLIGHT) {
-      throw new RoomlogError('rate_limited', 'Too many commands wait for their answer.', {
-        details: { retryAfter: 1_000 },
-      });
-    }
-    this.#inFlight.add(id);
+    this.#inFlight.begin(id);
   }
 
   /** Sends the one answer to an id. */
   answer(id: number, type: SentType, frame: string | Buffer): void {
-    this.#settle(id);
+    this.#inFlight.end(id);
     this.send(type, frame);
   }
 
   /** Sends the one answer to an id, an error. */
   fail(id: number, thrown: unknown, room?: RoomId): void {
-    this.#settle(id);
+    this.#inFlight.end(id);
     this.sendError(thrown, id, room);
   }
 
@@ -178,26 +162,9 @@ export class Connection implements Client {
   sendError(thrown: unknown, id?: number, room?: RoomId): void {
     const error = asRoomlogError(thrown, 'unavailable');
     if (error !== thrown) this.services.logger.error({ connection: this.id, error: thrown }, 'a command failed');
-    const { code, message, details } = error;
-    const {
-      retryAfter = ERRORS[code].retryable && code === 'unavailable' ? 1_000 : undefined,
-      expected,
-      path,
-    } = details;
-    this.services.metrics.error(code);
-    this.send(
-      'error',
-      errorText({
-        ...(id === undefined ? {} : { id }),
-        ...(room === undefined ? {} : { room }),
-        code,
-        message,
-        ...(retryAfter === undefined ? {} : { retryAfter }),
-        ...(expected === undefined ? {} : { expected }),
-        ...(path === undefined ? {} : { path }),
-      }),
-    );
-    this.#strike(code);
+    this.services.metrics.error(error.code);
+    this.send('error', errorText(error, id, room));
+    this.#strike(error.code);
   }
 
   onPresence(diff: PresenceDiff): void {
@@ -226,15 +193,7 @@ export class Connection implements Client {
    */
   async drain(flushMs: number, delayMs: number, reason: string): Promise<void> {
     this.#draining = true;
-    if (this.busy) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, flushMs);
-        this.#onIdle = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
+    await this.#inFlight.idle(flushMs);
     this.send('reconnect', reconnectText(delayMs, reason));
     this.close(CLOSE.restart, reason);
   }
@@ -315,23 +274,6 @@ export class Connection implements Client {
     }
   }
 
-  #settle(id: number): void {
-    this.#inFlight.delete(id);
-    if (this.#inFlight.size === 0) this.#onIdle?.();
-  }
-
-  #awaitExpiry(): void {
-    const { clock, verifier } = this.services;
-    const leftMs = this.principal.expiresAt + verifier.toleranceMs - clock.now();
-    this.#expiryTimer = setTimeout(
-      () => {
-        if (leftMs > MAX_TIMER_MS) this.#awaitExpiry();
-        else this.#expire();
-      },
-      Math.max(0, Math.min(leftMs, MAX_TIMER_MS)),
-    );
-  }
-
   #expire(): void {
     this.sendError(new RoomlogError('unauthorized', 'The token has expired.'));
     this.close(CLOSE.unauthorized, 'the token has expired');
@@ -348,9 +290,9 @@ export class Connection implements Client {
     this.#state = 'closing';
     this.#heartbeat.stop();
     if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
-    if (this.#expiryTimer !== null) clearTimeout(this.#expiryTimer);
+    this.#expiry.stop();
     this.#held = [];
-    this.#onIdle?.();
+    this.#inFlight.release();
     this.memberships.leaveAll();
     if (this.#principal === null) return;
     this.services.connections.exit(this.#principal.user);

@@ -92,13 +92,15 @@ export interface AckFrame {
   readonly duplicate: boolean;
 }
 
+/** Fields that are undefined are not sent. */
 export interface ErrorFrame {
-  readonly id?: number;
-  readonly room?: RoomId;
+  readonly type: 'error';
+  readonly id: number | undefined;
+  readonly room: RoomId | undefined;
   readonly code: ErrorCode;
   readonly message: string;
   /** ms */
-  readonly retryAfter?: number;
-  readonly expected?: number;
-  readonly path?: string;
+  readonly retryAfter: number | undefined;
+  readonly expected: number | undefined;
+  readonly path: string | undefined;
 }

@@ -1,7 +1,11 @@
 /** Server frames as JSON text, field by field as in docs/protocol.md. The frames inside a subscription are in event-frame.ts. */
+import type { RoomlogError } from '../../core/errors.ts';
 import type { RoomId } from '../../core/ids.ts';
 import type { Member, MemberList, PresenceDiff } from '../../core/ports/presence-store.ts';
 import type { AckFrame, ErrorFrame, WelcomeFrame } from './frames.ts';
+
+/** What a client is told to wait where nothing better is known. */
+const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 export const welcomeText = (frame: WelcomeFrame): string => JSON.stringify(frame);
 
@@ -14,7 +18,13 @@ export function ackText(frame: AckFrame): string {
   return frame.duplicate ? `${text},"duplicate":true}` : `${text}}`;
 }
 
-export const errorText = (frame: ErrorFrame): string => JSON.stringify({ type: 'error', ...frame });
+/** Only these of an error's details ever reach a client. */
+export function errorText({ code, message, details }: RoomlogError, id?: number, room?: RoomId): string {
+  const retryAfter = details.retryAfter ?? (code === 'unavailable' ? DEFAULT_RETRY_AFTER_MS : undefined);
+  const { expected, path } = details;
+  const frame: ErrorFrame = { type: 'error', id, room, code, message, retryAfter, expected, path };
+  return JSON.stringify(frame);
+}
 
 export const leftText = (id: number, room: RoomId): string => JSON.stringify({ type: 'left', id, room });
 

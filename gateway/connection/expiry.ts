@@ -1,0 +1,29 @@
+/** Calls back at a moment of the wall clock, also one that is further away than a timer can count. */
+import type { Clock } from '../../core/ports/clock.ts';
+
+/** setTimeout takes no more. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+export class Expiry {
+  readonly #clock: Clock;
+  readonly #onExpired: () => void;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(clock: Clock, onExpired: () => void) {
+    this.#clock = clock;
+    this.#onExpired = onExpired;
+  }
+
+  /** @param timeMs ms since the Unix epoch */
+  at(timeMs: number): void {
+    this.stop();
+    const leftMs = Math.max(0, timeMs - this.#clock.now());
+    const then = leftMs > MAX_TIMER_MS ? () => this.at(timeMs) : this.#onExpired;
+    this.#timer = setTimeout(then, Math.min(leftMs, MAX_TIMER_MS));
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
