@@ -177,8 +177,7 @@ export class AppendBatcher {
     if (this.#stopped) return;
     for (const lane of lanes) {
       const outcome = outcomes.find(({ partition }) => partition === lane.partition);
-      const error = failure ?? new RoomlogError('kafka_refused', 'No outcome was given for this partition.');
-      this.#settle(lane, outcome ?? { partition: lane.partition, status: 'unknown', error });
+      this.#settle(lane, outcome ?? { partition: lane.partition, status: 'unknown', error: failure ?? noOutcome() });
     }
   }
 
@@ -237,3 +236,5 @@ export class AppendBatcher {
     }, delayMs);
   }
 }
+
+const noOutcome = (): RoomlogError => new RoomlogError('kafka_refused', 'No outcome was given for this partition.');

@@ -1,6 +1,6 @@
 /** The edge's metrics, bound once, so that counting a frame is one addition. */
 import type { Counter, Histogram, Metrics } from '../../adapters/telemetry/metrics.ts';
-import type { ErrorCode } from '../../core/errors.ts';
+import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
 
 const RECEIVED = ['hello', 'join', 'leave', 'publish', 'presence', 'ping', 'signal', 'refresh', 'bad'] as const;
@@ -16,15 +16,18 @@ const SENT = [
   'reconnect',
 ] as const satisfies readonly string[];
 
+const OUTCOMES = ['acked', 'duplicate', 'refused', 'lost'] as const;
+
+export type PublishOutcome = (typeof OUTCOMES)[number];
 export type SentType = (typeof SENT)[number];
 
 export class EdgeMetrics {
   readonly #received: ReadonlyMap<string, Counter>;
   readonly #sent: ReadonlyMap<string, Counter>;
-  readonly #errors: Counter;
+  readonly #errors: ReadonlyMap<string, Counter>;
   readonly #closes: Counter;
   readonly #refusedUpgrades: Counter;
-  readonly #publishes: Counter;
+  readonly #publishes: ReadonlyMap<PublishOutcome, Counter>;
   readonly #failedAppends: Counter;
   readonly #latency: Histogram;
 
@@ -32,10 +35,12 @@ export class EdgeMetrics {
     const messages = metrics.counter('websocket_messages_total', 'Protocol frames, by type and direction.');
     this.#received = new Map(RECEIVED.map((type) => [type, messages.with({ type, direction: 'in' })]));
     this.#sent = new Map(SENT.map((type) => [type, messages.with({ type, direction: 'out' })]));
-    this.#errors = metrics.counter('roomlog_errors_total', 'Error frames sent, by code.');
+    const errors = metrics.counter('roomlog_errors_total', 'Error frames sent, by code.');
+    this.#errors = new Map(Object.keys(ERRORS).map((code) => [code, errors.with({ code })]));
     this.#closes = metrics.counter('roomlog_closes_total', 'WebSocket connections closed by this gateway, by code.');
     this.#refusedUpgrades = metrics.counter('roomlog_refused_upgrades_total', 'Upgrades refused, by HTTP status.');
-    this.#publishes = metrics.counter('roomlog_publish_total', 'Durable publishes, by what became of them.');
+    const publishes = metrics.counter('roomlog_publish_total', 'Durable publishes, by what became of them.');
+    this.#publishes = new Map(OUTCOMES.map((outcome) => [outcome, publishes.with({ outcome })]));
     this.#failedAppends = metrics.counter('roomlog_append_failures_total', 'Tries to append to inbound that failed.');
     this.#latency = metrics.histogram('websocket_message_latency_ms', 'From a publish frame to its ack, ms.');
   }
@@ -49,7 +54,7 @@ export class EdgeMetrics {
   }
 
   error(code: ErrorCode): void {
-    this.#errors.add(1, { code });
+    this.#errors.get(code)?.add();
   }
 
   closed(code: number): void {
@@ -60,8 +65,8 @@ export class EdgeMetrics {
     this.#refusedUpgrades.add(1, { status });
   }
 
-  published(outcome: 'acked' | 'duplicate' | 'refused' | 'lost', latencyMs: number | null): void {
-    this.#publishes.add(1, { outcome });
+  published(outcome: PublishOutcome, latencyMs: number | null): void {
+    this.#publishes.get(outcome)?.add();
     if (latencyMs !== null) this.#latency.record(latencyMs);
   }
 
