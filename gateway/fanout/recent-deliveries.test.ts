@@ -29,8 +29,8 @@ it('asks again whether an event has expired', () => {
 });
 
 it('forgets the oldest', () => {
-  const recent = new RecentDeliveries();
-  const events = Array.from({ length: 65 }, (_, index) => event(index + 1));
+  const events = Array.from({ length: 5 }, (_, index) => event(index + 1));
+  const recent = new RecentDeliveries(4 * 251);
   const deliveries = events.map((one) => recent.of([one], 0));
   expect(recent.of([events[1] as LogEvent], 0)).toBe(deliveries[1]);
   expect(recent.of([events[0] as LogEvent], 0)).not.toBe(deliveries[0]);

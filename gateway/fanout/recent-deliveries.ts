@@ -1,16 +1,25 @@
 /**
  * After a network cut many members come back with the same position: what was built for the first of them serves the others.
- * Holds the last few deliveries only, since those members come together or not at all.
+ * Holds little, since those members come together or not at all.
  */
 import type { StoredEvent } from '../stream.ts';
 import { Delivery } from './delivery.ts';
 
-/** Each is about as large as what is written at once (64 KiB) in its events, and as much again in each form built. */
-const MAX_DELIVERIES = 64;
+/** Default for `limitBytes`. */
+const LIMIT_BYTES = 8_388_608;
+/** What a frame holds beyond an event's data, about. */
+const FRAME_BYTES = 250;
 
 export class RecentDeliveries {
+  readonly #limitBytes: number;
   /** By first event: its object, so nothing that was read anew is mistaken for what was read before. */
   readonly #recent = new Map<StoredEvent, Delivery>();
+  #bytes = 0;
+
+  /** @param limitBytes kept, about; the events' frames are counted, in one of their forms. */
+  constructor(limitBytes: number = LIMIT_BYTES) {
+    this.#limitBytes = limitBytes;
+  }
 
   /** As `new Delivery(events, logTime)`. */
   of(events: readonly StoredEvent[], logTime: number): Delivery {
@@ -19,12 +28,28 @@ export class RecentDeliveries {
     if (known !== undefined && known.last === events.at(-1)) return known;
     const delivery = new Delivery(events, logTime);
     // What becomes of an event that can expire depends on when it is asked.
-    if (events.some(({ expiresAt }) => expiresAt !== null)) return delivery;
-    this.#recent.set(events[0] as StoredEvent, delivery);
-    if (this.#recent.size > MAX_DELIVERIES) {
-      const [oldest] = this.#recent.keys();
-      this.#recent.delete(oldest as StoredEvent);
-    }
+    if (events.every(({ expiresAt }) => expiresAt === null)) this.#keep(delivery);
     return delivery;
   }
+
+  #keep(delivery: Delivery): void {
+    const key = delivery.events[0] as StoredEvent;
+    const replaced = this.#recent.get(key);
+    if (replaced !== undefined) this.#drop(key, replaced);
+    this.#recent.set(key, delivery);
+    this.#bytes += weigh(delivery);
+    for (const [oldest, { events }] of this.#recent) {
+      if (this.#bytes <= this.#limitBytes) break;
+      this.#drop(oldest, { events });
+    }
+  }
+
+  #drop(key: StoredEvent, delivery: Pick<Delivery, 'events'>): void {
+    this.#recent.delete(key);
+    this.#bytes -= weigh(delivery);
+  }
+}
+
+function weigh({ events }: Pick<Delivery, 'events'>): number {
+  return events.reduce((bytes, { data }) => bytes + data.byteLength + FRAME_BYTES, 0);
 }

@@ -2,7 +2,6 @@
  * Brings one member from its position to the room's head at the pace of its socket, then puts it among the live ones in the same
  * turn of the event loop, so that nothing falls between. Joins, resumes and slow clients all come this way.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Seq } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
@@ -10,13 +9,12 @@ import type { LogSink } from '../../core/ports/logger.ts';
 import { RecentDeliveries } from '../fanout/recent-deliveries.ts';
 import { type GapReason, gapFrame, liveFrame } from '../protocol/event-frame.ts';
 import type { Member } from '../rooms/rooms.ts';
+import type { LoopBudget } from '../tail/loop-budget.ts';
 import type { LogEvent } from './log-event.ts';
 import { headCursor } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
 import { type Portion, RoomReader } from './room-reader.ts';
 
-/** Written to one member before other work gets its turn, in bytes of events. */
-const MAX_BYTES_PER_TURN = 262_144;
 /** Events written at once, in bytes; between writes the socket is looked at. */
 const MAX_WRITE_BYTES = 65_536;
 /** A catching-up member is written to while no more than this part of `slowClientBytes` waits in its socket. */
@@ -26,6 +24,7 @@ const RETRY_MS = 200;
 const MAX_RETRY_MS = 2_000;
 
 export interface CatchUpOptions {
+  readonly budget: LoopBudget;
   readonly ranges: Ranges;
   readonly slowClientBytes: number;
   /** Without progress for this long a member's socket is closed with 1013. */
@@ -65,28 +64,22 @@ export class CatchUp {
   async #run(member: Member): Promise<void> {
     const { room, sink } = member;
     const reader = new RoomReader(room.history, this.#options.ranges, room.id, member.position);
-    let writtenBytes = 0;
+    const { budget } = this.#options;
     while (isCatchingUp(member)) {
       if (sink.bufferedBytes() > this.#lowWaterBytes) {
         if (!(await this.#drained(member))) return;
-        writtenBytes = 0;
         continue;
       }
-      if (writtenBytes > MAX_BYTES_PER_TURN) {
-        await nextTurn();
-        writtenBytes = 0;
-        continue;
+      if (budget.spent()) {
+        await budget.turn();
+        if (budget.spent()) continue;
       }
       const taken = reader.take();
       if (taken === 'end') {
         this.#goLive(member, reader.seq ?? 0);
         return;
       }
-      if (taken !== 'log') {
-        writtenBytes += this.#give(member, taken);
-        continue;
-      }
-      const portion = await this.#read(member, reader);
+      const portion = taken === 'log' ? await this.#read(member, reader) : taken;
       for (const part of parts(portion)) {
         while (isCatchingUp(member) && sink.bufferedBytes() > this.#lowWaterBytes) {
           if (!(await this.#drained(member))) return;
@@ -94,12 +87,10 @@ export class CatchUp {
         if (!isCatchingUp(member)) return;
         this.#give(member, part);
       }
-      writtenBytes = 0;
     }
   }
 
-  /** Hands a portion to the sink; returns its bytes, about. */
-  #give(member: Member, { gap, events }: Portion): number {
+  #give(member: Member, { gap, events }: Portion): void {
     const { room, sink } = member;
     if (gap !== null) {
       const reason: GapReason = member.saidLive ? 'slow' : 'retention';
@@ -108,17 +99,15 @@ export class CatchUp {
       this.#options.onGap(reason, 1);
     }
     const first = events[0];
-    if (first === undefined) return 0;
+    if (first === undefined) return;
     if (member.seq !== null && member.seq + 1 !== first.seq) {
       throw new Error(`room seq ${first.seq} would follow ${member.seq}`);
     }
     const delivery = this.#deliveries.of(events, room.history.logTime);
-    const bytes = sink.batch ? delivery.batched() : delivery.plain();
-    sink.sendFramed(bytes);
+    sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
     member.gave(delivery.last.seq, (delivery.last.offset + 1) as Offset);
     this.#options.onDelivered(events.length);
     if (delivery.gaps > 0) this.#options.onGap('expired', delivery.gaps);
-    return bytes.length;
   }
 
   /** The reader is at the head, and no event can come between that and this. */

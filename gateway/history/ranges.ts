@@ -4,7 +4,7 @@
  * block are one read, and the newest blocks are kept for those who come a moment later.
  */
 import { RoomlogError } from '../../core/errors.ts';
-import type { Offset } from '../../core/ids.ts';
+import type { Offset, RoomId } from '../../core/ids.ts';
 import { type Anchor, Chain } from '../../core/log/chain.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
@@ -24,7 +24,10 @@ const CACHE_BYTES = 16_777_216;
 
 /** The accepted part of a range. */
 export interface Block {
-  readonly events: readonly LogEvent[];
+  /** By offset. */
+  readonly events: ReadonlyMap<number, LogEvent>;
+  /** Each room's, in order. */
+  readonly rooms: ReadonlyMap<RoomId, readonly LogEvent[]>;
   /** Offsets of claims. */
   readonly claims: ReadonlySet<number>;
   /** Where the next block starts. */
@@ -32,6 +35,8 @@ export interface Block {
   /** Bytes of all records read. */
   readonly bytes: number;
 }
+
+const EMPTY = { events: new Map(), rooms: new Map(), claims: new Set<number>(), bytes: 0 };
 
 export interface RangesOptions {
   readonly log: EventLog;
@@ -61,7 +66,7 @@ export class Ranges {
   read(view: PartitionHistory, from: Anchor): Promise<Block> {
     const above = view.anchors.above(from.offset);
     const to = above === undefined ? view.position : (Math.min(above.offset, view.position) as Offset);
-    if (to <= from.offset) return Promise.resolve({ events: [], claims: new Set<number>(), next: from, bytes: 0 });
+    if (to <= from.offset) return Promise.resolve({ ...EMPTY, next: from });
     const key = `${view.partition}/${from.offset}/${to}`;
     const kept = this.#kept.get(key);
     if (kept !== undefined) return Promise.resolve(kept);
@@ -86,7 +91,8 @@ export class Ranges {
     const { log, topic, onRead } = this.#options;
     const chain = Chain.fromAnchor(from);
     const streamId = view.streamId;
-    const events: LogEvent[] = [];
+    const events = new Map<number, LogEvent>();
+    const rooms = new Map<RoomId, LogEvent[]>();
     const claims = new Set<number>();
     let bytes = 0;
     let next = to;
@@ -105,7 +111,11 @@ export class Ranges {
         if (verdict.kind === 'claim') claims.add(offset);
         else if (verdict.kind === 'fault') throw new RoomlogError('fold_halted', verdict.message);
         else if (verdict.kind === 'accepted' && record.event !== null) {
-          events.push(new LogEvent(streamId, view.partition, offset, record.event));
+          const event = new LogEvent(streamId, view.partition, offset, record.event);
+          events.set(offset, event);
+          const room = rooms.get(event.room);
+          if (room === undefined) rooms.set(event.room, [event]);
+          else room.push(event);
         }
         bytes += value?.length ?? 0;
         next = (offset + 1) as Offset;
@@ -118,7 +128,7 @@ export class Ranges {
     if (above?.offset === next && (chain.epoch !== above.epoch || chain.lastInbound !== above.lastInbound)) {
       throw new RoomlogError('fold_halted', `Read again, the log up to ${next} is not what was folded.`);
     }
-    return { events, claims, next: chain.anchor(next), bytes };
+    return { events, rooms, claims, next: chain.anchor(next), bytes };
   }
 
   /** Not `async`: awaiting every record of a block would cost more than decoding it. */
@@ -151,7 +161,7 @@ export async function recordAt(
   while (from !== undefined && from.offset <= offset && offset < view.position) {
     const block = await ranges.read(view, from);
     if (block.claims.has(offset)) return 'claim';
-    const event = block.events.find((candidate) => candidate.offset === offset);
+    const event = block.events.get(offset);
     if (event !== undefined) return event;
     if (block.next.offset <= from.offset) return null;
     from = block.next;

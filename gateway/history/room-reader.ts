@@ -87,7 +87,7 @@ export class RoomReader {
       const block = await this.#ranges.read(this.#view, from);
       if (block.next.offset <= from.offset) return this.#atEnd();
       this.#next = block.next;
-      return this.#sift(block.events);
+      return this.#sift(block.rooms.get(this.room) ?? []);
     } catch (error) {
       if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
       const { start } = error.details;
@@ -124,12 +124,11 @@ export class RoomReader {
     return event.seq <= (skipThroughSeq ?? 0) || event.time < (skipBeforeTime ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** The room's events of a block that come after the position. */
-  #sift(block: readonly LogEvent[]): Portion {
+  /** Those of the room's events in a block that come after the position. */
+  #sift(found: readonly LogEvent[]): Portion {
     let gap: Gap | null = null;
     const events: LogEvent[] = [];
-    for (const event of block) {
-      if (event.room !== this.room) continue;
+    for (const event of found) {
       if (this.#seq === null) {
         if (this.#isUnwanted(event)) {
           this.#skippedSeq = event.seq;

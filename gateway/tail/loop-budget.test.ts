@@ -22,3 +22,22 @@ it('lets work go on within a turn and makes those who are over it queue for one 
   expect(order.filter((name) => name !== 'loop')).toEqual(['a', 'b', 'c']);
   expect(order.indexOf('loop')).toBeLessThan(order.length - 1);
 });
+
+it('wakes as many in one turn as its share allows', async () => {
+  let now = 0;
+  const budget = new LoopBudget({ now: () => now, monotonic: () => now }, 20);
+  let turns = 0;
+  const woken: number[] = [];
+  const work = async (): Promise<void> => {
+    await budget.turn();
+    woken.push(turns);
+    now += 7;
+  };
+  const all = Promise.all([work(), work(), work(), work(), work()]);
+  while (woken.length < 5) {
+    await new Promise((resolve) => setImmediate(resolve));
+    turns += 1;
+  }
+  await all;
+  expect(woken.filter((turn) => turn === woken[0])).toHaveLength(3);
+});

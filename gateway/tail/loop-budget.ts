@@ -1,11 +1,8 @@
 /**
- * Keeps long work from holding the event loop: all partitions together get so many milliseconds of a turn, then they queue for the
- * next ones, one at a time.
+ * Keeps long work from holding the event loop: all who share a budget together get so many milliseconds of a turn, then they queue
+ * for the next ones.
  */
 import type { Clock } from '../../core/ports/clock.ts';
-
-/** Folding in one turn of the event loop, ms. */
-const TURN_MS = 20;
 
 export class LoopBudget {
   readonly #clock: Clock;
@@ -13,7 +10,7 @@ export class LoopBudget {
   readonly #waiting: Array<() => void> = [];
   #startedAt: number | null = null;
 
-  constructor(clock: Clock, turnMs: number = TURN_MS) {
+  constructor(clock: Clock, turnMs: number) {
     this.#clock = clock;
     this.#turnMs = turnMs;
   }
@@ -22,26 +19,27 @@ export class LoopBudget {
   spent(): boolean {
     if (this.#startedAt === null) {
       this.#startedAt = this.#clock.monotonic();
-      setImmediate(() => this.#nextTurn());
+      setImmediate(() => void this.#nextTurn());
       return false;
     }
     return this.#clock.monotonic() - this.#startedAt > this.#turnMs;
   }
 
-  /** Resolves in a later turn, in the order of the calls. */
+  /** Resolves in a later turn, in the order of the calls: as many in one turn as its share allows. */
   turn(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);
-      // `spent` has been called, so a next turn is on its way.
+      // `spent` sees to it that a next turn is on its way.
       if (this.#startedAt === null) this.spent();
     });
   }
 
-  #nextTurn(): void {
+  async #nextTurn(): Promise<void> {
     this.#startedAt = null;
-    const first = this.#waiting.shift();
-    if (first === undefined) return;
-    this.spent();
-    first();
+    while (this.#waiting.length > 0 && !this.spent()) {
+      this.#waiting.shift()?.();
+      // Lets the one just woken do its work, so that the clock tells what it took.
+      await null;
+    }
   }
 }

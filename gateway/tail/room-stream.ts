@@ -31,6 +31,10 @@ import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 
 /** A partition this many records behind its end makes the gateway not ready. */
 const MAX_LAG_RECORDS = 10_000;
+/** What folding may take of one turn of the event loop, ms. */
+const FOLD_TURN_MS = 20;
+/** What bringing members up to date may take of one turn, ms: less, since those who are live come first. */
+const CATCH_UP_TURN_MS = 10;
 /** What a client is told to wait when something can't be served right now, ms. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -103,6 +107,7 @@ class OutboundRoomStream implements RoomStream {
       },
     });
     this.#catchUp = new CatchUp({
+      budget: new LoopBudget(clock, CATCH_UP_TURN_MS),
       ranges: this.#ranges,
       slowClientBytes,
       slowClientTimeoutMs,
@@ -122,7 +127,7 @@ class OutboundRoomStream implements RoomStream {
     });
     const { originTag, outcomes } = options;
     this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
-    const budget = new LoopBudget(clock);
+    const budget = new LoopBudget(clock, FOLD_TURN_MS);
     this.#partitions = Array.from({ length: options.partitions }, (_, number) =>
       this.#follow(partition(number), budget, ringBytes),
     );

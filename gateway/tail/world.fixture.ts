@@ -252,7 +252,7 @@ export class World {
   }
 
   createStream(gateway: Record<string, number> = {}): RoomStream {
-    const config = configSchema.parse({ gateway: { cursorWaitMs: 200, ...this.#options.gateway, ...gateway } });
+    const config = configSchema.parse({ gateway: { cursorWaitMs: 500, ...this.#options.gateway, ...gateway } });
     const stream = createRoomStream({
       log: this.log.cluster.open('gateway'),
       codec: this.#options.codec ?? codec,
