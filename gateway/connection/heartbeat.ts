@@ -37,13 +37,19 @@ export class Heartbeat {
   #ping(): void {
     this.#awaitedSinceMs = performance.now();
     this.#options.ping();
-    this.#wait(this.#options.timeoutMs, () => this.#judge());
+    this.#awaitPong();
+  }
+
+  /** Judged after one more look at the sockets: where this process itself was late, the pong may lie there unread. */
+  #awaitPong(): void {
+    this.#wait(this.#options.timeoutMs, () => setImmediate(() => this.#judge()));
   }
 
   #judge(): void {
-    const { bufferedBytes, busyTimeoutMs, timeoutMs, onTimeout } = this.#options;
-    const waitedMs = performance.now() - (this.#awaitedSinceMs ?? performance.now());
-    if (bufferedBytes() > 0 && waitedMs < busyTimeoutMs) this.#wait(timeoutMs, () => this.#judge());
+    if (this.#awaitedSinceMs === null || this.#timer === null) return;
+    const { bufferedBytes, busyTimeoutMs, onTimeout } = this.#options;
+    const waitedMs = performance.now() - this.#awaitedSinceMs;
+    if (bufferedBytes() > 0 && waitedMs < busyTimeoutMs) this.#awaitPong();
     else onTimeout();
   }
 

@@ -278,7 +278,7 @@ describe('time-outs', () => {
   });
 
   test('no pong in time closes with 4408; whoever pongs stays', async () => {
-    const limits = { pingIntervalMs: 40, pongTimeoutMs: 60 };
+    const limits = { pingIntervalMs: 40, pongTimeoutMs: 200 };
     const quick = await MemoryGateway.start({ stream: gateway.stream, gateway: limits });
     const alive = await quick.client();
     const dead = quick.track(await WireClient.open(quick.ws, [], { autoPong: false }));
