@@ -115,7 +115,7 @@ describe('what only the sequencer can tell', () => {
     for (let count = 0; count < 3; count += 1) {
       ({ cursor } = await client.ask({ type: 'publish', room: other, event: 'e', data: 1 }));
     }
-    expect(await client.ask({ type: 'join', room: mine, after: cursor })).toMatchObject({ type: 'error' });
+    expect(await client.ask({ type: 'join', room: mine, after: cursor })).toMatchObject({ code: 'cursor_invalid' });
     expect(await client.ask({ type: 'join', room: mine, after: 'start' })).toMatchObject({ type: 'joined' });
   });
 });
