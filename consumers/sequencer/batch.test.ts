@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Offset, Partition } from '../../core/ids.ts';
+import type { OutboundRecord } from '../../core/log/record.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { BatchBuilder, halve, RECORD_FRAME_BYTES } from './batch.ts';
 
@@ -10,10 +11,12 @@ const source = (offset: number, bytes = 100): LogRecord => ({
   value: Buffer.alloc(bytes),
 });
 
+const decided = {} as OutboundRecord;
+
 test('takes the first record whatever its size, then only what fits', () => {
   const builder = new BatchBuilder(1_000, 0);
   expect(builder.hasPlaceFor(source(1, 5_000))).toBe(true);
-  builder.add(source(1, 500), { key: null, value: Buffer.alloc(500) }, 'event', null);
+  builder.add(source(1, 500), { key: null, value: Buffer.alloc(500) }, decided, 'event', null);
   expect(builder.hasPlaceFor(source(2, 5_000))).toBe(false);
   expect(builder.hasPlaceFor(source(2, 300))).toBe(true);
 });
@@ -27,7 +30,13 @@ test('halves without losing a record or a letter', () => {
   for (let n = 1; n <= 5; n++) {
     const record = source(n);
     const letter = { partition: 0 as Partition, record, reason: 'empty', message: '' };
-    builder.add(record, { key: null, value: Buffer.alloc(n) }, n % 2 ? 'event' : 'poison', n % 2 ? null : letter);
+    builder.add(
+      record,
+      { key: null, value: Buffer.alloc(n) },
+      decided,
+      n % 2 ? 'event' : 'poison',
+      n % 2 ? null : letter,
+    );
   }
   const batch = builder.build();
   if (batch === null) throw new Error('nothing built');

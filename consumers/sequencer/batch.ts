@@ -1,5 +1,6 @@
 /** What was decided for a run of inbound records of one partition, and travels to outbound as one append. */
 import type { Offset } from '../../core/ids.ts';
+import type { OutboundRecord } from '../../core/log/record.ts';
 import type { AppendRecord, LogRecord } from '../../core/ports/event-log.ts';
 import type { Letter } from './dead-letters.ts';
 import type { SequencedKind } from './metrics.ts';
@@ -14,6 +15,8 @@ export const OUTBOUND_GROWTH_BYTES = 64;
 export interface Batch {
   /** As appended; an identical retry sends the very same bytes. */
   readonly records: readonly AppendRecord[];
+  /** What `records` say, one for one. */
+  readonly decided: readonly OutboundRecord[];
   /** The inbound records, one for one, should they have to be decided again. */
   readonly sources: readonly LogRecord[];
   readonly kinds: readonly SequencedKind[];
@@ -28,6 +31,7 @@ export interface Batch {
 /** Collects a batch while it is decided. */
 export class BatchBuilder {
   readonly #records: AppendRecord[] = [];
+  readonly #decided: OutboundRecord[] = [];
   readonly #sources: LogRecord[] = [];
   readonly #kinds: SequencedKind[] = [];
   readonly #letters: Letter[] = [];
@@ -52,8 +56,15 @@ export class BatchBuilder {
     return this.#bytes + bytes <= this.#limitBytes && this.#records.length < MAX_BATCH_RECORDS;
   }
 
-  add(source: LogRecord, record: AppendRecord, kind: SequencedKind, letter: Letter | null): void {
+  add(
+    source: LogRecord,
+    record: AppendRecord,
+    decided: OutboundRecord,
+    kind: SequencedKind,
+    letter: Letter | null,
+  ): void {
     this.#records.push(record);
+    this.#decided.push(decided);
     this.#sources.push(source);
     this.#kinds.push(kind);
     if (letter !== null) this.#letters.push(letter);
@@ -66,6 +77,7 @@ export class BatchBuilder {
     if (this.#last === null) return null;
     return {
       records: this.#records,
+      decided: this.#decided,
       sources: this.#sources,
       kinds: this.#kinds,
       letters: this.#letters,
@@ -86,6 +98,7 @@ export function halve(batch: Batch): [Batch, Batch] {
     const first = (sources[0] as LogRecord).offset;
     return {
       records,
+      decided: batch.decided.slice(from, to),
       sources,
       kinds: batch.kinds.slice(from, to),
       letters: batch.letters.filter(({ record }) => record.offset >= first && record.offset <= last),

@@ -110,6 +110,7 @@ export class Process {
     } finally {
       this.#end ??= LOST;
       this.#queue.clear();
+      this.#request.readBack.expected.clear();
     }
   }
 
@@ -159,6 +160,7 @@ export class Process {
   }
 
   #launch(batch: Batch): void {
+    this.#request.readBack.expected.add(batch);
     this.#inFlight = { batch, state: 'idle', tries: 0, retryAt: 0, maybeAppended: false };
     // The heartbeat may have aged while the batch was decided.
     if (this.#request.tenure.mayWrite) void this.#send(this.#inFlight);
@@ -208,6 +210,7 @@ export class Process {
       return;
     }
     this.#inFlight = null;
+    this.#request.readBack.expected.remove(batch);
     if (batch.records.length > 1) {
       this.#cut.unshift(...halve(batch));
       return;
@@ -345,12 +348,8 @@ export class Process {
         }
       : null;
     const kind = event !== null ? 'event' : isPoison ? 'poison' : 'answer';
-    builder.add(
-      source,
-      { key: keyOf(source, record), value: this.#request.context.codec.encodeOutbound(record) },
-      kind,
-      letter,
-    );
+    const value = this.#request.context.codec.encodeOutbound(record);
+    builder.add(source, { key: keyOf(source, record), value }, record, kind, letter);
   }
 }
 

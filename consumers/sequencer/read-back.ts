@@ -10,6 +10,7 @@ import { FOLD_VERSION, type OutboundRecord } from '../../core/log/record.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { decodeOutbound } from '../decode-outbound.ts';
 import type { SequencerContext } from './context.ts';
+import { Expected } from './expected.ts';
 import type { Pulse } from './pulse.ts';
 import { RecentPoison } from './recent-poison.ts';
 
@@ -18,6 +19,8 @@ const POISON_WINDOW_BATCHES = 4;
 
 export class ReadBack {
   readonly partition: Partition;
+  /** What the process that writes to this partition has sent. */
+  readonly expected = new Expected();
   readonly #context: SequencerContext;
   readonly #tail: Tail;
   readonly #pulse: Pulse;
@@ -125,7 +128,9 @@ export class ReadBack {
         if (!current()) return;
       }
       try {
-        const decoded = decodeOutbound(this.#context.codec, record.value, current, this.#context.logger);
+        const decoded =
+          this.expected.take(record.value) ??
+          decodeOutbound(this.#context.codec, record.value, current, this.#context.logger);
         const outbound = decoded instanceof Promise ? await decoded : decoded;
         if (!current()) return;
         this.#apply(record, outbound);
