@@ -151,7 +151,7 @@ export class Connection implements Client {
 
   send(type: SentType, frame: string | Buffer): void {
     if (this.sink.closed) return;
-    if (this.sink.bufferedBytes() > MAX_UNREAD_FACTOR * this.services.limits.slowClientBytes) {
+    if (this.sink.unreadBytes() > MAX_UNREAD_FACTOR * this.services.limits.slowClientBytes) {
       this.close(CLOSE.overloaded, 'answers are not read');
       return;
     }

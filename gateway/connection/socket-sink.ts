@@ -16,6 +16,7 @@ export class SocketSink implements Sink {
   readonly #websocket: WebSocket;
   readonly #onClose: (code: number, reason: string) => void;
   #corked = false;
+  #unreadBytes = 0;
   #batch = false;
 
   /** @param onClose ends the connection in order; see Connection.close */
@@ -50,6 +51,7 @@ export class SocketSink implements Sink {
       process.nextTick(() => {
         this.#corked = false;
         this.#socket.uncork();
+        this.#unreadBytes = this.#socket.writableLength;
       });
     }
     this.#socket.write(frames);
@@ -57,6 +59,11 @@ export class SocketSink implements Sink {
 
   bufferedBytes(): number {
     return this.#socket.writableLength;
+  }
+
+  /** Bytes that the kernel did not take when it was last asked: what this turn adds is not held against the client. */
+  unreadBytes(): number {
+    return Math.min(this.#unreadBytes, this.#socket.writableLength);
   }
 
   drained(bytes: number): Promise<void> {
