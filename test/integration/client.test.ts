@@ -1,8 +1,11 @@
 /** The SDK on a real stack: what its unit tests show against a script has to hold against gateways. */
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, connect, type Presence, type RoomEvent, type RoomlogClient } from '../../client/index.ts';
-import { gateway, kill, restart, restoreAll, token, waitFor } from '../support/stack.ts';
+import { ROOT, run } from '../support/command.ts';
+import { gateway, kill, restart, restoreAll, stateDir, token, waitFor } from '../support/stack.ts';
 
 afterEach(restoreAll);
 
@@ -110,6 +113,23 @@ test('two clients of one user are two sessions, and members of their own', async
   expect(acks.map(({ duplicate }) => duplicate)).toEqual([false, false]);
   await two.close();
   await waitFor(() => (presence as Presence | null)?.count === 1, { what: 'one member' });
+});
+
+test.each(['docs/client.md', 'README.md'])('the example of %s works as pasted', async (file) => {
+  const text = readFileSync(resolve(ROOT, file), 'utf8');
+  const [, example = ''] = /```ts\n([\s\S]*?)```/.exec(text) ?? [];
+  expect(example).toContain('connect(');
+  const program = example.replaceAll('ws://127.0.0.1:7400/v1/ws', gateway(1).ws);
+  const ran = await run(process.execPath, ['--input-type=module-typescript', '-'], {
+    stdin: program,
+    env: { ROOMLOG_STATE_DIR: stateDir(), ROOMLOG_TOKEN: await token('alice', { rooms: ['demo/**'] }) },
+    withinMs: 30_000,
+  });
+  expect(ran).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining('rror'),
+    stdout: expect.stringMatching(/\d+ alice.* text: |\d+ alice: .*"text"/s),
+  });
 });
 
 test('ephemeral events reach those who are there, and nobody later', async () => {
