@@ -152,20 +152,22 @@ describe('a record whose schema is unknown here', () => {
     const room = 'r';
     const here = partitionOf(Buffer.from(room), 2);
     const other = ['a', 'b', 'c', 'd', 'e'].find((name) => partitionOf(Buffer.from(name), 2) !== here);
+    stream.write(here, Buffer.from('poison'), null);
     stream.publish(inboundEvent({ room }));
     stream.write(here, foreign(stream, 77), Buffer.from(room));
     stream.publish(inboundEvent({ room }));
     stream.publish(inboundEvent({ room: other }));
     await until(() => expect(stream.registry.lookUps).toBeGreaterThan(2));
-    expect(answers(stream, here)).toEqual([1]);
+    expect(answers(stream, here)).toEqual(['poison bad_avro', 1]);
+    await until(() => expect(letters(stream)).toEqual([`${here}/0 bad_avro`]));
     expect(answers(stream, (1 - here) as Partition)).toEqual([1]);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(answers(stream, here)).toEqual([1]);
+    expect(answers(stream, here)).toEqual(['poison bad_avro', 1]);
     expect(a.report().partitions[here]?.waitsFor).toBe('schema');
     stream.registry.schemas.set(77, stream.registry.cached.get(1) ?? '');
     stream.registry.reachable = true;
     await sound(stream);
-    expect(answers(stream, here)).toEqual([1, 2, 3]);
+    expect(answers(stream, here)).toEqual(['poison bad_avro', 1, 2, 3]);
   });
 
   test('is poison when the registry has not known it for long enough', async () => {

@@ -4,20 +4,17 @@
  * the fold.
  */
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
-import type { Epoch, Offset } from '../../core/ids.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { Epoch } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
-import { Decider, type Decision } from '../../core/sequencing/decide.ts';
 import { pauseMs } from '../patience.ts';
-import { type Batch, BatchBuilder, halve } from './batch.ts';
-import { type Checked, checkInbound } from './check.ts';
+import { type Batch, halve } from './batch.ts';
 import type { SequencerContext } from './context.ts';
 import type { Letter } from './dead-letters.ts';
+import { Decisions } from './decisions.ts';
 import { InboundQueue } from './inbound-queue.ts';
 import { halted, type Interruption, interruptionOf, LOST } from './interruption.ts';
 import type { Pulse } from './pulse.ts';
 import type { ReadBack } from './read-back.ts';
-import { waitForSchema } from './schema-wait.ts';
 import type { Tenure } from './tenure.ts';
 
 /** Sent batches that were not read back, beside the one to be sent next. */
@@ -52,7 +49,7 @@ interface InFlight {
 
 export class Process {
   readonly #request: ProcessRequest;
-  readonly #decider: Decider;
+  readonly #decisions: Decisions;
   readonly #queue = new InboundQueue();
   readonly #startedAt: number;
   /** Batches that were decided, then cut in pieces; to be sent before anything else is decided. */
@@ -61,21 +58,19 @@ export class Process {
   #unread: Batch[] = [];
   #unanswered = 0;
   #lettersUnderWay = 0;
-  /** Inbound offsets whose outbound records the broker found too large. */
-  readonly #oversize = new Set<Offset>();
+  /** Decisions that were not sent must be forgotten, as soon as those that were have been read back. */
+  #undecide = false;
   #end: Interruption | null = null;
-  #waitsForSchema = false;
 
   constructor(request: ProcessRequest) {
     this.#request = request;
-    const { sessionMaxAgeMs, keyWindowMs } = request.context.config;
-    this.#decider = new Decider(request.readBack.fold, { sessionMaxAgeMs, keyWindowMs });
+    this.#decisions = new Decisions(request, this.#queue, () => this.#interruption() === null);
     this.#startedAt = request.context.clock.monotonic();
   }
 
   /** For health: what the partition waits for, if anything. */
   get waitsFor(): string | null {
-    if (this.#waitsForSchema) return 'schema';
+    if (this.#decisions.waitsForSchema) return 'schema';
     if (!this.#request.tenure.mayWrite) return 'heartbeat';
     return this.#inFlight !== null && this.#inFlight.tries > 1 ? 'append' : null;
   }
@@ -153,7 +148,12 @@ export class Process {
       return true;
     }
     if (this.#queue.size === 0 || tenure.closing || this.#claimIsDue()) return false;
-    const batch = await this.#decideBatch();
+    if (this.#undecide) {
+      if (this.#unread.length > 0) return false;
+      this.#decisions.reset();
+      this.#undecide = false;
+    }
+    const batch = await this.#decisions.next();
     if (batch === null || this.#interruption() !== null) return false;
     this.#launch(batch);
     return true;
@@ -216,15 +216,12 @@ export class Process {
       return;
     }
     // Surely not in the log, so it and what was decided after it may be decided again, in the same epoch.
-    this.#oversize.add(batch.last);
+    this.#decisions.markOversize(batch.last);
     const again = [batch, ...this.#cut].flatMap(({ sources }) => sources);
     this.#cut = [];
     this.#queue.unshift(again);
     this.#undecide = true;
   }
-
-  /** Decisions that were not sent must be forgotten, as soon as those that were have been read back. */
-  #undecide = false;
 
   /** Takes note of what the fold has passed. */
   #settleReadBack(): void {
@@ -240,7 +237,7 @@ export class Process {
       for (const kind of batch.kinds) context.metrics.sequenced(kind, 1);
       this.#sendLetters(batch.letters);
     }
-    this.#decider.prune();
+    this.#decisions.prune();
   }
 
   #sendLetters(letters: readonly Letter[]): void {
@@ -259,109 +256,4 @@ export class Process {
         pulse.beat();
       });
   }
-
-  /** Null where nothing could be decided now, or the work was interrupted. */
-  async #decideBatch(): Promise<Batch | null> {
-    const { context } = this.#request;
-    if (this.#undecide) {
-      if (this.#unread.length > 0) return null;
-      this.#decider.reset();
-      this.#undecide = false;
-    }
-    const builder = new BatchBuilder(context.config.batchBytes, this.#queue.arrivedAt);
-    for (let source = this.#queue.peek(); source !== undefined; source = this.#queue.peek()) {
-      if (!builder.hasPlaceFor(source)) break;
-      if (context.pace.due()) {
-        await context.pace.turn();
-        if (this.#interruption() !== null) return null;
-      }
-      let checked = this.#check(source);
-      if (checked.kind === 'unknown_schema') {
-        // What comes before it must not wait for the registry.
-        if (!builder.isEmpty) break;
-        const resolved = await this.#resolveSchema(source, checked.id);
-        if (resolved === null) return null;
-        checked = resolved;
-      }
-      this.#decideOne(builder, source, checked);
-      this.#queue.shift();
-    }
-    return builder.build();
-  }
-
-  #check(source: LogRecord): Checked {
-    const { context, readBack } = this.#request;
-    if (this.#oversize.has(source.offset)) {
-      this.#oversize.delete(source.offset);
-      const message = 'The record does not fit outbound as that topic is configured.';
-      return { kind: 'poison', message, poison: { reason: 'too_large' } };
-    }
-    return checkInbound(source, readBack.partition, context.partitions, context.codec);
-  }
-
-  async #resolveSchema(source: LogRecord, id: number): Promise<Exclude<Checked, { kind: 'unknown_schema' }> | null> {
-    const { context, readBack, tenure } = this.#request;
-    this.#waitsForSchema = true;
-    const goOn = () => !tenure.closing && this.#interruption() === null;
-    const finding = await waitForSchema(context, readBack.partition, id, goOn);
-    this.#waitsForSchema = false;
-    if (finding === 'gave_up') return null;
-    if (finding === 'not_found') {
-      const message = `The registry does not know schema ${id}. Register it, then send the record again.`;
-      return { kind: 'poison', message, poison: { reason: 'schema_not_found' } };
-    }
-    const checked = this.#check(source);
-    if (finding === 'known' && checked.kind !== 'unknown_schema') return checked;
-    return { kind: 'poison', message: `Schema ${id} can’t be read as Avro.`, poison: { reason: 'bad_avro' } };
-  }
-
-  #decideOne(builder: BatchBuilder, source: LogRecord, checked: Exclude<Checked, { kind: 'unknown_schema' }>): void {
-    const decider = this.#decider;
-    const prevInbound = decider.lastInbound;
-    const { offset, timestamp } = source;
-    const decision: Decision =
-      checked.kind === 'good'
-        ? decider.decide(offset, timestamp, checked.event)
-        : decider.poison(offset, timestamp, checked.poison);
-    const event = 'event' in decision ? decision.event : null;
-    const answer = 'answer' in decision ? decision.answer : null;
-    const record: OutboundRecord = {
-      epoch: this.#request.epoch,
-      inbound: offset,
-      prevInbound,
-      inboundTime: timestamp,
-      claim: null,
-      event,
-      answer,
-      skipped: null,
-    };
-    const isPoison = answer?.code === 'poison';
-    const letter: Letter | null = isPoison
-      ? {
-          partition: this.#request.readBack.partition,
-          record: source,
-          reason: answer.reason ?? 'poison',
-          message:
-            checked.kind === 'poison'
-              ? checked.message
-              : (DECIDED_MESSAGES[answer.reason ?? ''] ?? 'The record was refused.'),
-        }
-      : null;
-    const kind = event !== null ? 'event' : isPoison ? 'poison' : 'answer';
-    const value = this.#request.context.codec.encodeOutbound(record);
-    builder.add(source, { key: keyOf(source, record), value }, record, kind, letter);
-  }
 }
-
-/** The room's bytes, whatever the inbound record had for a key; null where no room could be read. */
-function keyOf(source: LogRecord, { event, answer }: OutboundRecord): Buffer | null {
-  // It was checked to be the room's.
-  if (event !== null) return source.key;
-  return answer === null || answer.room === '' ? null : Buffer.from(answer.room);
-}
-
-/** What decisions find wrong, for people. */
-const DECIDED_MESSAGES: Readonly<Record<string, string>> = {
-  bad_event: 'session and pub come together, pub is 1 or more, and key excludes both.',
-  too_many_rooms: 'The partition has as many rooms as it may.',
-};
