@@ -1,4 +1,5 @@
 /** Exit codes, and how an error becomes one. */
+import { RoomlogClientError } from '../client/errors.ts';
 import { RoomlogError } from '../core/errors.ts';
 
 export const EXIT = { ok: 0, finding: 1, usage: 2, unreachable: 3 } as const;
@@ -18,13 +19,12 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
   'unavailable',
   'not_connected',
   'connection_lost',
-  'stack_missing',
 ]);
 
-/** Any error that carries a `code` of ours: RoomlogError, the client's RoomlogClientError. */
+/** The code of an error of ours: RoomlogError, the client's RoomlogClientError. Node's own (`ERR_…`, `EACCES`) are something else. */
 function codeOf(thrown: unknown): string | null {
-  const code = (thrown as { code?: unknown } | null)?.code;
-  return typeof code === 'string' ? code : null;
+  if (!(thrown instanceof RoomlogError || thrown instanceof RoomlogClientError)) return null;
+  return thrown.code;
 }
 
 export function exitCodeOf(thrown: unknown): number {
