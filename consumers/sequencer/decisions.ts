@@ -6,8 +6,8 @@ import { Decider, type Decision } from '../../core/sequencing/decide.ts';
 import { type Batch, BatchBuilder } from './batch.ts';
 import { type Checked, checkInbound } from './check.ts';
 import type { Letter } from './dead-letters.ts';
+import type { EpochWork } from './epoch-work.ts';
 import type { InboundQueue } from './inbound-queue.ts';
-import type { ProcessRequest } from './process.ts';
 import { type SchemaFinding, waitForSchema } from './schema-wait.ts';
 
 type Decidable = Exclude<Checked, { kind: 'unknown_schema' }>;
@@ -25,7 +25,7 @@ const DECIDED_MESSAGES: Readonly<Record<string, string>> = {
 };
 
 export class Decisions {
-  readonly #request: ProcessRequest;
+  readonly #request: EpochWork;
   readonly #queue: InboundQueue;
   readonly #goOn: () => boolean;
   readonly #decider: Decider;
@@ -34,7 +34,7 @@ export class Decisions {
   #schemaWait: SchemaWait | null = null;
 
   /** `goOn`: false once the epoch's work has ended, whatever the reason. */
-  constructor(request: ProcessRequest, queue: InboundQueue, goOn: () => boolean) {
+  constructor(request: EpochWork, queue: InboundQueue, goOn: () => boolean) {
     this.#request = request;
     this.#queue = queue;
     this.#goOn = goOn;

@@ -8,14 +8,11 @@ import type { Epoch } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { pauseMs } from '../patience.ts';
 import { type Batch, halve } from './batch.ts';
-import type { SequencerContext } from './context.ts';
 import type { Letter } from './dead-letters.ts';
 import { Decisions } from './decisions.ts';
+import type { EpochWork } from './epoch-work.ts';
 import { InboundQueue } from './inbound-queue.ts';
 import { halted, type Interruption, interruptionOf, LOST } from './interruption.ts';
-import type { Pulse } from './pulse.ts';
-import type { ReadBack } from './read-back.ts';
-import type { Tenure } from './tenure.ts';
 
 /** Sent batches that were not read back, beside the one to be sent next. */
 const MAX_UNREAD_BATCHES = 1;
@@ -24,14 +21,6 @@ const MAX_UNREAD_BATCHES = 1;
  * that it surely is in the log: where answers get lost, the partition goes on at the pace of the read-back.
  */
 const MAX_UNANSWERED_APPENDS = 2;
-
-export interface ProcessRequest {
-  readonly context: SequencerContext;
-  readonly readBack: ReadBack;
-  readonly tenure: Tenure;
-  readonly pulse: Pulse;
-  readonly epoch: Epoch;
-}
 
 export type ProcessEnd = Interruption | { readonly kind: 'claim_due' };
 
@@ -48,7 +37,7 @@ interface InFlight {
 }
 
 export class Process {
-  readonly #request: ProcessRequest;
+  readonly #request: EpochWork;
   readonly #decisions: Decisions;
   readonly #queue = new InboundQueue();
   readonly #startedAt: number;
@@ -62,7 +51,7 @@ export class Process {
   #undecide = false;
   #end: Interruption | null = null;
 
-  constructor(request: ProcessRequest) {
+  constructor(request: EpochWork) {
     this.#request = request;
     this.#decisions = new Decisions(request, this.#queue, () => this.#interruption() === null);
     this.#startedAt = request.context.clock.monotonic();
