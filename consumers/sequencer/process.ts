@@ -4,7 +4,6 @@
  * the fold.
  */
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
-import type { Epoch } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { pauseMs } from '../patience.ts';
 import { type Batch, halve } from './batch.ts';
