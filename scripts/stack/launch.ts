@@ -13,7 +13,7 @@ export interface Service {
   readonly name: string;
   /** Program and arguments; the started process is the service itself, no wrapper. */
   readonly command: readonly string[];
-  /** Added to the environment. */
+  /** Added to the environment, of which nothing that begins with `ROOMLOG_` is passed on otherwise. */
   readonly env: Readonly<Record<string, string>>;
   readonly ports: readonly number[];
   readonly readyWithinMs: number;
@@ -24,27 +24,6 @@ export interface Service {
 
 const POLL_MS = 100;
 const LOG_LINES_SHOWN = 15;
-/** The scripts' own variables, and those whose meaning the generated configuration files already hold. */
-const NOT_INHERITED = [
-  'ROOMLOG_CACHE_DIR',
-  'ROOMLOG_STATE_DIR',
-  'ROOMLOG_TEST_STATE_DIR',
-  'ROOMLOG_TEST_STATE_ROOT',
-  'ROOMLOG_UP_SUPERVISOR',
-  'ROOMLOG_YES',
-  'ROOMLOG_NO_SKIP',
-  'ROOMLOG_KAFKA_BROKERS',
-  'ROOMLOG_REGISTRY_URL',
-  'ROOMLOG_REDIS_URL',
-];
-
-/** The environment that services are started with. */
-export function serviceEnvironment(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
-  for (const name of NOT_INHERITED) delete env[name];
-  return env;
-}
-
 /** Starts the process in a session of its own, so that a terminal's Ctrl-C reaches only `up`, and notes it in the table. */
 export function startService(service: Service, paths: StatePaths): ProcessRecord {
   const logFile = join(paths.logsDir, `${service.name}.log`);
@@ -56,7 +35,7 @@ export function startService(service: Service, paths: StatePaths): ProcessRecord
     cwd: ROOT,
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...serviceEnvironment(), ...service.env },
+    env: { ...foreignEnvironment(), ...service.env },
   });
   closeSync(log);
   child.on('error', () => {}); // told below: there is no pid
@@ -98,6 +77,12 @@ export async function stopService(record: ProcessRecord, stopWithinMs: number, p
   const outcome = await stopProcess(record, stopWithinMs);
   removeProcess(paths, record.name);
   return outcome;
+}
+
+function foreignEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('ROOMLOG_') || name.startsWith('ROOMLOG_TEST_')),
+  );
 }
 
 function diedMessage(name: string, logFile: string): string {

@@ -3,7 +3,7 @@ import { configSchema } from '../../core/config/schema.ts';
 import { javaMajor } from './java.ts';
 import { newClusterId } from './kafka.ts';
 import { describeStack } from './plan.ts';
-import { externalServices, type StackSettings } from './settings.ts';
+import { configEnvironment, externalServices, type StackSettings } from './settings.ts';
 
 const none = { kafkaBrokers: null, registryUrl: null, redisUrl: null };
 const settings: StackSettings = {
@@ -13,6 +13,7 @@ const settings: StackSettings = {
   sequencers: 1,
   clusterId: 'x',
   external: none,
+  environment: {},
 };
 const config = configSchema.parse({
   kafka: { brokers: ['127.0.0.1:7450'] },
@@ -86,6 +87,23 @@ describe('services of somebody else', () => {
 
   it('are none where the environment says nothing, or nothing but blanks', () => {
     expect(externalServices({ ROOMLOG_KAFKA_BROKERS: ' ', ROOMLOG_REDIS_URL: '' })).toEqual(none);
+  });
+});
+
+describe('configuration by environment', () => {
+  it('is what is neither a script’s own, nor a test’s, nor in the generated files', () => {
+    const given = {
+      PATH: '/bin',
+      ROOMLOG_LOG_LEVEL: 'debug',
+      ROOMLOG_STREAM_PREFIX: 'other',
+      ROOMLOG_AUTH_ISSUER: '',
+      ROOMLOG_CACHE_DIR: '/c',
+      ROOMLOG_KAFKA_BROKERS: 'a:1',
+      ROOMLOG_NO_SKIP: '1',
+      ROOMLOG_TEST_RUN: 'x',
+      ROOMLOG_YES: '1',
+    };
+    expect(configEnvironment(given)).toEqual({ ROOMLOG_LOG_LEVEL: 'debug', ROOMLOG_STREAM_PREFIX: 'other' });
   });
 });
 

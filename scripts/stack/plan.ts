@@ -3,11 +3,12 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../core/config/load.ts';
 import type { Config } from '../../core/config/schema.ts';
+import { RoomlogError } from '../../core/errors.ts';
 import { topicsOf } from '../../core/names.ts';
 import { type Artifacts, ensureArtifacts } from './artifacts.ts';
 import { ensureJava } from './java.ts';
 import { askKafka, brokerAddresses, type KafkaCluster, kafkaServices, prepareKafka } from './kafka.ts';
-import { type Service, serviceEnvironment } from './launch.ts';
+import type { Service } from './launch.ts';
 import { gatewayPorts, redisPort, registryAdminPort, registryPort, sequencerAdminPort } from './ports.ts';
 import type { ProcessRecord } from './process-table.ts';
 import { ensureRedis, pingRedis, redisService } from './redis.ts';
@@ -56,23 +57,34 @@ export async function planStack(
     infrastructure.push(redisService(redisProgram, redisPort(portBase), join(paths.dataDir, 'redis')));
   }
   const common = commonConfig(settings);
-  const config = loadConfig({ file: { path: 'scripts/up', content: common }, env: serviceEnvironment() });
+  const config = loadConfig({ file: { path: 'scripts/up', content: common }, env: settings.environment });
+  const shared = { common, portBase, environment: settings.environment };
   const each = (count: number, make: (number: number) => Service): Service[] =>
     Array.from({ length: count }, (_, index) => make(index + 1));
   return {
     infrastructure,
     roomlog: [
-      ...each(settings.sequencers, (number) => sequencerService(common, portBase, number, paths)),
-      ...each(settings.gateways, (number) => gatewayService(common, portBase, number, paths)),
+      ...each(settings.sequencers, (number) => sequencerService(shared, number, paths)),
+      ...each(settings.gateways, (number) => gatewayService(shared, number, paths)),
     ],
     config,
     prepare,
     askExternal: async () => {
-      if (external.kafkaBrokers !== null) await askKafka(external.kafkaBrokers, null);
-      if (external.registryUrl !== null) await askRegistry(external.registryUrl);
-      if (external.redisUrl !== null) await pingRedis(external.redisUrl);
+      const { kafkaBrokers: brokers, registryUrl: registry, redisUrl: redis } = external;
+      if (brokers !== null) await ask('ROOMLOG_KAFKA_BROKERS', () => askKafka(brokers, null));
+      if (registry !== null) await ask('ROOMLOG_REGISTRY_URL', () => askRegistry(registry));
+      if (redis !== null) await ask('ROOMLOG_REDIS_URL', () => pingRedis(redis));
     },
   };
+}
+
+async function ask(variable: string, question: () => Promise<void>): Promise<void> {
+  try {
+    await question();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new RoomlogError('stack_failed', `What ${variable} names does not answer (${reason}).`, { cause });
+  }
 }
 
 function registry(java: string, artifacts: Artifacts, portBase: number, paths: StatePaths): Service {

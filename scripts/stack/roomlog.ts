@@ -21,6 +21,13 @@ export interface CommonConfig {
   readonly redis: { readonly url: string };
 }
 
+export interface SharedSetting {
+  readonly common: CommonConfig;
+  readonly portBase: number;
+  /** Configuration that overrides the files'. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 const READY_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 15_000;
 /** A local client needs no long notice. */
@@ -35,7 +42,8 @@ export function sequencerName(number: number): string {
 }
 
 /** Writes the configuration file and tells how to start the gateway. */
-export function gatewayService(common: CommonConfig, portBase: number, number: number, paths: StatePaths): Service {
+export function gatewayService(shared: SharedSetting, number: number, paths: StatePaths): Service {
+  const { common, portBase, environment } = shared;
   const name = gatewayName(number);
   const ports = gatewayPorts(portBase, number);
   const origins = [`http://127.0.0.1:${ports.public}`, `http://localhost:${ports.public}`];
@@ -45,15 +53,16 @@ export function gatewayService(common: CommonConfig, portBase: number, number: n
     gateway: { name, port: ports.public, adminPort: ports.admin, drainWindowMs: DRAIN_WINDOW_MS },
     demo: { enabled: true },
   });
-  return roomlogService(name, 'gateway', file, [ports.public, ports.admin], `http://127.0.0.1:${ports.public}`);
+  return roomlogService('gateway', { name, file, environment, ports: [ports.public, ports.admin] });
 }
 
 /** Writes the configuration file and tells how to start the sequencer. */
-export function sequencerService(common: CommonConfig, portBase: number, number: number, paths: StatePaths): Service {
+export function sequencerService(shared: SharedSetting, number: number, paths: StatePaths): Service {
+  const { common, portBase, environment } = shared;
   const name = sequencerName(number);
   const adminPort = sequencerAdminPort(portBase, number);
   const file = writeConfig(paths, name, { ...common, sequencer: { name, adminPort } });
-  return roomlogService(name, 'sequencer', file, [adminPort], `http://127.0.0.1:${adminPort}`);
+  return roomlogService('sequencer', { name, file, environment, ports: [adminPort] });
 }
 
 /** Throws while `<url>/ready` does not answer 200. */
@@ -64,21 +73,24 @@ export async function askReady(url: string): Promise<void> {
   throw new RoomlogError('unavailable', `${url}/ready answered ${response.status}: ${body.slice(0, 300)}`);
 }
 
-function roomlogService(name: string, command: string, configFile: string, ports: number[], url: string): Service {
+interface ProcessSetting {
+  readonly name: string;
+  readonly file: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** The first is asked for `/ready`. */
+  readonly ports: readonly [number, ...number[]];
+}
+
+function roomlogService(command: string, { name, file, environment, ports }: ProcessSetting): Service {
+  const node = join(ROOT, 'node_modules', '.bin', 'node');
   return {
     name,
-    command: [
-      join(ROOT, 'node_modules', '.bin', 'node'),
-      join(ROOT, 'cli', 'main.ts'),
-      command,
-      '--config',
-      configFile,
-    ],
-    env: {},
+    command: [node, join(ROOT, 'cli', 'main.ts'), command, '--config', file],
+    env: environment,
     ports,
     readyWithinMs: READY_WITHIN_MS,
     stopWithinMs: STOP_WITHIN_MS,
-    ready: () => askReady(url),
+    ready: () => askReady(`http://127.0.0.1:${ports[0]}`),
   };
 }
 

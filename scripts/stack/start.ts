@@ -8,7 +8,7 @@ import { takenPorts } from './port-holder.ts';
 import { prepareStream } from './prepare-stream.ts';
 import { isAlive } from './process-identity.ts';
 import { type ProcessRecord, readTable } from './process-table.ts';
-import { externalServices, readSettings, settle } from './settings.ts';
+import { readSettings, settle } from './settings.ts';
 import { removeStackFile, type StackFile, writeStackFile } from './stack-file.ts';
 import type { StatePaths } from './state-dir.ts';
 import { ensureSecret, lockHolder, lockStateDir, prepareStateDir, statePaths, unlockStateDir } from './state-dir.ts';
@@ -35,7 +35,7 @@ export async function startStack(options: UpOptions, reporting: Reporting): Prom
       for (const path of [paths.dataDir, paths.logsDir]) rmSync(path, { recursive: true, force: true });
     prepareStateDir(paths);
     ensureSecret(paths);
-    const settings = settle(options, externalServices(process.env), paths);
+    const settings = settle(options, process.env, paths);
     const plan = await planStack(settings, paths, reporting.say);
     await requireFreePorts([...plan.infrastructure, ...plan.roomlog]);
     reporting.aborted.throwIfAborted();
