@@ -137,7 +137,9 @@ for (let turn = 0; turn <= ROUNDS; turn++) {
   const digesting = nsPerRecord(() => inbound.forEach((event) => void digestOf(event.event, event.data)));
   const placing = nsPerRecord(() => inbound.forEach((event) => void partitionOf(event.room, 12)));
   const pointing = nsPerRecord(() =>
-    inbound.forEach((_, index) => void encodeCursor('s', { offset: (3e9 + index) as Offset, seq: index as never })),
+    inbound.forEach(
+      ({ room }, index) => void encodeCursor('s', room, { offset: (3e9 + index) as Offset, seq: index as never }),
+    ),
   );
   // The first round is for the compiler.
   if (turn === 0) continue;

@@ -170,15 +170,16 @@ describe('partition.json', () => {
 
 describe('cursor.json', () => {
   const { streamId, valid, invalid } = cursorVectors;
+  const room = cursorVectors.room as RoomId;
 
   it.each(valid)('encodes and decodes: $name', ({ offset, seq, text }) => {
     const position = { offset: offset as Offset, seq: seq as Seq };
-    expect(encodeCursor(streamId, position)).toBe(text);
-    expect(decodeCursor(streamId, text)).toEqual(position);
+    expect(encodeCursor(streamId, room, position)).toBe(text);
+    expect(decodeCursor(streamId, room, text)).toEqual(position);
   });
 
   it.each(invalid)('refuses: $name', ({ text }) => {
-    expect(() => decodeCursor(streamId, text)).toThrow(expect.objectContaining({ code: 'cursor_invalid' }));
+    expect(() => decodeCursor(streamId, room, text)).toThrow(expect.objectContaining({ code: 'cursor_invalid' }));
   });
 });
 

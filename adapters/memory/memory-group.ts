@@ -1,17 +1,24 @@
 /** A consumer group in memory: joins and leaves rebalance at once; members hear of it in the next turn. */
 import type { Offset, Partition } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { GroupMember, GroupOptions } from '../../core/ports/event-log.ts';
 import { assignSticky } from '../kafka/sticky-assignment.ts';
-import type { MemoryBrokers } from './memory-brokers.ts';
+
+/** What a group needs of the cluster that it lives in. */
+export interface GroupHost {
+  readonly clock: Clock;
+  partitions(topic: string): readonly unknown[];
+  defer(run: () => void): void;
+}
 
 export class MemoryGroup {
-  readonly #cluster: MemoryBrokers;
+  readonly #cluster: GroupHost;
   readonly #topic: string;
   readonly #members = new Map<string, MemoryMember>();
   readonly committed = new Map<Partition, Offset>();
   #generation = 0;
 
-  constructor(cluster: MemoryBrokers, topic: string) {
+  constructor(cluster: GroupHost, topic: string) {
     this.#cluster = cluster;
     this.#topic = topic;
   }
@@ -69,12 +76,12 @@ export class MemoryMember implements GroupMember {
   generation = -1;
   owned: readonly Partition[] = [];
   readonly #group: MemoryGroup;
-  readonly #cluster: MemoryBrokers;
+  readonly #cluster: GroupHost;
   readonly #options: GroupOptions;
   #frozenAt: number | null = null;
   #left = false;
 
-  constructor(group: MemoryGroup, cluster: MemoryBrokers, memberId: string, options: GroupOptions) {
+  constructor(group: MemoryGroup, cluster: GroupHost, memberId: string, options: GroupOptions) {
     this.#group = group;
     this.#cluster = cluster;
     this.memberId = memberId;

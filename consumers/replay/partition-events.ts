@@ -51,7 +51,7 @@ export async function* partitionEvents(options: PartitionEventsOptions): AsyncGe
       if (streamId === null) {
         throw new RoomlogError('stream_mismatch', `No claim of partition ${partition} names the stream.`);
       }
-      const cursor = encodeCursor(streamId, { offset, seq: record.event.seq });
+      const cursor = encodeCursor(streamId, record.event.room, { offset, seq: record.event.seq });
       events.push({ ...record.event, partition, offset, cursor });
     }
     yield events;

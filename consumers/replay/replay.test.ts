@@ -114,12 +114,15 @@ describe('from a cursor', () => {
     const { streamId } = stream.judge(0 as Partition).claims[1]?.claim ?? { streamId: '' };
     const offset = event?.offset ?? (0 as Offset);
     const from = (cursor: string) => ({ from: { kind: 'cursor' as const, cursor } });
-    const elsewhere = encodeCursor(streamId, { offset: (offset + 1) as Offset, seq: event?.seq as never });
+    const elsewhere = encodeCursor(streamId, 'room-4' as RoomId, {
+      offset: (offset + 1) as Offset,
+      seq: event?.seq as never,
+    });
     const code = (options: Partial<ReplayOptions>) => all(stream, options).catch((error) => error.code);
     expect(await code({ rooms: room('room-4'), ...from(elsewhere) })).toBe('cursor_invalid');
     expect(await code({ rooms: room('room-5'), ...from(event?.cursor ?? '') })).toBe('cursor_invalid');
     expect(await code({ rooms: room('room-4'), ...from('AAAA') })).toBe('cursor_invalid');
-    const ahead = encodeCursor(streamId, { offset: 99_999 as Offset, seq: 1 as never });
+    const ahead = encodeCursor(streamId, 'room-4' as RoomId, { offset: 99_999 as Offset, seq: 1 as never });
     expect(await code({ rooms: room('room-4'), ...from(ahead) })).toBe('cursor_invalid');
     expect(await code(from(event?.cursor ?? ''))).toBe('bad_frame');
   });

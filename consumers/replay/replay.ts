@@ -2,6 +2,7 @@
  * Past events straight from Kafka, without a gateway: folded from a proper start, filtered by room, and merged over the partitions
  * by time. Ends at what the log held at the call. Events whose `expiresAt` has passed are included: the caller can tell.
  */
+import assert from 'node:assert/strict';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { decodeCursor } from '../../core/log/cursor.ts';
@@ -78,7 +79,8 @@ async function* selected(
   const topic = topics.outbound;
   const search: StartSearch = { log, codec, topic, partition, oldest: range.start };
   if (from.kind === 'cursor') {
-    yield* behindCursor(options, search, range, from.cursor);
+    assert(typeof options.rooms === 'string', 'replay checks it before anything is read');
+    yield* behindCursor({ ...options, rooms: options.rooms }, search, range, from.cursor);
     return;
   }
   const target = from.kind === 'start' ? range.start : await offsetBefore(search, from.timeMs);
@@ -98,7 +100,7 @@ async function offsetBefore({ log, topic, partition }: StartSearch, timeMs: numb
 
 /** The cursor's record has to prove itself: accepted, of this room, with this seq; or a claim, for an empty room. */
 async function* behindCursor(
-  options: ReplayOptions,
+  options: ReplayOptions & { readonly rooms: RoomId },
   search: StartSearch,
   range: OffsetRange,
   cursor: string,
@@ -106,7 +108,7 @@ async function* behindCursor(
   const { log, codec, signal } = options;
   const { topic, partition } = search;
   const start = await findStart(search, range.end, range.end);
-  const position = decodeCursor(await streamIdAt(options, search, range, start?.from ?? null), cursor);
+  const position = decodeCursor(await streamIdAt(options, search, range, start?.from ?? null), options.rooms, cursor);
   const { offset, seq } = position;
   if (offset >= range.end) throw new RoomlogError('cursor_invalid', 'The cursor is ahead of the log.');
   const before = await findStart(search, offset, range.end);

@@ -9,8 +9,8 @@ import type { Partition } from '../../core/ids.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
 
-/** More of them: ROOMLOG_CHAOS_RUNS=200. */
-const RUNS = Number(process.env.ROOMLOG_CHAOS_RUNS ?? 8);
+/** More of them: ROOMLOG_TEST_CHAOS_RUNS=200. */
+const RUNS = Number(process.env.ROOMLOG_TEST_CHAOS_RUNS ?? 8);
 const NAMES = ['a', 'b', 'c'] as const;
 
 const fault = fc.constantFrom('request_lost', 'response_lost', 'not_appended', 'late', 'late_answer', null, null, null);

@@ -94,7 +94,7 @@ describe('a wrong configuration', () => {
   it('names the nearest known name for an unknown one', () => {
     const faults = faultsOf({
       ...file({ kafak: {}, kafka: { maxWait: 5 }, nonsense: 1 }),
-      env: { ROOMLOG_KAFKA_MAX_WAITS_MS: '5', ROOMLOG_XYZZY: '1' },
+      env: { ROOMLOG_KAFKA_MAX_WAITS_MS: '5', ROOMLOG_FROBNICATED: '1' },
       flags: { 'kafka-maxwait-ms': 5 },
     });
     expect(faults.map(({ message }) => /did you mean (.*)\?/.exec(message)?.[1])).toEqual([

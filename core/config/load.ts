@@ -33,6 +33,7 @@ export const OTHER_ENV_NAMES: readonly string[] = [
   'ROOMLOG_STATE_DIR',
   'ROOMLOG_TOKEN',
   'ROOMLOG_URL',
+  'ROOMLOG_YES',
 ];
 /** Names with this beginning are the tests' own. */
 export const TEST_ENV_PREFIX = 'ROOMLOG_TEST_';

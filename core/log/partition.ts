@@ -37,11 +37,14 @@ export function murmur2(bytes: Uint8Array, length: number = bytes.byteLength): n
 const SCRATCH_BYTES = 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
+/** murmur2 of the name's UTF-8 bytes. */
+export function murmur2OfRoom(room: RoomId): number {
+  if (room.length * 3 <= SCRATCH_BYTES) return murmur2(scratch, scratch.write(room));
+  return murmur2(Buffer.from(room));
+}
+
 /** The partition of a room's name (or of the raw bytes of a record's key). */
 export function partitionOf(room: RoomId | Uint8Array, partitions: number): Partition {
-  let h: number;
-  if (typeof room !== 'string') h = murmur2(room);
-  else if (room.length * 3 <= SCRATCH_BYTES) h = murmur2(scratch, scratch.write(room));
-  else h = murmur2(Buffer.from(room));
+  const h = typeof room === 'string' ? murmur2OfRoom(room) : murmur2(room);
   return ((h & 0x7fffffff) % partitions) as Partition;
 }

@@ -123,7 +123,7 @@ export class CatchUp {
         seq === (head?.seq ?? 0)
           ? headCursor(history, room.id)
           : // Above what a fold without the beginning knows: judged by seq alone when it comes back.
-            encodeCursor(history.streamId, { offset: 0 as Offset, seq: seq as Seq });
+            encodeCursor(history.streamId, room.id, { offset: 0 as Offset, seq: seq as Seq });
       sink.sendText(liveFrame(room.id, seq as Seq, cursor));
     }
     if (!isCatchingUp(member)) return;

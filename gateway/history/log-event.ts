@@ -49,7 +49,7 @@ export class LogEvent implements StoredEvent {
   }
 
   get cursor(): string {
-    this.#cursor ??= encodeCursor(this.#streamId, this);
+    this.#cursor ??= encodeCursor(this.#streamId, this.room, this);
     return this.#cursor;
   }
 

@@ -30,5 +30,5 @@ export interface PartitionHistory {
 
 /** The cursor of a room's head; for a room without events that of the newest claim. */
 export function headCursor(history: PartitionHistory, room: RoomId): string {
-  return encodeCursor(history.streamId, history.head(room) ?? { offset: history.newestClaim, seq: 0 as Seq });
+  return encodeCursor(history.streamId, room, history.head(room) ?? { offset: history.newestClaim, seq: 0 as Seq });
 }

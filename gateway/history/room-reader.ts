@@ -198,11 +198,14 @@ export class RoomReader {
       throw new RoomlogError('fold_halted', `Room seqs ${from} to ${to} are missing, though nothing was deleted.`);
     }
     // Below what is retained, so that whoever resumes from it is judged by seq alone.
-    const cursor = encodeCursor(this.#view.streamId, { offset: (oldest.offset - 1) as Offset, seq: to as Seq });
+    const cursor = encodeCursor(this.#view.streamId, this.room, {
+      offset: (oldest.offset - 1) as Offset,
+      seq: to as Seq,
+    });
     return { from: from as Seq, to: to as Seq, cursor };
   }
 
   #gapToHead(from: number, head: RoomHead): Gap {
-    return { from: from as Seq, to: head.seq, cursor: encodeCursor(this.#view.streamId, head) };
+    return { from: from as Seq, to: head.seq, cursor: encodeCursor(this.#view.streamId, this.room, head) };
   }
 }

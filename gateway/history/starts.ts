@@ -49,7 +49,7 @@ export class Starts {
       case 'last':
         return fresh(await this.#last(view, room, start.count));
       case 'after':
-        return this.#after(view, room, decodeCursor(view.streamId, start.cursor));
+        return this.#after(view, room, decodeCursor(view.streamId, room, start.cursor));
     }
   }
 

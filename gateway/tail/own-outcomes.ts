@@ -36,9 +36,9 @@ export class OwnOutcomes {
     return true;
   }
 
-  #cursorOf({ offset, seq }: Answer): string | null {
+  #cursorOf({ room, offset, seq }: Answer): string | null {
     const { id } = this.#options.identity;
-    return id === null || offset === null || seq === null ? null : encodeCursor(id, { offset, seq });
+    return id === null || offset === null || seq === null ? null : encodeCursor(id, room, { offset, seq });
   }
 
   /** Whoever listens must not be able to stop a partition. */

@@ -202,7 +202,7 @@ describe('resuming', () => {
       await until(() => a.of('live').length + b.of('live').length === 2);
       const offsetOf = (sequence: number): Offset => (2 + sequence - 1) as Offset;
       const make = (offset: number, seq: number, streamId = w.streamId): string =>
-        encodeCursor(streamId, { offset: offset as Offset, seq: seq as never });
+        encodeCursor(streamId, 'a' as RoomId, { offset: offset as Offset, seq: seq as never });
       const forged = [
         'x',
         '',
@@ -229,12 +229,12 @@ describe('resuming', () => {
   it('waits for a cursor that is ahead of this gateway, and refuses one behind the end of the log', async () => {
     const w = world();
     const stream = await w.openStream();
-    const cursor = encodeCursor(w.streamId, { offset: 3 as Offset, seq: 2 as never });
+    const cursor = encodeCursor(w.streamId, 'lobby' as RoomId, { offset: 3 as Offset, seq: 2 as never });
     const ahead = joinRoom(stream, 'lobby', { kind: 'after', cursor });
     w.publishMany('lobby', 3);
     const { sink } = await ahead;
     expect(sink.seqs()).toEqual([3]);
-    const far = encodeCursor(w.streamId, { offset: 99 as Offset, seq: 9 as never });
+    const far = encodeCursor(w.streamId, 'lobby' as RoomId, { offset: 99 as Offset, seq: 9 as never });
     await expect(
       stream.subscribe('lobby' as RoomId, { kind: 'after', cursor: far }, new TestSink()),
     ).rejects.toMatchObject({ code: 'cursor_invalid' });
@@ -251,7 +251,7 @@ describe('resuming', () => {
     const held = Buffer.from(last.value as Buffer);
     held.writeUInt32BE(99, 1);
     slots[slots.length - 1] = { ...last, value: held };
-    const cursor = encodeCursor(w.streamId, { offset: last.offset, seq: 1 as never });
+    const cursor = encodeCursor(w.streamId, 'lobby' as RoomId, { offset: last.offset, seq: 1 as never });
     await expect(stream.subscribe('lobby' as RoomId, { kind: 'after', cursor }, new TestSink())).rejects.toMatchObject({
       code: 'unavailable',
       details: { retryAfter: 1_000 },
@@ -278,7 +278,7 @@ describe('resuming', () => {
       await until(() => sink.of('live').length === 1);
       expect(sink.of('event').map((one) => one.data)).toEqual(['one', 'two', 'three']);
       for (const offset of [zombie, repeat]) {
-        const cursor = encodeCursor(w.streamId, { offset, seq: 2 as never });
+        const cursor = encodeCursor(w.streamId, 'a' as RoomId, { offset, seq: 2 as never });
         await expect(stream.subscribe('a' as RoomId, { kind: 'after', cursor }, new TestSink())).rejects.toMatchObject({
           code: 'cursor_invalid',
         });

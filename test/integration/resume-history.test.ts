@@ -147,7 +147,7 @@ test('what Kafka has deleted is announced as a gap, and everything left is deliv
   await live(resumed.sink);
   expect(resumed.sink.seqs()).toEqual(range((gap?.to ?? 0) + 1, EVENTS_PER_ROOM));
 
-  const forged = encodeCursor(streamId, { offset: 5 as never, seq: (EVENTS_PER_ROOM + 1) as never });
+  const forged = encodeCursor(streamId, 'd' as RoomId, { offset: 5 as never, seq: (EVENTS_PER_ROOM + 1) as never });
   await expect(
     stream.subscribe('d' as RoomId, { kind: 'after', cursor: forged }, new TestSink()),
   ).rejects.toMatchObject({
