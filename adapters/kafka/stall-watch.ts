@@ -11,7 +11,8 @@ export class StallWatch {
   readonly #onChange: (error: RoomlogError | null) => void;
   /** Since when each partition that should be answered has not been. */
   readonly #waitingSince = new Map<Partition, number>();
-  #stalled = false;
+  /** The partitions reported last, in order. */
+  #reported = '';
   #timer: NodeJS.Timeout | null = null;
 
   /** No answer for `stallMs` is a stall. */
@@ -29,7 +30,7 @@ export class StallWatch {
   answered(partition: Partition): void {
     if (!this.#waitingSince.has(partition)) return;
     this.#waitingSince.set(partition, this.#clock.monotonic());
-    if (this.#stalled) this.#check();
+    if (this.#reported !== '') this.#check();
   }
 
   forget(partition: Partition): void {
@@ -46,11 +47,13 @@ export class StallWatch {
     const now = this.#clock.monotonic();
     const silent = [...this.#waitingSince]
       .filter(([, since]) => now - since >= this.#stallMs)
-      .map(([partition]) => partition);
-    if (silent.length > 0 === this.#stalled) return;
-    this.#stalled = silent.length > 0;
+      .map(([partition]) => partition)
+      .sort((a, b) => a - b);
+    const names = silent.join();
+    if (names === this.#reported) return;
+    this.#reported = names;
     const message = `No broker has answered for ${silent.length} partitions for ${this.#stallMs} ms.`;
     const details = { partitions: silent };
-    this.#onChange(this.#stalled ? new RoomlogError('kafka_unreachable', message, { details }) : null);
+    this.#onChange(silent.length > 0 ? new RoomlogError('kafka_unreachable', message, { details }) : null);
   }
 }

@@ -67,7 +67,10 @@ export interface TailOptions {
    * retried for ever, and seen in `onStall`.
    */
   onError(partition: Partition, error: RoomlogError): void;
-  /** Called when no broker answer has come for a partition for `stallMs`, and again with null when it came back. */
+  /**
+   * Called when no broker has answered for some partitions for a while (`details.partitions`; absent: all), again whenever
+   * that set changes, and with null when all are answered.
+   */
   onStall?(error: RoomlogError | null): void;
   /** Bytes asked for per partition and fetch. Default: 1 MiB. */
   readonly maxPartitionBytes?: number;

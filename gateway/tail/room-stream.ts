@@ -29,6 +29,7 @@ import type { PartitionListener } from './partition-listener.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 
+const NONE: ReadonlySet<number> = new Set();
 /** A partition this many records behind its end makes the gateway not ready. */
 const MAX_LAG_RECORDS = 10_000;
 /** What folding may take of one turn of the event loop, ms. */
@@ -73,7 +74,8 @@ class OutboundRoomStream implements RoomStream {
   readonly #outcomes: OwnOutcomes;
   #tail: Tail | null = null;
   #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
-  #stalled: RoomlogError | null = null;
+  /** Partitions of which no broker has answered for a while. */
+  #silent: ReadonlySet<number> = NONE;
   #folded = 0;
   #stale = 0;
 
@@ -146,8 +148,8 @@ class OutboundRoomStream implements RoomStream {
       onRecords: (number, records, progress) => this.#at(number).take(records, progress),
       onError: (number, error) => this.#at(number).fail(error),
       onStall: (error) => {
-        if (error !== null && this.#stalled === null) logger.warn({ err: error }, 'no answer from Kafka');
-        this.#stalled = error;
+        if (error !== null && this.#silent.size === 0) logger.warn({ err: error }, 'no answer from Kafka');
+        this.#silent = error === null ? NONE : this.#silentOf(error);
       },
     });
     this.#tail = tail;
@@ -170,17 +172,18 @@ class OutboundRoomStream implements RoomStream {
 
   get notReadyReason(): string | null {
     if (this.#state !== 'running') return this.#state === 'loading' ? 'folding outbound' : `stream ${this.#state}`;
-    if (this.#stalled !== null) return 'no answer from Kafka';
+    // One partition that is halted or has no leader is so for every gateway: its rooms answer `unavailable`
+    // (`partitionAvailable`), but to take every gateway out of the Service for it would end the other partitions too.
+    if (this.#silent.size === this.#partitions.length) return 'no answer from Kafka';
     for (const { partition: number, halted, lag } of this.#partitions) {
-      if (halted !== null) return `partition ${number} has halted: ${halted.code}`;
-      if (lag > MAX_LAG_RECORDS) return `partition ${number} is ${lag} records behind`;
+      if (halted === null && lag > MAX_LAG_RECORDS) return `partition ${number} is ${lag} records behind`;
     }
     return null;
   }
 
   partitionAvailable(room: RoomId): boolean {
-    if (this.#state !== 'running' || this.#stalled !== null) return false;
     const followed = this.#of(room);
+    if (this.#state !== 'running' || this.#silent.has(followed.partition)) return false;
     return followed.halted === null && !followed.reloading && followed.lag <= MAX_LAG_RECORDS;
   }
 
@@ -209,6 +212,11 @@ class OutboundRoomStream implements RoomStream {
 
   memberCount(room: RoomId): number {
     return this.#rooms.get(room)?.members.size ?? 0;
+  }
+
+  #silentOf({ details }: RoomlogError): ReadonlySet<number> {
+    const named = details.partitions;
+    return new Set(Array.isArray(named) ? named : this.#partitions.map(({ partition: number }) => number));
   }
 
   stats(): ReturnType<RoomStream['stats']> {
