@@ -91,7 +91,11 @@ class OutboundRoomStream implements RoomStream {
       rooms: () => this.#rooms.size,
       members: () => this.#rooms.members,
     });
-    const { deliveries, gaps, historyBytes, slowClients } = this.#metrics;
+    const { deliveries, eventFrames, gaps, historyBytes, slowClients } = this.#metrics;
+    const delivered = (events: number): void => {
+      deliveries.add(events);
+      eventFrames.add(events);
+    };
     this.#ranges = new Ranges({
       log,
       codec,
@@ -114,13 +118,13 @@ class OutboundRoomStream implements RoomStream {
       slowClientBytes,
       slowClientTimeoutMs,
       logger,
-      onDelivered: (events) => deliveries.add(events),
+      onDelivered: delivered,
       onGap: (reason, count) => gaps[reason].add(count),
     });
     this.#fanOut = new FanOut({
       slowClientBytes,
       logger,
-      onDelivered: (events) => deliveries.add(events),
+      onDelivered: delivered,
       onExpired: (count) => gaps.expired.add(count),
       onBehind: (member, why) => {
         slowClients.add(1, { why });

@@ -10,6 +10,8 @@ export interface StreamMetrics {
   readonly verdicts: Readonly<Record<VerdictKind, Counter>>;
   readonly gaps: Readonly<Record<GapReason, Counter>>;
   readonly deliveries: Counter;
+  /** The same events in the family of all protocol frames, which the edge counts; an event in a batch counts like one alone. */
+  readonly eventFrames: Counter;
   readonly historyBytes: Counter;
   readonly slowClients: Counter;
 }
@@ -51,6 +53,9 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
     verdicts: bind(records, 'verdict', VERDICTS),
     gaps: bind(gaps, 'reason', GAP_REASONS),
     deliveries: metrics.counter('roomlog_deliveries_total', 'Events handed to members.'),
+    eventFrames: metrics
+      .counter('websocket_messages_total', 'Protocol frames, by type and direction.')
+      .with({ type: 'event', direction: 'out' }),
     historyBytes: metrics.counter(
       'roomlog_history_bytes_read_total',
       'Bytes of records read from Kafka for catching up.',

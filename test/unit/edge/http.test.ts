@@ -96,6 +96,7 @@ describe('the admin port', () => {
       /^websocket_connections [1-9]/m,
       /^websocket_messages_total\{(?=.*type="publish")(?=.*direction="in").*\} [1-9]/m,
       /^websocket_messages_total\{(?=.*type="ack")(?=.*direction="out").*\} [1-9]/m,
+      /^websocket_messages_total\{(?=.*type="event")(?=.*direction="out").*\} [1-9]/m,
       /^websocket_messages_total\{(?=.*type="bad")(?=.*direction="in").*\} [1-9]/m,
       /^websocket_message_latency_ms_bucket\{/m,
       /^roomlog_publish_total\{outcome="acked"\} [1-9]/m,
