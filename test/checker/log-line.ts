@@ -1,0 +1,49 @@
+/** An outbound record as the checker reads it: as JSON, so that a log can be kept beside its history. */
+import { createHash } from 'node:crypto';
+import type { OutboundRecord } from '../../core/log/record.ts';
+
+export interface LogEvent {
+  readonly room: string;
+  readonly seq: number;
+  readonly user: string;
+  readonly session: string | null;
+  readonly pub: number | null;
+  readonly key: string | null;
+  readonly content: string;
+}
+
+export interface LogLine {
+  readonly partition: number;
+  readonly offset: number;
+  readonly epoch: number;
+  readonly inbound: number;
+  readonly prevInbound: number;
+  readonly claim: boolean;
+  readonly event: LogEvent | null;
+}
+
+/** Tells one content from another: the event's name and the bytes of its data. Names hold no line breaks. */
+export function contentOf(event: string, data: string | Uint8Array): string {
+  return createHash('sha256').update(`${event}\n`).update(data).digest('hex').slice(0, 24);
+}
+
+export function logLineOf(partition: number, offset: number, record: OutboundRecord): LogLine {
+  const { epoch, inbound, prevInbound, claim, event } = record;
+  return {
+    partition,
+    offset,
+    epoch,
+    inbound,
+    prevInbound,
+    claim: claim !== null,
+    event: event && {
+      room: event.room,
+      seq: event.seq,
+      user: event.user,
+      session: event.session,
+      pub: event.pub,
+      key: event.key,
+      content: contentOf(event.event, event.data),
+    },
+  };
+}
