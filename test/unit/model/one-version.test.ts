@@ -38,7 +38,7 @@ describe('two writers of one version', { timeout: EXPLORATION_TIMEOUT_MS }, () =
   });
 
   it.runIf(DEEP)('keep the log sound with three claims and a copy over two records', () => {
-    expectToHold(shortened(SENT_AGAIN, 2), { claims: 3, copies: 1, batch: 2 }, 1_000_000);
+    expectToHold(shortened(SENT_AGAIN, 2), { claims: 3, copies: 1, batch: 2 }, 3_500_000);
   });
 
   it.runIf(DEEP)('keep the log sound with two copies of whatever was sent under three claims', () => {

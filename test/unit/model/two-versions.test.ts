@@ -21,6 +21,6 @@ describe('two writers of two versions', { timeout: EXPLORATION_TIMEOUT_MS }, () 
   });
 
   it.runIf(DEEP)('keep the log sound when two appends arrive twice', () => {
-    expectToHold(TWO_VERSIONS, { claims: 2, copies: 2, batch: 2 }, 500_000);
+    expectToHold(TWO_VERSIONS, { claims: 2, copies: 2, batch: 2 }, 900_000);
   });
 });

@@ -166,7 +166,7 @@ export class Decisions {
   }
 }
 
-/** Decides the next inbound record, as consumers/sequencer/process.ts makes an outbound record of it. */
+/** Decides the next inbound record, as consumers/sequencer/decisions.ts makes an outbound record of it. */
 export function recordOf(decider: Decider, epoch: Epoch, inbound: Offset, asked: InboundEntry): OutboundRecord {
   const prevInbound = decider.lastInbound;
   const decision = decider.decide(inbound, asked.time, asked.event);
