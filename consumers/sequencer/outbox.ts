@@ -1,8 +1,10 @@
 /**
- * The way to outbound for all partitions of this process. Small batches that became ready in the same turn of the loop
- * share a request (fewer requests: lower latency at low load); large ones travel alone (faster at saturation). Each
+ * The way to outbound for all partitions of this process. Small batches that become ready together, or while a request is
+ * under way, share one (fewer requests: lower latency at low load); large ones travel alone (faster at saturation). Each
  * partition's outcome is handed back alone. One try: whether to try again is the partition's decision.
  */
+
+import { Gather } from '../../adapters/kafka/gather.ts';
 import { asRoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
 import type { AppendBatch, AppendOutcome, AppendRecord, EventLog } from '../../core/ports/event-log.ts';
@@ -19,6 +21,7 @@ export class Outbox {
   readonly #log: EventLog;
   readonly #topic: string;
   #shared: Waiting[] = [];
+  readonly #gather = new Gather(() => this.#flush());
 
   constructor(log: EventLog, topic: string) {
     this.#log = log;
@@ -33,15 +36,15 @@ export class Outbox {
         void this.#request([waiting]);
         return;
       }
-      if (this.#shared.length === 0) setImmediate(() => this.#flush());
       this.#shared.push(waiting);
+      this.#gather.wake();
     });
   }
 
-  #flush(): void {
+  async #flush(): Promise<void> {
     const shared = this.#shared;
     this.#shared = [];
-    void this.#request(shared);
+    await this.#request(shared);
   }
 
   async #request(waiting: readonly Waiting[]): Promise<void> {

@@ -9,6 +9,8 @@
  *            not appended▼     │ while anyone still waits for it
  *                       backing off
  */
+
+import { Gather } from '../../adapters/kafka/gather.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -71,7 +73,8 @@ export class AppendBatcher {
   readonly #options: AppendBatcherOptions;
   readonly #lanes: readonly Lane[];
   readonly #ready = new Set<Lane>();
-  #flushScheduled = false;
+  /** Batches are cut when the reads of this turn of the event loop are done, so that they hold all of them. */
+  readonly #gather = new Gather(() => this.#flush());
   #queuedBytes = 0;
   #stopped = false;
 
@@ -116,22 +119,17 @@ export class AppendBatcher {
   /** Sends nothing more; what is in flight is let go. */
   stop(): void {
     this.#stopped = true;
+    this.#gather.stop();
     for (const lane of this.#lanes) if (lane.retryTimer !== null) clearTimeout(lane.retryTimer);
   }
 
-  /** Batches are cut when the reads of this turn of the event loop are done, so that they hold all of them. */
   #wake(lane: Lane): void {
     if (lane.batch !== null || lane.queue.length === 0 || this.#stopped) return;
     this.#ready.add(lane);
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.#flush();
-    });
+    this.#gather.wake();
   }
 
-  #flush(): void {
+  async #flush(): Promise<void> {
     const together: Lane[] = [];
     for (const lane of this.#ready) {
       lane.batch = { records: this.#cut(lane), firstTriedAtMs: this.#options.clock.monotonic(), uncertain: false };
@@ -140,7 +138,7 @@ export class AppendBatcher {
       else together.push(lane);
     }
     this.#ready.clear();
-    if (together.length > 0) void this.#send(together);
+    if (together.length > 0) await this.#send(together);
   }
 
   #cut(lane: Lane): QueuedRecord[] {

@@ -1,0 +1,65 @@
+import { describe, expect, it, vi } from 'vitest';
+import { Gather } from './gather.ts';
+
+/** A peer that answers when told to. */
+function peer(holdMs?: number) {
+  const answers: (() => void)[] = [];
+  const gather = new Gather(() => new Promise<void>((resolve) => answers.push(resolve)), holdMs);
+  return { gather, answers, sent: (count: number) => vi.waitFor(() => expect(answers).toHaveLength(count)) };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('Gather', () => {
+  it('sends once for all that one turn brought', async () => {
+    const { gather, answers } = peer();
+    for (let i = 0; i < 5; i++) gather.wake();
+    await turn();
+    await turn();
+    expect(answers).toHaveLength(1);
+  });
+
+  it('holds what comes while a request is under way, and sends it with the answer', async () => {
+    const { gather, answers, sent } = peer(60_000);
+    gather.wake();
+    await sent(1);
+    gather.wake();
+    gather.wake();
+    await turn();
+    expect(answers).toHaveLength(1);
+    answers[0]?.();
+    await sent(2);
+    await turn();
+    expect(answers).toHaveLength(2);
+    gather.stop();
+  });
+
+  it('does not let a request that hangs hold the next one back', async () => {
+    const { gather, answers, sent } = peer(1);
+    gather.wake();
+    await sent(1);
+    gather.wake();
+    await sent(2);
+    answers[0]?.();
+    gather.wake();
+    await sent(3);
+  });
+
+  it('goes on after a request that failed', async () => {
+    let tries = 0;
+    const gather = new Gather(() => Promise.reject(new Error(`try ${++tries}`)));
+    gather.wake();
+    await vi.waitFor(() => expect(tries).toBe(1));
+    gather.wake();
+    await vi.waitFor(() => expect(tries).toBe(2));
+  });
+
+  it('sends nothing after it was stopped', async () => {
+    const { gather, answers } = peer();
+    gather.wake();
+    gather.stop();
+    await turn();
+    await turn();
+    expect(answers).toHaveLength(0);
+  });
+});
