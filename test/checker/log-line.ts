@@ -47,3 +47,22 @@ export function logLineOf(partition: number, offset: number, record: OutboundRec
     },
   };
 }
+
+const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= -1;
+
+/** Reads JSON lines; refuses what is none of them. */
+export function parseLog(text: string): LogLine[] {
+  const lines: LogLine[] = [];
+  for (const [index, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const parsed = JSON.parse(line) as LogLine;
+    const { partition, offset, epoch, inbound, prevInbound, claim, event } = parsed;
+    const wholes = [partition, offset, epoch, inbound, prevInbound];
+    const isEvent = event === null || (typeof event.room === 'string' && isWhole(event.seq));
+    if (!wholes.every(isWhole) || typeof claim !== 'boolean' || !isEvent) {
+      throw new TypeError(`Line ${index + 1} of the log is no outbound record.`);
+    }
+    lines.push(parsed);
+  }
+  return lines;
+}

@@ -5,6 +5,7 @@ import { type CheckOptions, check } from './check.ts';
 import { CLIENT_MUTATIONS } from './client-mutations.ts';
 import { GENERATED_PRESENCE_WITHIN_MS, generate, randomOf } from './generate.ts';
 import { parseHistory } from './history.ts';
+import { parseLog } from './log-line.ts';
 import { LOG_MUTATIONS } from './log-mutations.ts';
 
 const MUTATIONS = [...LOG_MUTATIONS, ...CLIENT_MUTATIONS];
@@ -60,7 +61,10 @@ describe('the checker', () => {
   it('reads what it was given as JSON lines, and refuses what it can’t read', () => {
     const { history, log } = generate(1);
     const text = history.map((line) => JSON.stringify(line)).join('\n');
+    const logText = log.map((line) => JSON.stringify(line)).join('\n');
     expect(parseHistory(`${text}\n`)).toEqual(history);
+    expect(parseLog(`${logText}\n`)).toEqual(log);
+    expect(() => parseLog('{"partition":0}')).toThrow(/Line 1/);
     expect(check(parseHistory(text), log, OPTIONS).passed).toBe(true);
     expect(() => parseHistory('{"type":"delivered","at":1}')).toThrow(/Line 1 .*delivered/);
     expect(() => parseHistory('{"type":"ack","process":"a","at":1,"client":"c","op":"o"}')).toThrow(/seq/);

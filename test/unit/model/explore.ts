@@ -62,9 +62,15 @@ export interface Met extends ReaderCounts {
   repeats: number;
 }
 
+/** `log`: what shows it, for people; `finished`: that log after the next owner, of either version, has done its work. */
+export interface Found extends Violation {
+  readonly log: readonly string[];
+  readonly finished: ReadonlyArray<readonly OutboundRecord[]>;
+}
+
 export interface Explored {
   readonly met: Met;
-  readonly violation: (Violation & { readonly log: readonly string[] }) | null;
+  readonly violation: Found | null;
 }
 
 interface State {
@@ -80,6 +86,8 @@ export interface ExploreOptions {
   readonly scenario: Scenario;
   readonly scope: Scope;
   readonly mutant: Mutant;
+  /** Told every longest log at the end of an exploration without a violation, and the offsets accepted. */
+  readonly onLongest?: (log: readonly OutboundRecord[], accepted: readonly Offset[]) => void;
 }
 
 /** Ends with the first violation, or when there is nothing left to explore. */
@@ -96,9 +104,10 @@ class Exploration {
   readonly #decisions: Decisions;
   readonly #known = new Set<string>();
   readonly #alike: boolean;
+  readonly #onLongest: ExploreOptions['onLongest'] | null;
   #frontier: State[] = [];
   #next: State[] = [];
-  #violation: (Violation & { log: readonly string[] }) | null = null;
+  #violation: Found | null = null;
   readonly #met: Met = {
     states: 0,
     steps: 0,
@@ -118,7 +127,8 @@ class Exploration {
     missingARecord: 0,
   };
 
-  constructor({ scenario, scope, mutant }: ExploreOptions) {
+  constructor({ scenario, scope, mutant, onLongest }: ExploreOptions) {
+    this.#onLongest = onLongest ?? null;
     this.#scenario = scenario;
     this.#scope = scope;
     this.#mutant = mutant;
@@ -140,6 +150,9 @@ class Exploration {
     }
     this.#read(disagreement);
     this.#read(believedWithoutClaim);
+    if (this.#violation === null && this.#onLongest) {
+      for (const log of this.#tree.longest()) this.#onLongest(this.#tree.recordsOf(log), log.accepted);
+    }
     this.#met.states = this.#known.size;
     this.#met.logs = this.#tree.size;
     return { met: this.#met, violation: this.#violation };
@@ -287,7 +300,7 @@ class Exploration {
       if (log.accepted.includes((log.length - records.length + at) as Offset)) continue;
       for (const version of [0, 1] as const) {
         const record = this.#tree.records.get(told);
-        const truth = this.#finished(log, version)[record.inbound];
+        const truth = this.#finished(log, version).accepted[record.inbound];
         if (truth !== undefined && outcomeOf(truth) === outcomeOf(record)) continue;
         const message = `a publisher was told ${outcomeOf(record)}, but the log says ${truth && outcomeOf(truth)}`;
         this.#report(violation('acks true', message), log);
@@ -316,31 +329,33 @@ class Exploration {
   /** From every log there is a way on. The mutant's writer has read less than the log, so that this is not its way. */
   #unfinished(log: LogNode): Violation | null {
     if (this.#mutant.rebuildsBeforeClaim) return null;
-    const accepted = this.#finished(log, 0);
+    const { accepted } = this.#finished(log, 0);
     const count = this.#scenario.inbound.length;
     if (accepted.length !== count) return violation('work can be finished', `${accepted.length} of ${count} answers`);
     return violationIn(this.#scenario.inbound, accepted);
   }
 
-  /** The accepted records once the next owner has claimed and answered what was not answered. */
-  #finished(log: LogNode, version: 0 | 1): OutboundRecord[] {
+  /** The log, and what of it is accepted, once the next owner has claimed and answered what was not answered. */
+  #finished(log: LogNode, version: 0 | 1): { records: OutboundRecord[]; accepted: OutboundRecord[] } {
     const { inbound, versions } = this.#scenario;
     const records = this.#tree.recordsOf(log);
     const accepted = log.accepted.map((offset) => records[offset] as OutboundRecord);
     const fold = this.#tree.newFold('start', versions[version]);
     for (const [offset, record] of records.entries()) fold.apply(offset as Offset, record);
-    fold.apply(log.length as Offset, this.#tree.records.get(this.#tree.records.claim(this.#scope.claims)));
+    records.push(this.#tree.records.get(this.#tree.records.claim(this.#scope.claims)));
+    fold.apply(log.length as Offset, records.at(-1) as OutboundRecord);
     const decider = new Decider(fold, versions[version]);
-    let offset = log.length + 1;
     for (let next = fold.chain.lastInbound + 1; next < inbound.length; next++) {
       const record = recordOf(decider, fold.chain.epoch, next as Offset, inbound[next] as InboundEntry);
-      if (fold.apply(offset++ as Offset, record).kind === 'accepted') accepted.push(record);
+      if (fold.apply(records.length as Offset, record).kind === 'accepted') accepted.push(record);
+      records.push(record);
     }
-    return accepted;
+    return { records, accepted };
   }
 
   #report(found: Violation, log: LogNode): void {
-    this.#violation ??= { ...found, log: this.#tree.recordsOf(log).map(describeRecord) };
+    const finished = ([0, 1] as const).map((version) => this.#finished(log, version).records);
+    this.#violation ??= { ...found, log: this.#tree.recordsOf(log).map(describeRecord), finished };
   }
 }
 
