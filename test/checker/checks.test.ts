@@ -102,6 +102,13 @@ describe('what publishers were told', () => {
     expect(namesOf(apart, log)).toEqual(['realtime-inversion']);
   });
 
+  it('takes what was sent again for sent when it first was', () => {
+    const log = [claim(0), record(1, 0, 0, said(1, 'a')), record(2, 0, 1, said(2, 'b'))];
+    const again = [publish('3', 'a'), line({ type: 'ack', op: '3', seq: 1 })];
+    const history = [publish('1', 'a'), publish('2', 'b'), line({ type: 'ack', op: '2', seq: 2 }), ...again];
+    expect(namesOf(history, log)).toEqual([]);
+  });
+
   it('finds a session out of order that nobody was told of', () => {
     const numbered = (pub: number) => ({ session: 's', pub });
     const log = [claim(0), record(1, 0, 0, said(1, 'b', numbered(2))), record(2, 0, 1, said(2, 'a', numbered(1)))];

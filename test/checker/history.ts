@@ -2,6 +2,8 @@
  * What clients and faults did, one JSON object per line; README.md describes every field. Lines of one client stand in the
  * order in which it saw them; beyond that only `at` tells what came first.
  */
+import { jsonLinesOf } from './json-lines.ts';
+
 interface Line {
   /** Which process wrote the line. */
   readonly process: string;
@@ -177,13 +179,11 @@ function fits(value: unknown, kind: FieldKind): boolean {
 /** Reads JSON lines. A line that does not follow the format is an error: it would be a check that silently checks less. */
 export function parseHistory(text: string): HistoryLine[] {
   const lines: HistoryLine[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const parsed = JSON.parse(line) as Record<string, unknown>;
+  for (const [number, parsed] of jsonLinesOf<Record<string, unknown>>(text, 'history')) {
     const fields = FIELDS[parsed.type as HistoryLine['type']];
-    if (fields === undefined) throw new TypeError(`Line ${index + 1} of the history has type ${String(parsed.type)}.`);
+    if (fields === undefined) throw new TypeError(`Line ${number} of the history has type ${String(parsed.type)}.`);
     for (const [name, kind] of Object.entries(fields)) {
-      if (!fits(parsed[name], kind)) throw new TypeError(`Line ${index + 1} of the history: ${name} is no ${kind}.`);
+      if (!fits(parsed[name], kind)) throw new TypeError(`Line ${number} of the history: ${name} is no ${kind}.`);
     }
     lines.push(parsed as unknown as HistoryLine);
   }

@@ -1,6 +1,7 @@
 /** An outbound record as the checker reads it: as JSON, so that a log can be kept beside its history. */
 import { createHash } from 'node:crypto';
 import type { OutboundRecord } from '../../core/log/record.ts';
+import { jsonLinesOf } from './json-lines.ts';
 
 export interface LogEvent {
   readonly room: string;
@@ -53,14 +54,12 @@ const isWhole = (value: unknown): boolean => Number.isSafeInteger(value) && (val
 /** Reads JSON lines; refuses what is none of them. */
 export function parseLog(text: string): LogLine[] {
   const lines: LogLine[] = [];
-  for (const [index, line] of text.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    const parsed = JSON.parse(line) as LogLine;
+  for (const [number, parsed] of jsonLinesOf<LogLine>(text, 'log')) {
     const { partition, offset, epoch, inbound, prevInbound, claim, event } = parsed;
     const wholes = [partition, offset, epoch, inbound, prevInbound];
-    const isEvent = event === null || (typeof event.room === 'string' && isWhole(event.seq));
+    const isEvent = event === null || (typeof event?.room === 'string' && isWhole(event.seq));
     if (!wholes.every(isWhole) || typeof claim !== 'boolean' || !isEvent) {
-      throw new TypeError(`Line ${index + 1} of the log is no outbound record.`);
+      throw new TypeError(`Line ${number} of the log is no outbound record.`);
     }
     lines.push(parsed);
   }

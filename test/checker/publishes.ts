@@ -66,7 +66,7 @@ export function checkPublishes(
   }
   checkRepeats(events, findings);
   checkSessions(events, findings);
-  checkRealTime(operations, logged, findings);
+  checkRealTime(asked, logged, findings);
 }
 
 function operationsOf(history: readonly HistoryLine[], findings: Findings): Map<string, Operation> {
@@ -139,21 +139,23 @@ function checkSessions(events: readonly FoldedEvent[], findings: Findings): void
   }
 }
 
-/** What was acked before another was sent has the lower seq. */
+/** What was acked before another was sent has the lower seq. Publishes with one identity are one, first sent with the first. */
 function checkRealTime(
-  operations: ReadonlyMap<string, Operation>,
+  asked: ReadonlyMap<string, readonly Operation[]>,
   logged: ReadonlyMap<string, readonly FoldedEvent[]>,
   findings: Findings,
 ): void {
   const rooms = new Map<string, Array<{ seq: number; op: string; sentAt: number; ackedAt: number }>>();
-  for (const { publish, acks } of operations.values()) {
-    const found = logged.get(identityOf(publish));
+  for (const [identity, operations] of asked) {
+    const found = logged.get(identity);
     // Which of several identical events is whose can't be told.
     if (found?.length !== 1 || found[0] === undefined) continue;
-    const ackedAt = Math.min(...acks.map(({ at }) => at));
-    const room = rooms.get(publish.room) ?? [];
-    rooms.set(publish.room, room);
-    room.push({ seq: found[0].seq, op: publish.op, sentAt: publish.at, ackedAt });
+    const { room, seq } = found[0];
+    const sentAt = Math.min(...operations.map(({ publish }) => publish.at));
+    const ackedAt = Math.min(...operations.flatMap(({ acks }) => acks.map(({ at }) => at)));
+    const published = rooms.get(room) ?? [];
+    rooms.set(room, published);
+    published.push({ seq, op: operations.map(({ publish }) => publish.op).join(', '), sentAt, ackedAt });
   }
   for (const [room, published] of rooms) {
     published.sort((left, right) => right.seq - left.seq);
