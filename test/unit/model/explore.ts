@@ -18,12 +18,15 @@
  */
 import type { Offset } from '../../../core/ids.ts';
 import type { OutboundRecord } from '../../../core/log/record.ts';
-import { Decider } from '../../../core/sequencing/decide.ts';
+import { describeRecord, outcomeOf } from './describe.ts';
+import { type Explored, type ExploreOptions, type Found, type Met, nothingMet, type Scope } from './explored.ts';
+import { type Finished, finish } from './finish.ts';
 import { type LogNode, LogTree } from './log-tree.ts';
 import type { Mutant } from './mutants.ts';
+import { withoutPacket, withPacket } from './network.ts';
 import { type Violation, violation, violationIn } from './properties.ts';
 import { believedWithoutClaim, disagreement, type ReaderCounts } from './readers.ts';
-import type { InboundEntry, Scenario } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
 import {
   claiming,
   Decisions,
@@ -33,61 +36,16 @@ import {
   Packets,
   type Processing,
   processing,
-  recordOf,
   type Writer,
 } from './writer.ts';
-
-export interface Scope {
-  /** Claims sent, by either writer. */
-  readonly claims: number;
-  /** Appends sent again or arriving twice. */
-  readonly copies: number;
-  /** Inbound records in one batch, at most. */
-  readonly batch: number;
-}
-
-/** What the exploration has met; a search that meets nothing proves nothing. */
-export interface Met extends ReaderCounts {
-  states: number;
-  steps: number;
-  logs: number;
-  longestLog: number;
-  crashes: number;
-  fenced: number;
-  late: number;
-  repeatedClaims: number;
-  sentAgain: number;
-  decidedAhead: number;
-  stale: number;
-  repeats: number;
-}
-
-/** `log`: what shows it, for people; `finished`: that log after the next owner, of either version, has done its work. */
-export interface Found extends Violation {
-  readonly log: readonly string[];
-  readonly finished: ReadonlyArray<readonly OutboundRecord[]>;
-}
-
-export interface Explored {
-  readonly met: Met;
-  readonly violation: Found | null;
-}
 
 interface State {
   readonly log: LogNode;
   readonly writers: readonly [Writer, Writer];
-  /** Appends under way: a character each, sorted; one that is under way twice stands twice. */
+  /** Appends under way; see network.ts. */
   readonly network: string;
   readonly claims: number;
   readonly copies: number;
-}
-
-export interface ExploreOptions {
-  readonly scenario: Scenario;
-  readonly scope: Scope;
-  readonly mutant: Mutant;
-  /** Told every longest log at the end of an exploration without a violation, and the offsets accepted. */
-  readonly onLongest?: (log: readonly OutboundRecord[], accepted: readonly Offset[]) => void;
 }
 
 /** Ends with the first violation, or when there is nothing left to explore. */
@@ -108,24 +66,7 @@ class Exploration {
   #frontier: State[] = [];
   #next: State[] = [];
   #violation: Found | null = null;
-  readonly #met: Met = {
-    states: 0,
-    steps: 0,
-    logs: 0,
-    longestLog: 0,
-    crashes: 0,
-    fenced: 0,
-    late: 0,
-    repeatedClaims: 0,
-    sentAgain: 0,
-    decidedAhead: 0,
-    stale: 0,
-    repeats: 0,
-    fromClaims: 0,
-    fromAnchors: 0,
-    fromForgedPlaces: 0,
-    missingARecord: 0,
-  };
+  readonly #met: Met = nothingMet();
 
   constructor({ scenario, scope, mutant, onLongest }: ExploreOptions) {
     this.#onLongest = onLongest ?? null;
@@ -335,22 +276,8 @@ class Exploration {
     return violationIn(this.#scenario.inbound, accepted);
   }
 
-  /** The log, and what of it is accepted, once the next owner has claimed and answered what was not answered. */
-  #finished(log: LogNode, version: 0 | 1): { records: OutboundRecord[]; accepted: OutboundRecord[] } {
-    const { inbound, versions } = this.#scenario;
-    const records = this.#tree.recordsOf(log);
-    const accepted = log.accepted.map((offset) => records[offset] as OutboundRecord);
-    const fold = this.#tree.newFold('start', versions[version]);
-    for (const [offset, record] of records.entries()) fold.apply(offset as Offset, record);
-    records.push(this.#tree.records.get(this.#tree.records.claim(this.#scope.claims)));
-    fold.apply(log.length as Offset, records.at(-1) as OutboundRecord);
-    const decider = new Decider(fold, versions[version]);
-    for (let next = fold.chain.lastInbound + 1; next < inbound.length; next++) {
-      const record = recordOf(decider, fold.chain.epoch, next as Offset, inbound[next] as InboundEntry);
-      if (fold.apply(records.length as Offset, record).kind === 'accepted') accepted.push(record);
-      records.push(record);
-    }
-    return { records, accepted };
+  #finished(log: LogNode, version: 0 | 1): Finished {
+    return finish(this.#tree, this.#scenario, log, version);
   }
 
   #report(found: Violation, log: LogNode): void {
@@ -362,27 +289,4 @@ class Exploration {
 function withWriter(state: State, index: 0 | 1, writer: Writer): State {
   const { writers } = state;
   return { ...state, writers: index === 0 ? [writer, writers[1]] : [writers[0], writer] };
-}
-
-function withPacket(network: string, packet: PacketId): string {
-  let at = 0;
-  while (at < network.length && network.charCodeAt(at) < packet) at++;
-  return network.slice(0, at) + String.fromCharCode(packet) + network.slice(at);
-}
-
-function withoutPacket(network: string, packet: PacketId): string {
-  const at = network.indexOf(String.fromCharCode(packet));
-  return network.slice(0, at) + network.slice(at + 1);
-}
-
-/** What a publisher is told. */
-function outcomeOf({ event, answer }: OutboundRecord): string {
-  return event === null ? `${answer?.code} ${answer?.seq ?? ''}` : `seq ${event.seq}`;
-}
-
-function describeRecord(record: OutboundRecord, offset: number): string {
-  if (record.claim !== null) return `${offset}: claim ${record.claim.nonce[0]}`;
-  const { epoch, inbound, prevInbound, event, answer } = record;
-  const body = event === null ? `${answer?.code} ${answer?.seq ?? ''}` : `event ${event.room} ${event.seq}`;
-  return `${offset}: epoch ${epoch}, ${inbound} after ${prevInbound}: ${body}`;
 }

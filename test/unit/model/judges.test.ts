@@ -10,7 +10,8 @@ import { check } from '../../checker/check.ts';
 import type { HistoryLine } from '../../checker/history.ts';
 import { contentOf, type LogLine, logLineOf } from '../../checker/log-line.ts';
 import { foldOwn } from '../../checker/own-fold.ts';
-import { explore, type Scope } from './explore.ts';
+import { explore } from './explore.ts';
+import type { Scope } from './explored.ts';
 import { EXPLORATION_TIMEOUT_MS } from './lane.ts';
 import { LogTree } from './log-tree.ts';
 import {

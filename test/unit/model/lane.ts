@@ -1,6 +1,7 @@
 /** How far the model is explored. `ROOMLOG_MODEL=deep` adds the scopes that take minutes and gigabytes. */
 import { expect } from 'vitest';
-import { type Explored, explore, type Scope } from './explore.ts';
+import { explore } from './explore.ts';
+import type { Explored, Scope } from './explored.ts';
 import { PRODUCTION } from './mutants.ts';
 import type { Scenario } from './scenario.ts';
 

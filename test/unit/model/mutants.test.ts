@@ -1,6 +1,7 @@
 /** Each mechanism taken away: the exploration that finds nothing wrong with the real thing finds what it was for. */
 import { describe, expect, it } from 'vitest';
-import { type Explored, explore, type Scope } from './explore.ts';
+import { explore } from './explore.ts';
+import type { Explored, Scope } from './explored.ts';
 import { EXPLORATION_TIMEOUT_MS } from './lane.ts';
 import {
   ANSWERS_FROM_RESPONSE,
