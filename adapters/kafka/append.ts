@@ -5,7 +5,7 @@
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { AppendBatch, AppendOutcome } from '../../core/ports/event-log.ts';
+import { type AppendBatch, type AppendOutcome, heldBack } from '../../core/ports/event-log.ts';
 import { type Connections, NotSentError } from './connection.ts';
 import type { Metadata, TopicLeaders } from './metadata.ts';
 import { encodeBatch } from './wire/encode-batch.ts';
@@ -109,21 +109,28 @@ export class Appender {
     batches: readonly AppendBatch[],
     outcomes: Map<Partition, AppendOutcome>,
   ): Promise<void> {
-    const now = this.#clock.now();
-    const encoded = batches.map(({ partition, records }) => ({ partition, batch: encodeBatch(records, now) }));
+    for (const { partition } of batches) outcomes.set(partition, heldBack(partition));
+    let sent: readonly AppendBatch[] = batches;
     let answered: ReadonlyMap<number, ProducedPartition>;
     try {
-      const answer = await this.#connections.send(leader, produceRequest(topic, encoded, this.#brokerTimeoutMs));
+      const answer = await this.#connections.sendLate(leader, () => {
+        sent = batches.filter(({ mayLeave }) => mayLeave?.() !== false);
+        if (sent.length === 0) return null;
+        const now = this.#clock.now();
+        const encoded = sent.map(({ partition, records }) => ({ partition, batch: encodeBatch(records, now) }));
+        return produceRequest(topic, encoded, this.#brokerTimeoutMs);
+      });
+      if (answer === null) return;
       answered = new Map(answer.partitions.map((p) => [p.partition, p]));
     } catch (thrown) {
       this.#metadata.markStale(topic);
       this.#metadata.suspect(leader);
       const status = thrown instanceof NotSentError ? 'not_appended' : 'unknown';
       const error = asRoomlogError(thrown, 'kafka_unreachable');
-      for (const { partition } of batches) outcomes.set(partition, { partition, status, error });
+      for (const { partition } of sent) outcomes.set(partition, { partition, status, error });
       return;
     }
-    for (const { partition } of batches) {
+    for (const { partition } of sent) {
       const outcome = judge(topic, partition, answered.get(partition));
       outcomes.set(partition, outcome);
       if (outcome.status === 'not_appended' || outcome.status === 'unknown') this.#metadata.markStale(topic);

@@ -45,7 +45,14 @@ export class Connections {
    * came or it could not be read.
    */
   async send<Answer>(address: BrokerAddress, request: WireRequest<Answer>): Promise<Answer> {
+    return (await this.sendLate(address, () => request)) as Answer;
+  }
+
+  /** The same with a request that is made once the connection stands; null, then nothing is sent and the answer is null. */
+  async sendLate<Answer>(address: BrokerAddress, make: () => WireRequest<Answer> | null): Promise<Answer | null> {
     return this.use(address, async (broker) => {
+      const request = make();
+      if (request === null) return null;
       if (request.request.apiKey === API_KEYS.fetch) await this.#openFetchSocket(broker);
       return broker.connectionPool.send({ ...request, logResponseError: false });
     });

@@ -5,16 +5,17 @@
  */
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
-import type {
-  AppendBatch,
-  AppendOutcome,
-  EventLog,
-  GroupOptions,
-  LogRecord,
-  OffsetRange,
-  RangeOptions,
-  Tail,
-  TailOptions,
+import {
+  type AppendBatch,
+  type AppendOutcome,
+  type EventLog,
+  type GroupOptions,
+  heldBack,
+  type LogRecord,
+  type OffsetRange,
+  type RangeOptions,
+  type Tail,
+  type TailOptions,
 } from '../../core/ports/event-log.ts';
 import { MemoryBrokers, type MemoryBrokersOptions } from './memory-brokers.ts';
 import type { MemoryMember } from './memory-group.ts';
@@ -117,6 +118,7 @@ export class MemoryLog implements EventLog {
     });
     const lost = () => fail('unknown', new RoomlogError('kafka_unreachable', 'No answer came (injected).'));
     if (this.#closed || this.cluster.unreachable) return fail('not_appended', new RoomlogError('kafka_unreachable'));
+    if (batch.mayLeave?.() === false) return heldBack(partition);
     const fault = this.cluster.onAppend?.({ clientId: this.clientId, topic, batch });
     if (fault === 'request_lost') return lost();
     if (fault === 'not_appended') return fail('not_appended', new RoomlogError('kafka_unreachable', 'Injected.'));

@@ -103,7 +103,7 @@ async function claimOnce(request: ClaimRequest, streamId: string): Promise<Claim
   const nonce = context.random(NONCE_BYTES);
   const value = context.codec.encodeOutbound(claimRecord(nonce, streamId, context.partitions));
   readBack.awaitClaim(nonce);
-  const outcome = await appendOnce(context, partition, value);
+  const outcome = await appendOnce(context, partition, value, () => blocked() === null && tenure.mayWrite);
   const settledAt = context.clock.monotonic();
   // A broker that has just started may not know the topic yet.
   if (outcome.status === 'refused' && outcome.error.code !== 'topic_missing') return halted(outcome.error);
@@ -133,9 +133,11 @@ async function appendOnce(
   context: SequencerContext,
   partition: ReadBack['partition'],
   value: Buffer,
+  mayLeave: () => boolean,
 ): Promise<AppendOutcome> {
   // A request of its own: other partitions' batches must not wait for its answer, nor it for theirs.
-  const [outcome] = await context.log.append(context.topics.outbound, [{ partition, records: [{ key: null, value }] }]);
+  const records = [{ key: null, value }];
+  const [outcome] = await context.log.append(context.topics.outbound, [{ partition, records, mayLeave }]);
   return outcome ?? { partition, status: 'unknown', error: new RoomlogError('kafka_unreachable') };
 }
 

@@ -95,7 +95,7 @@ export class DeadLetters {
       let refused = false;
       try {
         const partition = await patiently(() => this.#targetOf(first.partition), patience);
-        const [outcome] = await log.append(topic, [{ partition, records }]);
+        const [outcome] = await log.append(topic, [{ partition, records, mayLeave: goOn }]);
         if (outcome?.status === 'appended') {
           for (const _ of letters) metrics.deadLettered();
           return;

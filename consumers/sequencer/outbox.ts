@@ -7,7 +7,7 @@
 import { Gather } from '../../adapters/kafka/gather.ts';
 import { asRoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
-import type { AppendBatch, AppendOutcome, AppendRecord, EventLog } from '../../core/ports/event-log.ts';
+import { type AppendBatch, type AppendOutcome, type EventLog, heldBack } from '../../core/ports/event-log.ts';
 
 /** A batch above this travels alone. */
 const SHARED_BATCH_BYTES = 65_536;
@@ -28,10 +28,11 @@ export class Outbox {
     this.#topic = topic;
   }
 
-  /** Never rejects. The caller has at most one append per partition under way. */
-  append(partition: Partition, records: readonly AppendRecord[], bytes: number): Promise<AppendOutcome> {
+  /** Never rejects. What a partition appends takes the place of what it has waiting here: that was read back meanwhile. */
+  append(batch: AppendBatch, bytes: number): Promise<AppendOutcome> {
     return new Promise((settle) => {
-      const waiting = { batch: { partition, records }, settle };
+      const waiting = { batch, settle };
+      this.#drop(batch.partition);
       if (bytes > SHARED_BATCH_BYTES) {
         void this.#request([waiting]);
         return;
@@ -41,10 +42,16 @@ export class Outbox {
     });
   }
 
+  /** A request that held a partition twice would get one answer for both. */
+  #drop(partition: Partition): void {
+    const at = this.#shared.findIndex(({ batch }) => batch.partition === partition);
+    if (at >= 0) for (const { settle } of this.#shared.splice(at, 1)) settle(heldBack(partition));
+  }
+
   async #flush(): Promise<void> {
     const shared = this.#shared;
     this.#shared = [];
-    await this.#request(shared);
+    if (shared.length > 0) await this.#request(shared);
   }
 
   async #request(waiting: readonly Waiting[]): Promise<void> {

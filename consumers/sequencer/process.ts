@@ -155,13 +155,17 @@ export class Process {
   }
 
   async #send(inFlight: InFlight): Promise<void> {
-    const { context, readBack, pulse } = this.#request;
+    const { context, readBack, tenure, pulse } = this.#request;
     const { batch } = inFlight;
+    const mayLeave = () => this.#inFlight === inFlight && this.#interruption() === null && tenure.mayWrite;
     inFlight.state = 'sending';
     inFlight.tries++;
     this.#unanswered++;
     const sentAt = context.clock.monotonic();
-    const outcome = await context.outbox.append(readBack.partition, batch.records, batch.bytes);
+    const outcome = await context.outbox.append(
+      { partition: readBack.partition, records: batch.records, mayLeave },
+      batch.bytes,
+    );
     this.#unanswered--;
     const now = context.clock.monotonic();
     context.metrics.appendMs(now - sentAt);

@@ -3,7 +3,7 @@
  * who owns a partition. Reading and writing is by partition and offset, never by group. Implementations:
  * `adapters/kafka` (kafkajs) and `adapters/memory`; one contract suite (`test/contract/event-log.ts`) runs against both.
  */
-import type { RoomlogError } from '../errors.ts';
+import { RoomlogError } from '../errors.ts';
 import type { Offset, Partition } from '../ids.ts';
 
 export interface LogRecord {
@@ -23,6 +23,17 @@ export interface AppendRecord {
 export interface AppendBatch {
   readonly partition: Partition;
   readonly records: readonly AppendRecord[];
+  /**
+   * Asked when the request is made, after all waiting for leaders and connections. Once it says no, nothing of this batch is sent,
+   * and its outcome is `not_appended`. Absent: it may always leave.
+   */
+  readonly mayLeave?: () => boolean;
+}
+
+/** The outcome of a batch that was not sent since its `mayLeave` said no. */
+export function heldBack(partition: Partition): AppendOutcome {
+  const error = new RoomlogError('kafka_unreachable', 'It was not sent: its writer may not write any more.');
+  return { partition, status: 'not_appended', error };
 }
 
 /**

@@ -128,6 +128,19 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       expect(await readAll(topic, p(0), 0, 10)).toEqual([]);
     });
 
+    test('sends nothing of a batch that may not leave any more, and the others of its append', async () => {
+      const topic = await newTopic(2);
+      const outcomes = await log.append(topic, [
+        { partition: p(0), records: [record('late')], mayLeave: () => false },
+        { partition: p(1), records: [record('in time')], mayLeave: () => true },
+      ]);
+      expect(outcomes.map((o) => o.status)).toEqual(['not_appended', 'appended']);
+      const [alone] = await log.append(topic, [{ partition: p(0), records: [record('late')], mayLeave: () => false }]);
+      expect(alone).toMatchObject({ status: 'not_appended', error: { code: 'kafka_unreachable' } });
+      expect(texts(await readAll(topic, p(1), 0, 10))).toEqual(['in time']);
+      expect(await readAll(topic, p(0), 0, 10)).toEqual([]);
+    });
+
     test('refuses an append to a topic or partition that does not exist', async () => {
       const topic = await newTopic(1);
       const [missingPartition] = await log.append(topic, [{ partition: p(7), records: [record('a')] }]);
