@@ -23,4 +23,8 @@ describe('two writers of two versions', { timeout: EXPLORATION_TIMEOUT_MS }, () 
   it.runIf(DEEP)('keep the log sound when two appends arrive twice', () => {
     expectToHold(TWO_VERSIONS, { claims: 2, copies: 2, batch: 2 }, 900_000);
   });
+
+  it.runIf(DEEP)('keep the log sound with three claims and a copy', () => {
+    expectToHold(TWO_VERSIONS, { claims: 3, copies: 1, batch: 1 }, 4_000_000);
+  });
 });
