@@ -21,6 +21,11 @@ export interface Letter {
 
 /** Letters in one request. */
 const MAX_LETTERS_PER_APPEND = 100;
+/** What a request of letters may hold: `max.message.bytes` of the topic, but for the batch's own header. */
+const MAX_REQUEST_BYTES = MAX_OUTBOUND_RECORD_BYTES;
+/** What Kafka adds to each record and each header, at most. */
+const RECORD_FRAME_BYTES = 32;
+const HEADER_FRAME_BYTES = 10;
 /** How far back a new owner looks for letters that its predecessor may have written already. */
 const LOOK_BACK_RECORDS = 5_000;
 
@@ -50,8 +55,8 @@ export class DeadLetters {
       let bytes = 0;
       for (const letter of letters.slice(from, from + MAX_LETTERS_PER_APPEND)) {
         const record = this.#encode(letter);
-        const size = (record.value?.length ?? 0) + (record.key?.length ?? 0);
-        if (batch.length > 0 && bytes + size > MAX_OUTBOUND_RECORD_BYTES) break;
+        const size = sizeOf(record);
+        if (batch.length > 0 && bytes + size > MAX_REQUEST_BYTES) break;
         batch.push(letter);
         records.push(record);
         bytes += size;
@@ -119,8 +124,13 @@ export class DeadLetters {
     }
   }
 
-  #encode({ partition, record, reason, message }: Letter): AppendRecord {
-    const tooLarge = (record.value?.length ?? 0) + (record.key?.length ?? 0) > MAX_OUTBOUND_RECORD_BYTES;
+  /** The whole record where it fits: its key stands in the letter twice. */
+  #encode(letter: Letter): AppendRecord {
+    const whole = this.#encodeAs(letter, false);
+    return sizeOf(whole) <= MAX_REQUEST_BYTES ? whole : this.#encodeAs(letter, true);
+  }
+
+  #encodeAs({ partition, record, reason, message }: Letter, tooLarge: boolean): AppendRecord {
     const value = this.#options.codec.encodeDeadLetter({
       partition,
       inbound: record.offset,
@@ -142,6 +152,13 @@ export class DeadLetters {
     const { log, topic } = this.#options;
     return (partition % (await log.partitionCount(topic))) as Partition;
   }
+}
+
+/** As Kafka counts. Header names and values are ASCII. */
+function sizeOf({ key, value, headers = {} }: AppendRecord): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0) + RECORD_FRAME_BYTES;
+  for (const [name, text] of Object.entries(headers)) bytes += name.length + text.length + HEADER_FRAME_BYTES;
+  return bytes;
 }
 
 /** What makes a repeat of a letter the same letter. */

@@ -1,8 +1,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Partition } from '../../core/ids.ts';
+import { RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
 import { partitionOf } from '../../core/log/partition.ts';
+import type { AppendBatch } from '../../core/ports/event-log.ts';
+import { silentLog } from '../../core/ports/logger.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, ready, sound, until } from '../../test/support/running-sequencers.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { noMetrics } from './metrics.ts';
 
 const p0 = 0 as Partition;
 const running = new RunningSequencers();
@@ -134,6 +139,63 @@ test('letters that a dead owner did not write are written by the next one, other
   await ready(await running.start(stream, 'b'));
   await until(() => expect(letters(stream)).toEqual(['0/0 empty', '0/1 bad_avro']));
   expect(stream.deadLetters()[1]).toMatchObject({ key: Buffer.from('k'), value: Buffer.from('x') });
+});
+
+describe('every letter fits the topic, whatever the record', () => {
+  const LIMIT = 2 * 1_048_576;
+  /** As a broker counts: keys, values and headers, and what it adds to each. */
+  const sizeOf = ({ records }: AppendBatch) =>
+    records.reduce((sum, { key, value, headers = {} }) => {
+      const inHeaders = Object.entries(headers).reduce(
+        (bytes, [name, text]) => bytes + name.length + text.length + 4,
+        0,
+      );
+      return sum + (key?.length ?? 0) + (value?.length ?? 0) + inHeaders + 16;
+    }, 70);
+  /** Refuses batches as a broker does; the memory log looks at single records only. */
+  function strictly(stream: MemoryStream) {
+    const log = stream.cluster.open('a');
+    const append = log.append.bind(log);
+    log.append = async (topic, batches) => {
+      const [batch] = batches;
+      if (batch === undefined || topic !== stream.topics.deadletter || sizeOf(batch) <= LIMIT) {
+        return append(topic, batches);
+      }
+      return [{ partition: batch.partition, status: 'refused', error: new RoomlogError('too_large') }];
+    };
+    return log;
+  }
+
+  test('many that fill a request to its limit', async () => {
+    const stream = new MemoryStream();
+    const { codec, topics } = stream;
+    const letterBox = new DeadLetters({
+      log: strictly(stream),
+      codec,
+      topic: topics.deadletter,
+      logger: silentLog,
+      metrics: noMetrics,
+    });
+    // One of these sizes fills the last place of a request but for a few bytes.
+    for (let bytes = 20_880; bytes < 20_960; bytes += 10) {
+      const record = { offset: bytes as Offset, timestamp: 1, key: null, value: Buffer.alloc(bytes) };
+      const many = Array.from({ length: 100 }, () => ({ partition: p0, record, reason: 'empty', message: 'm' }));
+      await letterBox.send(many, () => true);
+    }
+    expect(stream.deadLetters()).toHaveLength(800);
+  });
+
+  test.each([
+    ['a value near the limit', 2_096_000, 3],
+    ['a key that the letter holds twice', 1_000, 1_100_000],
+    ['a value just below the limit', 2_095_500, 100],
+  ])('%s', async (_, valueBytes, keyBytes) => {
+    const stream = new MemoryStream();
+    stream.write(p0, Buffer.alloc(valueBytes, 1), Buffer.alloc(keyBytes, 1));
+    await running.start(stream, 'a', { log: strictly(stream) });
+    await sound(stream);
+    await until(() => expect(letters(stream)).toEqual(['0/0 bad_avro']));
+  });
 });
 
 describe('a record whose schema is unknown here', () => {
