@@ -1,11 +1,11 @@
-/** How far the model is explored. `ROOMLOG_MODEL=deep` adds the scopes that take minutes and gigabytes. */
+/** How far the model is explored. `ROOMLOG_TEST_MODEL=deep` adds the scopes that take minutes and gigabytes. */
 import { expect } from 'vitest';
 import { explore } from './explore.ts';
 import type { Explored, Scope } from './explored.ts';
 import { PRODUCTION } from './mutants.ts';
 import type { Scenario } from './scenario.ts';
 
-export const DEEP = process.env.ROOMLOG_MODEL === 'deep';
+export const DEEP = process.env.ROOMLOG_TEST_MODEL === 'deep';
 /** Some seconds on a free core; a busy machine takes its time. */
 export const EXPLORATION_TIMEOUT_MS = DEEP ? 3_600_000 : 180_000;
 

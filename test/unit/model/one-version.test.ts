@@ -37,11 +37,14 @@ describe('two writers of one version', { timeout: EXPLORATION_TIMEOUT_MS }, () =
     expectToHold(UNNUMBERED, { claims: 2, copies: 0, batch: 3 }, 10_000);
   });
 
-  it.runIf(DEEP)('keep the log sound with three claims and a copy over two records', () => {
-    expectToHold(shortened(SENT_AGAIN, 2), { claims: 3, copies: 1, batch: 2 }, 3_500_000);
-  });
+  // Not skipped but absent: what the deep lane adds is not a hole of the quick one.
+  if (DEEP) {
+    it('keep the log sound with three claims and a copy over two records', () => {
+      expectToHold(shortened(SENT_AGAIN, 2), { claims: 3, copies: 1, batch: 2 }, 3_500_000);
+    });
 
-  it.runIf(DEEP)('keep the log sound with two copies of whatever was sent under three claims', () => {
-    expectToHold(shortened(SENT_AGAIN, 1), { claims: 3, copies: 2, batch: 1 }, 1_000_000);
-  });
+    it('keep the log sound with two copies of whatever was sent under three claims', () => {
+      expectToHold(shortened(SENT_AGAIN, 1), { claims: 3, copies: 2, batch: 1 }, 1_000_000);
+    });
+  }
 });

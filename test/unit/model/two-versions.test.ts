@@ -20,11 +20,14 @@ describe('two writers of two versions', { timeout: EXPLORATION_TIMEOUT_MS }, () 
     expectToHold(TWO_VERSIONS_IN_A_ROW, { claims: 2, copies: 1, batch: 2 }, 50_000);
   });
 
-  it.runIf(DEEP)('keep the log sound when two appends arrive twice', () => {
-    expectToHold(TWO_VERSIONS, { claims: 2, copies: 2, batch: 2 }, 900_000);
-  });
+  // Not skipped but absent: what the deep lane adds is not a hole of the quick one.
+  if (DEEP) {
+    it('keep the log sound when two appends arrive twice', () => {
+      expectToHold(TWO_VERSIONS, { claims: 2, copies: 2, batch: 2 }, 900_000);
+    });
 
-  it.runIf(DEEP)('keep the log sound with three claims and a copy', () => {
-    expectToHold(TWO_VERSIONS, { claims: 3, copies: 1, batch: 1 }, 4_000_000);
-  });
+    it('keep the log sound with three claims and a copy', () => {
+      expectToHold(TWO_VERSIONS, { claims: 3, copies: 1, batch: 1 }, 4_000_000);
+    });
+  }
 });
