@@ -17,9 +17,9 @@ interface Payload {
   readonly isEvent: boolean;
 }
 
-/** Whether an event may no longer be delivered, by the partition's log time. */
-export function isExpired(event: StoredEvent, logTime: number): boolean {
-  return event.expiresAt !== null && event.expiresAt <= logTime;
+/** Whether an event may no longer be delivered at `timeMs` (ms since the Unix epoch). */
+export function isExpired(event: StoredEvent, timeMs: number): boolean {
+  return event.expiresAt !== null && event.expiresAt <= timeMs;
 }
 
 export class Delivery {
@@ -33,8 +33,8 @@ export class Delivery {
   #plain: Buffer | null = null;
   #batched: Buffer | null = null;
 
-  /** @param logTime of the partition, ms since the Unix epoch: what expires by then is replaced by a `gap`. */
-  constructor(events: readonly StoredEvent[], logTime: number) {
+  /** @param timeMs ms since the Unix epoch: what expires by then is replaced by a `gap`. */
+  constructor(events: readonly StoredEvent[], timeMs: number) {
     const first = events[0];
     const last = events.at(-1);
     if (first === undefined || last === undefined) throw new RangeError('a delivery needs an event');
@@ -45,11 +45,11 @@ export class Delivery {
     let gaps = 0;
     for (let index = 0; index < events.length; index += 1) {
       const event = events[index] as StoredEvent;
-      if (!isExpired(event, logTime)) {
+      if (!isExpired(event, timeMs)) {
         payloads.push({ frame: eventFrame(event), isEvent: true });
         continue;
       }
-      const end = endOfExpired(events, index, logTime);
+      const end = endOfExpired(events, index, timeMs);
       payloads.push({ frame: expiredGap(event.seq, events[end] as StoredEvent), isEvent: false });
       gaps += 1;
       index = end;
@@ -72,9 +72,9 @@ export class Delivery {
 }
 
 /** The index of the last event of the expired run that begins at `start`. */
-function endOfExpired(events: readonly StoredEvent[], start: number, logTime: number): number {
+function endOfExpired(events: readonly StoredEvent[], start: number, timeMs: number): number {
   let end = start;
-  while (end + 1 < events.length && isExpired(events[end + 1] as StoredEvent, logTime)) end += 1;
+  while (end + 1 < events.length && isExpired(events[end + 1] as StoredEvent, timeMs)) end += 1;
   return end;
 }
 

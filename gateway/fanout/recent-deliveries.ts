@@ -21,12 +21,12 @@ export class RecentDeliveries {
     this.#limitBytes = limitBytes;
   }
 
-  /** As `new Delivery(events, logTime)`. */
-  of(events: readonly StoredEvent[], logTime: number): Delivery {
+  /** As `new Delivery(events, timeMs)`. */
+  of(events: readonly StoredEvent[], timeMs: number): Delivery {
     const [first] = events;
     const known = first === undefined ? undefined : this.#recent.get(first);
     if (known !== undefined && known.last === events.at(-1)) return known;
-    const delivery = new Delivery(events, logTime);
+    const delivery = new Delivery(events, timeMs);
     // What becomes of an event that can expire depends on when it is asked.
     if (events.every(({ expiresAt }) => expiresAt === null)) this.#keep(delivery);
     return delivery;

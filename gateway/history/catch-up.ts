@@ -5,13 +5,14 @@
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Seq } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { RecentDeliveries } from '../fanout/recent-deliveries.ts';
 import { type GapReason, gapFrame, liveFrame } from '../protocol/event-frame.ts';
 import type { Member } from '../rooms/rooms.ts';
 import type { LoopBudget } from '../tail/loop-budget.ts';
 import type { LogEvent } from './log-event.ts';
-import { headCursor } from './partition-history.ts';
+import { expiryTime, headCursor } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
 import { type Portion, RoomReader } from './room-reader.ts';
 
@@ -26,6 +27,7 @@ const MAX_RETRY_MS = 2_000;
 export interface CatchUpOptions {
   readonly budget: LoopBudget;
   readonly ranges: Ranges;
+  readonly clock: Clock;
   readonly slowClientBytes: number;
   /** Without progress for this long a member's socket is closed with 1013. */
   readonly slowClientTimeoutMs: number;
@@ -103,7 +105,7 @@ export class CatchUp {
     if (member.seq !== null && member.seq + 1 !== first.seq) {
       throw new Error(`room seq ${first.seq} would follow ${member.seq}`);
     }
-    const delivery = this.#deliveries.of(events, room.history.logTime);
+    const delivery = this.#deliveries.of(events, expiryTime(room.history, this.#options.clock));
     sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
     member.gave(delivery.last.seq, (delivery.last.offset + 1) as Offset);
     this.#options.onDelivered(events.length);

@@ -2,6 +2,7 @@
 import type { Offset, Partition, RoomId, Seq } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import type { RoomHead } from '../../core/log/room-heads.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { Anchors } from './anchors.ts';
 import type { Ring } from './ring.ts';
 
@@ -31,4 +32,12 @@ export interface PartitionHistory {
 /** The cursor of a room's head; for a room without events that of the newest claim. */
 export function headCursor(history: PartitionHistory, room: RoomId): string {
   return encodeCursor(history.streamId, room, history.head(room) ?? { offset: history.newestClaim, seq: 0 as Seq });
+}
+
+/**
+ * The moment by which members that catch up are told what has expired, ms since the Unix epoch. Log time alone stands still in a
+ * quiet partition. Live members get by log time only: a gateway's clock that is wrong must not take from them what is new.
+ */
+export function expiryTime({ logTime }: PartitionHistory, clock: Clock): number {
+  return Math.max(logTime, clock.now());
 }

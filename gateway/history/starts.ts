@@ -2,10 +2,11 @@
 import { RoomlogError } from '../../core/errors.ts';
 import { NO_OFFSET, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
 import { type CursorPosition, decodeCursor } from '../../core/log/cursor.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import { isExpired } from '../fanout/delivery.ts';
 import type { JoinStart } from '../stream.ts';
 import type { LogEvent } from './log-event.ts';
-import type { PartitionHistory } from './partition-history.ts';
+import { expiryTime, type PartitionHistory } from './partition-history.ts';
 import { type Ranges, recordAt } from './ranges.ts';
 import { type Position, RoomReader } from './room-reader.ts';
 
@@ -24,6 +25,7 @@ export interface StartsOptions {
   readonly ranges: Ranges;
   /** How long a cursor ahead of this gateway's fold is waited for. */
   readonly cursorWaitMs: number;
+  readonly clock: Clock;
   /** The end of the partition as Kafka says it now. Throws `kafka_unreachable`. */
   endOf(partition: Partition): Promise<Offset>;
 }
@@ -108,11 +110,12 @@ export class Starts {
     const reader = new RoomReader(view, this.#ranges, room, position);
     // A deletion shows in the first read, or before the first event found; an expired event may be anywhere.
     const mayExpire = view.newestExpiring >= position.from;
+    const now = expiryTime(view, this.#options.clock);
     for (let portions = 0; portions < MAX_PORTIONS_AHEAD; portions += 1) {
       const taken = reader.take();
       if (taken === 'end') return true;
       const portion = taken === 'log' ? await reader.read() : taken;
-      if (portion.gap !== null || portion.events.some((event) => isExpired(event, view.logTime))) return false;
+      if (portion.gap !== null || portion.events.some((event) => isExpired(event, now))) return false;
       const nothingDeleted = position.from >= (view.anchors.oldest?.offset ?? 0);
       if (!mayExpire && (nothingDeleted || portion.events.length > 0)) return true;
     }

@@ -1,7 +1,7 @@
-/** What outbound holds when a gateway starts; Kafka may still be away then. */
+/** What outbound holds: when a gateway starts, where Kafka may still be away, and later of one partition. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
-import type { Partition } from '../../core/ids.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
 import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 
@@ -35,4 +35,11 @@ export async function outboundRanges(options: OutboundRangesOptions): Promise<Ma
     }
   }
   throw new RoomlogError('draining');
+}
+
+/** The end of one partition as Kafka says it now. Throws `kafka_unreachable`, `partition_mismatch`. */
+export async function endOfPartition(log: EventLog, topic: string, number: Partition): Promise<Offset> {
+  const range = (await log.ranges(topic, [number])).get(number);
+  if (range === undefined) throw new RoomlogError('partition_mismatch');
+  return range.end;
 }

@@ -6,7 +6,7 @@ import { encodeCursor } from '../../core/log/cursor.ts';
 import type { OutboundRecord, SequencedEvent } from '../../core/log/record.ts';
 import { createCodec } from '../../schemas/codec.ts';
 import { SCHEMAS } from '../../schemas/schemas.ts';
-import { codec, joinRoom, ORIGIN_TAG, TestSink, TOPIC, until, World, type WorldOptions } from './world.fixture.ts';
+import { codec, joinRoom, ORIGIN_TAG, T0, TestSink, TOPIC, until, World, type WorldOptions } from './world.fixture.ts';
 
 let worlds: World[] = [];
 const world = (options?: WorldOptions): World => {
@@ -135,6 +135,22 @@ describe('the live path', () => {
     stream.broadcast('lobby' as RoomId, Buffer.from('{"type":"presence"}'), sender);
     expect(other.of('presence')).toHaveLength(1);
     expect(sender.of('presence')).toHaveLength(0);
+  });
+
+  it('keeps no broadcast frames for a member that does not read', async () => {
+    const w = world({ gateway: { slowClientBytes: 4_000 } });
+    const stream = await w.openStream();
+    const { sink: stalled } = await joinRoom(stream, 'lobby', { kind: 'live' });
+    const { sink: quick } = await joinRoom(stream, 'lobby', { kind: 'live' });
+    stalled.stalled = true;
+    const frame = Buffer.from(`{"type":"event","data":"${'x'.repeat(1_000)}"}`);
+    for (let count = 0; count < 100; count += 1) stream.broadcast('lobby' as RoomId, frame);
+    expect(quick.of('event')).toHaveLength(100);
+    expect(stalled.bufferedBytes()).toBeLessThan(4_000 + 2 * frame.length);
+    stalled.flow();
+    stream.broadcast('lobby' as RoomId, frame);
+    expect(stalled.of('event').length).toBeGreaterThan(4);
+    expect(stalled.closed).toBe(false);
   });
 });
 
@@ -408,6 +424,27 @@ describe('what can not be had', () => {
       expect(sink.of('gap').at(-1)?.cursor).toBe(present.of('event')[2]?.cursor);
       expect(sink.seqs()).toEqual([4, 5]);
     }
+  });
+
+  it('replaces expired events by gaps also where nothing moves log time on', async () => {
+    const w = world();
+    const stream = await w.openStream();
+    w.publish('a', 1);
+    w.publish('a', 2, { expiresAt: T0 + 60_000 });
+    await w.settled(stream);
+    const { sink: early } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => early.of('live').length === 1);
+    expect(early.seqs()).toEqual([1, 2]);
+    w.now = T0 + 60_000;
+    const cursor = early.of('event')[0]?.cursor as string;
+    const { sink, subscription } = await joinRoom(stream, 'a', { kind: 'after', cursor });
+    await until(() => sink.of('live').length === 1);
+    expect(subscription.recovered).toBe(false);
+    expect(sink.of('gap')).toMatchObject([{ from: 2, to: 2, reason: 'expired' }]);
+    expect(sink.seqs()).toEqual([]);
+    // A clock that is ahead takes nothing new from those who are live.
+    w.publish('a', 3, { expiresAt: T0 + 30_000 });
+    await until(() => early.seqs().length === 3);
   });
 });
 

@@ -23,15 +23,13 @@ import { type Member, Rooms } from '../rooms/rooms.ts';
 import type { JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
 import { FollowedPartition } from './followed-partition.ts';
 import { LoopBudget } from './loop-budget.ts';
-import { outboundRanges } from './outbound-ranges.ts';
+import { endOfPartition, outboundRanges } from './outbound-ranges.ts';
 import { OwnOutcomes } from './own-outcomes.ts';
 import type { PartitionListener } from './partition-listener.ts';
+import { Readiness } from './readiness.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 
-const NONE: ReadonlySet<number> = new Set();
-/** A partition this many records behind its end makes the gateway not ready. */
-const MAX_LAG_RECORDS = 10_000;
 /** What folding may take of one turn of the event loop, ms. */
 const FOLD_TURN_MS = 20;
 /** What bringing members up to date may take of one turn, ms: less, since those who are live come first. */
@@ -66,6 +64,7 @@ class OutboundRoomStream implements RoomStream {
   readonly #identity = new StreamIdentity();
   readonly #rooms = new Rooms();
   readonly #partitions: readonly FollowedPartition[];
+  readonly #readiness: Readiness;
   readonly #fanOut: FanOut;
   readonly #ranges: Ranges;
   readonly #starts: Starts;
@@ -74,8 +73,6 @@ class OutboundRoomStream implements RoomStream {
   readonly #outcomes: OwnOutcomes;
   #tail: Tail | null = null;
   #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
-  /** Partitions of which no broker has answered for a while. */
-  #silent: ReadonlySet<number> = NONE;
   #folded = 0;
   #stale = 0;
 
@@ -106,15 +103,13 @@ class OutboundRoomStream implements RoomStream {
     this.#starts = new Starts({
       ranges: this.#ranges,
       cursorWaitMs,
-      endOf: async (number) => {
-        const range = (await log.ranges(topics.outbound, [number])).get(number);
-        if (range === undefined) throw new RoomlogError('partition_mismatch');
-        return range.end;
-      },
+      clock,
+      endOf: (number) => endOfPartition(log, topics.outbound, number),
     });
     this.#catchUp = new CatchUp({
       budget: new LoopBudget(clock, CATCH_UP_TURN_MS),
       ranges: this.#ranges,
+      clock,
       slowClientBytes,
       slowClientTimeoutMs,
       logger,
@@ -137,6 +132,7 @@ class OutboundRoomStream implements RoomStream {
     this.#partitions = Array.from({ length: options.partitions }, (_, number) =>
       this.#follow(partition(number), budget, ringBytes),
     );
+    this.#readiness = new Readiness(this.#partitions, logger);
   }
 
   async start(): Promise<void> {
@@ -151,10 +147,7 @@ class OutboundRoomStream implements RoomStream {
       maxPartitionBytes: config.kafka.fetchPartitionBytes,
       onRecords: (number, records, progress) => this.#at(number).take(records, progress),
       onError: (number, error) => this.#at(number).fail(error),
-      onStall: (error) => {
-        if (error !== null && this.#silent.size === 0) logger.warn({ err: error }, 'no answer from Kafka');
-        this.#silent = error === null ? NONE : this.#silentOf(error);
-      },
+      onStall: (error) => this.#readiness.onStall(error),
     });
     this.#tail = tail;
     const caughtUp = this.#partitions.map((followed) => {
@@ -176,19 +169,11 @@ class OutboundRoomStream implements RoomStream {
 
   get notReadyReason(): string | null {
     if (this.#state !== 'running') return this.#state === 'loading' ? 'folding outbound' : `stream ${this.#state}`;
-    // One partition that is halted or has no leader is so for every gateway: its rooms answer `unavailable`
-    // (`partitionAvailable`), but to take every gateway out of the Service for it would end the other partitions too.
-    if (this.#silent.size === this.#partitions.length) return 'no answer from Kafka';
-    for (const { partition: number, halted, lag } of this.#partitions) {
-      if (halted === null && lag > MAX_LAG_RECORDS) return `partition ${number} is ${lag} records behind`;
-    }
-    return null;
+    return this.#readiness.reason;
   }
 
   partitionAvailable(room: RoomId): boolean {
-    const followed = this.#of(room);
-    if (this.#state !== 'running' || this.#silent.has(followed.partition)) return false;
-    return followed.halted === null && !followed.reloading && followed.lag <= MAX_LAG_RECORDS;
+    return this.#state === 'running' && this.#readiness.serves(this.#of(room));
   }
 
   async subscribe(room: RoomId, start: JoinStart, sink: Sink): Promise<Subscription> {
@@ -211,16 +196,15 @@ class OutboundRoomStream implements RoomStream {
     const live = this.#rooms.get(room)?.live;
     if (live === undefined || live.size === 0) return;
     const framed = frameTexts([frame]);
-    for (const { sink } of live) if (sink !== except && !sink.closed) sink.sendFramed(framed);
+    const { slowClientBytes } = this.#options.config.gateway;
+    for (const { sink } of live) {
+      // What may be lost is not kept for a client that does not read: nothing else would bound it.
+      if (sink !== except && !sink.closed && sink.bufferedBytes() <= slowClientBytes) sink.sendFramed(framed);
+    }
   }
 
   memberCount(room: RoomId): number {
     return this.#rooms.get(room)?.members.size ?? 0;
-  }
-
-  #silentOf({ details }: RoomlogError): ReadonlySet<number> {
-    const named = details.partitions;
-    return new Set(Array.isArray(named) ? named : this.#partitions.map(({ partition: number }) => number));
   }
 
   stats(): ReturnType<RoomStream['stats']> {

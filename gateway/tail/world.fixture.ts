@@ -220,6 +220,8 @@ export class World {
   readonly #options: WorldOptions;
   readonly #streams: RoomStream[] = [];
   readonly metrics = createMetrics();
+  /** The gateways' wall clock, ms since the Unix epoch. */
+  now = T0;
   readonly published: StoredEvent[] = [];
   readonly answered: Array<Parameters<PublishOutcomes['onAnswer']>[0]> = [];
 
@@ -263,7 +265,7 @@ export class World {
       config,
       logger: silentLog,
       metrics: this.metrics,
-      clock: systemClock,
+      clock: { now: () => this.now, monotonic: systemClock.monotonic },
       historyCacheBytes: this.#options.historyCacheBytes ?? 16_777_216,
       ...(this.#options.anchors && { anchors: this.#options.anchors }),
     });
