@@ -259,7 +259,12 @@ export class Connection implements Client {
   }
 
   #onPing(data: Buffer): void {
-    if (this.sink.closed || this.#bucket.take() > 0) return;
+    if (this.sink.closed) return;
+    const waitMs = this.#bucket.take();
+    if (waitMs > 0) {
+      this.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }));
+      return;
+    }
     if (this.sink.bufferedBytes() <= this.services.limits.slowClientBytes) this.#websocket.pong(data);
   }
 

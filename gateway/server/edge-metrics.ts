@@ -1,6 +1,7 @@
 /** The edge's metrics, bound once, so that counting a frame is one addition. */
 import type { Counter, Histogram, Metrics } from '../../adapters/telemetry/metrics.ts';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
 
 const RECEIVED = ['hello', 'join', 'leave', 'publish', 'presence', 'ping', 'signal', 'refresh', 'bad'] as const;
@@ -15,6 +16,10 @@ const SENT = [
   'pong',
   'reconnect',
 ] as const satisfies readonly string[];
+
+/** Codes that stand for themselves in a metric. A client may choose from thousands: the rest is one. */
+const CLOSE_CODES: ReadonlySet<number> = new Set([...Object.values(CLOSE), 1001, 1002, 1005, 1006, 1007, 1009]);
+const OTHER_CLOSE_CODE = 'other';
 
 const OUTCOMES = ['acked', 'duplicate', 'refused', 'lost'] as const;
 
@@ -37,7 +42,7 @@ export class EdgeMetrics {
     this.#sent = new Map(SENT.map((type) => [type, messages.with({ type, direction: 'out' })]));
     const errors = metrics.counter('roomlog_errors_total', 'Error frames sent, by code.');
     this.#errors = new Map(Object.keys(ERRORS).map((code) => [code, errors.with({ code })]));
-    this.#closes = metrics.counter('roomlog_closes_total', 'WebSocket connections closed by this gateway, by code.');
+    this.#closes = metrics.counter('roomlog_closes_total', 'WebSocket connections that ended, by close code.');
     this.#refusedUpgrades = metrics.counter('roomlog_refused_upgrades_total', 'Upgrades refused, by HTTP status.');
     const publishes = metrics.counter('roomlog_publish_total', 'Durable publishes, by what became of them.');
     this.#publishes = new Map(OUTCOMES.map((outcome) => [outcome, publishes.with({ outcome })]));
@@ -58,7 +63,7 @@ export class EdgeMetrics {
   }
 
   closed(code: number): void {
-    this.#closes.add(1, { code });
+    this.#closes.add(1, { code: CLOSE_CODES.has(code) ? code : OTHER_CLOSE_CODE });
   }
 
   refusedUpgrade(status: number): void {

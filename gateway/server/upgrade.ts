@@ -19,6 +19,8 @@ export const WEBSOCKET_PATH = '/v1/ws';
 export const JSON_SUBPROTOCOL = 'roomlog.v1.json';
 /** What a refused client is told to wait. */
 const RETRY_AFTER_S = 2;
+/** RFC 6455. */
+const WEBSOCKET_VERSION = 13;
 /** Fragments of one frame: enough for 4-byte pieces of the largest default frame, too few for a flood. */
 const MAX_FRAGMENTS = 16_384;
 /** How long a client may take to answer a close frame before its socket is destroyed. */
@@ -55,6 +57,11 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     handleProtocols: chooseSubprotocol,
   };
   const websockets = new WebSocketServer(receiver);
+  // A broken handshake: `ws` names the header at fault, and would answer in HTML.
+  websockets.on('wsClientError', ({ message }: Error, socket: Duplex) => {
+    metrics.refusedUpgrade(400);
+    refuseUpgrade(socket, 400, 'bad_frame', message);
+  });
 
   server.on('upgrade', (request, socket, head) => {
     // Without a listener a reset during the handshake would end the process.
@@ -63,7 +70,7 @@ export function acceptUpgrades(options: UpgradeOptions): void {
       metrics.refusedUpgrade(status);
       refuseUpgrade(socket, status, code, message);
     };
-    const url = URL.parse(request.url ?? '', 'http://gateway');
+    const url = readTarget(request.url ?? '');
     if (url?.pathname !== WEBSOCKET_PATH) return refuse(404, 'bad_frame', 'There is no WebSocket at this path.');
     if (url.searchParams.has('token')) {
       return refuse(400, 'bad_frame', 'A token does not belong into a URL: send it in hello.');
@@ -85,6 +92,11 @@ export function acceptUpgrades(options: UpgradeOptions): void {
   });
 }
 
+/** The target of a request: a path, or a whole URL as proxies send it. `//host/path` is a path here, never a host. */
+function readTarget(target: string): URL | null {
+  return URL.parse(target.startsWith('/') ? `http://gateway${target}` : target);
+}
+
 function refuseUpgrade(socket: Duplex, status: number, code: ErrorCode, message: string = ERRORS[code].message): void {
   const body = JSON.stringify({ code, message });
   const head = [
@@ -93,6 +105,8 @@ function refuseUpgrade(socket: Duplex, status: number, code: ErrorCode, message:
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+    // RFC 6455, section 4.2.2: how a client learns which version is spoken.
+    ...(status === 400 ? [`Sec-WebSocket-Version: ${WEBSOCKET_VERSION}`] : []),
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }

@@ -207,7 +207,7 @@ describe('a subprotocol', () => {
 
 describe('the path', () => {
   test('other than /v1/ws gets 404', async () => {
-    for (const rest of ['/', '/v1/ws/', '/v2/ws', '/v1/rooms/r/events']) {
+    for (const rest of ['/', '/v1/ws/', '/v2/ws', '/v1/rooms/r/events', '//elsewhere/v1/ws']) {
       expect(await refused(path(rest))).toMatchObject({ status: 404 });
     }
   });
@@ -223,8 +223,15 @@ describe('the path', () => {
   });
 
   test('asked with a broken handshake gets 400', async () => {
-    expect(await refused(path('/v1/ws'), { 'Sec-WebSocket-Key': 'short' })).toMatchObject({ status: 400 });
-    expect(await refused(path('/v1/ws'), { 'Sec-WebSocket-Version': '7' })).toMatchObject({ status: 400 });
+    for (const headers of [
+      { 'Sec-WebSocket-Key': 'short' },
+      { 'Sec-WebSocket-Version': '7' },
+      { 'Sec-WebSocket-Protocol': ',' },
+    ]) {
+      const answer = await refused(path('/v1/ws'), headers);
+      expect(answer).toMatchObject({ status: 400, headers: { 'sec-websocket-version': '13' } });
+      expect(JSON.parse(answer.body)).toMatchObject({ code: 'bad_frame', message: expect.any(String) });
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 /** The two ports' HTTP. */
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { MemoryGateway } from '../../support/memory-gateway.ts';
 
 let gateway: MemoryGateway;
@@ -81,6 +81,15 @@ describe('the admin port', () => {
       cpu: { userMs: expect.any(Number), systemMs: expect.any(Number) },
     });
     client.socket.close();
+  });
+
+  test('names no close code of a client’s choice in a metric', async () => {
+    const client = await gateway.client();
+    client.socket.close(4999);
+    await vi.waitFor(async () =>
+      expect(await (await admin('/metrics')).text()).toMatch(/roomlog_closes_total\{code="other"\} 1/),
+    );
+    expect(await (await admin('/metrics')).text()).not.toContain('4999');
   });
 
   test('shows the metrics', async () => {

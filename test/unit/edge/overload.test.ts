@@ -45,6 +45,9 @@ describe('the rate limit', () => {
     client.socket.send('{}');
     await client.next('error');
     expect(pongs).toBeLessThanOrEqual(10);
+    expect(client.all('error')[0]).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) });
+    for (let number = 0; number < 600; number += 1) client.socket.ping();
+    expect(await client.close()).toMatchObject({ code: 4429 });
   });
 });
 
