@@ -25,17 +25,11 @@ import { Expiry } from './expiry.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InFlight } from './in-flight.ts';
 import { Memberships } from './memberships.ts';
+import { Offences } from './offences.ts';
 import type { Services } from './services.ts';
 import { SocketSink } from './socket-sink.ts';
-import { Strikes } from './strikes.ts';
 import { UnansweredPublishes } from './unanswered-publishes.ts';
 
-/** Bad frames within BAD_FRAME_WINDOW_MS that end a connection. */
-export const MAX_BAD_FRAMES = 10;
-const BAD_FRAME_WINDOW_MS = 60_000;
-/** `rate_limited` answers within RATE_WINDOW_MS that end a connection. */
-export const MAX_RATE_STRIKES = 500;
-const RATE_WINDOW_MS = 10_000;
 /** Frames that came behind a hello, while its token is looked at; the socket is not read meanwhile. */
 const MAX_HELD_FRAMES = 4_096;
 /** Answers that may pile up for a client that does not read, as a multiple of `slowClientBytes`. */
@@ -50,8 +44,7 @@ export class Connection implements Client {
   readonly publishes: UnansweredPublishes;
   readonly #websocket: WebSocket;
   readonly #bucket: TokenBucket;
-  readonly #badFrames = new Strikes(MAX_BAD_FRAMES, BAD_FRAME_WINDOW_MS);
-  readonly #rateStrikes = new Strikes(MAX_RATE_STRIKES, RATE_WINDOW_MS);
+  readonly #offences = new Offences();
   readonly #inFlight = new InFlight();
   readonly #expiry: Expiry;
   readonly #heartbeat: Heartbeat;
@@ -164,7 +157,8 @@ export class Connection implements Client {
     if (error !== thrown) this.services.logger.error({ connection: this.id, error: thrown }, 'a command failed');
     this.services.metrics.error(error.code);
     this.send('error', errorText(error, id, room));
-    this.#strike(error.code);
+    const earned = this.#offences.add(error.code, this.services.clock.monotonic());
+    if (earned !== null) this.close(earned.code, earned.reason);
   }
 
   onPresence(diff: PresenceDiff): void {
@@ -269,15 +263,6 @@ export class Connection implements Client {
   }
 
   // ---- ends
-
-  #strike(code: string): void {
-    const now = this.services.clock.monotonic();
-    if (code === 'bad_frame' && this.#badFrames.add(now)) {
-      this.close(CLOSE.policyViolation, `${MAX_BAD_FRAMES} bad frames in a minute`);
-    } else if (code === 'rate_limited' && this.#rateStrikes.add(now)) {
-      this.close(CLOSE.rateLimited, 'the rate limit was broken repeatedly');
-    }
-  }
 
   #expire(): void {
     this.sendError(new RoomlogError('unauthorized', 'The token has expired.'));

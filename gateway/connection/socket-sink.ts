@@ -18,6 +18,10 @@ export class SocketSink implements Sink {
   #corked = false;
   #unreadBytes = 0;
   #batch = false;
+  /** By the bytes that are waited for. */
+  readonly #waiting = new Map<number, PromiseWithResolvers<void>>();
+  /** Runs while anybody waits. */
+  #poll: NodeJS.Timeout | null = null;
 
   /** @param onClose ends the connection in order; see Connection.close */
   constructor(websocket: WebSocket, socket: Duplex, onClose: (code: number, reason: string) => void) {
@@ -68,22 +72,33 @@ export class SocketSink implements Sink {
 
   drained(bytes: number): Promise<void> {
     if (this.#isDrained(bytes)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (!this.#isDrained(bytes)) return;
-        clearInterval(poll);
-        this.#socket.off('drain', check);
-        this.#socket.off('close', check);
-        resolve();
-      };
-      const poll = setInterval(check, DRAIN_POLL_MS);
-      this.#socket.on('drain', check);
-      this.#socket.on('close', check);
-    });
+    const waiting = this.#waiting.get(bytes) ?? Promise.withResolvers<void>();
+    this.#waiting.set(bytes, waiting);
+    this.#poll ??= this.#startPolling();
+    return waiting.promise;
   }
 
   close(code: number, reason: string): void {
     this.#onClose(code, reason);
+  }
+
+  /** One watch for all who wait: a client can be behind in as many rooms as it may join, and leave and join them again. */
+  #startPolling(): NodeJS.Timeout {
+    const check = (): void => {
+      for (const [bytes, { resolve }] of this.#waiting) {
+        if (!this.#isDrained(bytes)) continue;
+        this.#waiting.delete(bytes);
+        resolve();
+      }
+      if (this.#waiting.size > 0 || this.#poll === null) return;
+      clearInterval(this.#poll);
+      this.#poll = null;
+      this.#socket.off('drain', check);
+      this.#socket.off('close', check);
+    };
+    this.#socket.on('drain', check);
+    this.#socket.on('close', check);
+    return setInterval(check, DRAIN_POLL_MS);
   }
 
   #isDrained(bytes: number): boolean {
