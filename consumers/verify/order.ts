@@ -1,0 +1,127 @@
+/**
+ * The order of one partition's accepted events: every room's seq, every session's pub, every key, one after the other. Holds the
+ * rooms and what a sequencer holds of publishers, without their windows: sessions and keys are let go of when they are too old to count.
+ */
+import type { RoomId } from '../../core/ids.ts';
+import type { Answer, SequencedEvent } from '../../core/log/record.ts';
+import { idempotencyKey, type PublishersLimits, publisherKey } from '../../core/sequencing/publishers.ts';
+import { FORGET_AFTER_MS } from '../../core/sequencing/sessions.ts';
+import { sessionTime } from '../../core/sequencing/uuidv7.ts';
+import type { FindingKind } from './finding.ts';
+
+export type Report = (kind: FindingKind, message: string) => void;
+
+/** Sessions minted within the same span are let go of together. */
+const BUCKET_MS = 600_000;
+const bucketOf = (mintedAt: number): number => Math.floor(mintedAt / BUCKET_MS);
+
+export class Order {
+  readonly #limits: PublishersLimits;
+  /** Whether the partition was read from its first record; else the first number seen of a room or session is believed. */
+  readonly #complete: boolean;
+  readonly #heads = new Map<RoomId, number>();
+  readonly #pubs = new Map<number, Map<string, number>>();
+  /** Log time of the last use, in the order of time. */
+  readonly #keys = new Map<string, number>();
+  #sweptBucket = Number.NEGATIVE_INFINITY;
+
+  constructor(limits: PublishersLimits, complete: boolean) {
+    this.#limits = limits;
+    this.#complete = complete;
+  }
+
+  get rooms(): number {
+    return this.#heads.size;
+  }
+
+  /** An accepted event; `logTime` includes its own. */
+  event(event: SequencedEvent, logTime: number, report: Report): void {
+    this.#seq(event, report);
+    if (event.session !== null && event.pub !== null) this.#pub(event, event.session, event.pub, logTime, report);
+    if (event.key !== null) this.#key(event, event.key, logTime, report);
+    this.#sweep(logTime);
+  }
+
+  /** An accepted answer: what it says of numbers must be true, above all that a duplicate has an original. */
+  answer(answer: Answer, report: Report): void {
+    const { code, room, user, session, pub, seq, expected } = answer;
+    const head = this.#heads.get(room) ?? (this.#complete ? 0 : Number.POSITIVE_INFINITY);
+    if (code === 'duplicate' && seq !== null && seq > head) {
+      report('answer_unfounded', `it names seq ${seq} of ${room} as the original, whose last event has ${head}`);
+    }
+    if (session === null || pub === null) return;
+    const last = this.#lastPub(publisherKey(room, user, session), sessionTime(session));
+    if (last === undefined) return;
+    if (code === 'duplicate' && pub > last) {
+      report(
+        'answer_unfounded',
+        `publish ${pub} of session ${session} is called a duplicate, but ${last} was the last one`,
+      );
+    }
+    if (code === 'out_of_order' && (expected !== last + 1 || pub <= last + 1)) {
+      report('answer_unfounded', `it refuses ${pub} and waits for ${expected} of session ${session}, after ${last}`);
+    }
+  }
+
+  #seq({ room, seq }: SequencedEvent, report: Report): void {
+    const head = this.#heads.get(room) ?? (this.#complete ? 0 : seq - 1);
+    if (seq > head + 1) report('seq_hole', `${room} has ${seq} after ${head}`);
+    if (seq <= head) report('seq_repeat', `${room} has ${seq} again, after ${head}`);
+    // On from the higher one: one fault is one finding.
+    this.#heads.set(room, Math.max(head, seq));
+  }
+
+  #pub(
+    event: SequencedEvent,
+    session: NonNullable<SequencedEvent['session']>,
+    pub: number,
+    logTime: number,
+    report: Report,
+  ): void {
+    const { room, user } = event;
+    const mintedAt = sessionTime(session);
+    if (mintedAt === null || mintedAt < this.#forgottenBefore(logTime)) {
+      report('session_invalid', `the session ${session} is no UUIDv7, or too old for what was accepted of it`);
+      return;
+    }
+    const name = publisherKey(room, user, session);
+    const last = this.#lastPub(name, mintedAt) ?? pub - 1;
+    if (pub > last + 1) report('pub_hole', `session ${session} of ${user} in ${room} has publish ${pub} after ${last}`);
+    if (pub <= last)
+      report('pub_repeat', `session ${session} of ${user} in ${room} has publish ${pub} again, after ${last}`);
+    const bucket = this.#pubs.get(bucketOf(mintedAt)) ?? new Map<string, number>();
+    this.#pubs.set(bucketOf(mintedAt), bucket.set(name, Math.max(last, pub)));
+  }
+
+  /** undefined where it can't be known: nothing of the session was seen, and not all was read. */
+  #lastPub(name: string, mintedAt: number | null): number | undefined {
+    const known = mintedAt === null ? undefined : this.#pubs.get(bucketOf(mintedAt))?.get(name);
+    return known ?? (this.#complete ? 0 : undefined);
+  }
+
+  #key({ room, user }: SequencedEvent, key: string, logTime: number, report: Report): void {
+    const name = idempotencyKey(room, user, key);
+    const usedAt = this.#keys.get(name);
+    if (usedAt !== undefined && logTime - usedAt <= this.#limits.keyWindowMs) {
+      report('key_repeat', `a key of ${user} in ${room} was accepted again after ${logTime - usedAt} ms`);
+    }
+    this.#keys.delete(name);
+    this.#keys.set(name, logTime);
+  }
+
+  #forgottenBefore(logTime: number): number {
+    return logTime - this.#limits.sessionMaxAgeMs - FORGET_AFTER_MS;
+  }
+
+  #sweep(logTime: number): void {
+    const bucketNow = bucketOf(logTime);
+    if (bucketNow === this.#sweptBucket) return;
+    this.#sweptBucket = bucketNow;
+    const keepFrom = bucketOf(this.#forgottenBefore(logTime));
+    for (const bucket of this.#pubs.keys()) if (bucket < keepFrom) this.#pubs.delete(bucket);
+    for (const [name, usedAt] of this.#keys) {
+      if (logTime - usedAt <= this.#limits.keyWindowMs) break;
+      this.#keys.delete(name);
+    }
+  }
+}
