@@ -45,6 +45,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/replay.ts')).define,
   },
   {
+    name: 'verify',
+    summary: 'Re-read the log and say whether it keeps its promises: exactly one answer each, no hole, no repeat.',
+    load: async () => (await import('./commands/verify.ts')).define,
+  },
+  {
     name: 'topics',
     summary: 'Create the topics and register the schemas.',
     load: async () => (await import('./commands/topics.ts')).define,
