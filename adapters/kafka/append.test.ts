@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
+import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
-import { judge } from './append.ts';
+import { systemClock } from '../../core/ports/clock.ts';
+import { Appender, judge } from './append.ts';
+import { type Connections, NotSentError } from './connection.ts';
+import type { Metadata } from './metadata.ts';
 
 const p3 = 3 as Partition;
 const verdict = (errorCode: number, baseOffset = -1) => judge('t', p3, { partition: 3, errorCode, baseOffset }).status;
@@ -50,4 +54,22 @@ test.each([
 
 test('an answer without the partition proves nothing', () => {
   expect(judge('t', p3, undefined).status).toBe('unknown');
+});
+
+test('a request without an answer proves nothing, one that never left proves that nothing was appended', async () => {
+  const statusAfter = async (thrown: Error) => {
+    const leaders = new Map([[p3, { nodeId: 1, host: 'h', port: 1 }]]);
+    const metadata = { known: () => ({ leaders }), markStale: () => {}, suspect: () => {} } as unknown as Metadata;
+    const connections = {
+      sendLate: async (_: unknown, make: () => unknown) => {
+        make();
+        throw thrown;
+      },
+    } as unknown as Connections;
+    const appender = new Appender(metadata, connections, systemClock, 1_000);
+    const [outcome] = await appender.append('t', [{ partition: p3, records: [{ key: null, value: null }] }]);
+    return outcome?.status;
+  };
+  expect(await statusAfter(new RoomlogError('kafka_unreachable'))).toBe('unknown');
+  expect(await statusAfter(new NotSentError('kafka_unreachable'))).toBe('not_appended');
 });

@@ -35,7 +35,8 @@ const poison = (reason: string, message: string, event?: InboundEvent): Checked 
 
 /** Checks in the order in which a record would do harm. Pure but for the codec's knowledge of schemas. */
 export function checkInbound(record: LogRecord, partition: Partition, partitions: number, codec: Codec): Checked {
-  if (record.value === null) return poison('empty', 'The record has no value.');
+  if (record.value === null)
+    return poison('empty', 'The record has no value, or stands in a batch that could not be unpacked.');
   let event: InboundEvent;
   try {
     const decoded = codec.decodeInbound(record.value);

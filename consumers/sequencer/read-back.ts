@@ -12,10 +12,7 @@ import { decodeOutbound } from '../decode-outbound.ts';
 import type { SequencerContext } from './context.ts';
 import { Expected } from './expected.ts';
 import type { Pulse } from './pulse.ts';
-import { RecentPoison } from './recent-poison.ts';
-
-/** How far back poison answers are remembered, in batches; a writer has at most two out. */
-const POISON_WINDOW_BATCHES = 4;
+import { RecentPoison, windowBytes } from './recent-poison.ts';
 
 export class ReadBack {
   readonly partition: Partition;
@@ -200,6 +197,6 @@ export class ReadBack {
   }
 
   #newPoison(): RecentPoison {
-    return new RecentPoison(POISON_WINDOW_BATCHES * this.#context.config.batchBytes);
+    return new RecentPoison(windowBytes(this.#context.config.batchBytes));
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
-import { RecentPoison } from './recent-poison.ts';
+import { RecentPoison, windowBytes } from './recent-poison.ts';
 
 function accepted(inbound: number, isPoison: boolean): OutboundRecord {
   return {
@@ -29,4 +29,11 @@ test('remembers the last two whatever their size', () => {
     [2, 'empty'],
     [3, 'empty'],
   ]);
+});
+
+test('remembers a batch of small records when a large record makes up the next, as large as outbound takes', () => {
+  const recent = new RecentPoison(windowBytes(262_144));
+  for (let inbound = 1; inbound <= 100; inbound++) recent.note(accepted(inbound, true), 100);
+  recent.note(accepted(101, false), 2_097_152);
+  expect(recent.notes()).toHaveLength(100);
 });

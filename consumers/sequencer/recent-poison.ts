@@ -5,6 +5,7 @@
  */
 import type { Offset } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
+import { MAX_OUTBOUND_RECORD_BYTES } from './check.ts';
 
 export interface PoisonNote {
   readonly inbound: Offset;
@@ -14,6 +15,11 @@ export interface PoisonNote {
 
 /** Records that are always looked back at, whatever their size: two batches of one large record each. */
 const MIN_RECORDS = 2;
+
+/** How far back letters may be missing: two batches, of which each is either capped or one record as large as outbound takes. */
+export function windowBytes(batchBytes: number): number {
+  return 2 * (batchBytes + MAX_OUTBOUND_RECORD_BYTES);
+}
 /** Most notes that are kept; a window of nothing but small poison answers. */
 const MAX_NOTES = 20_000;
 

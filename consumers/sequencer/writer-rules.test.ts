@@ -79,6 +79,23 @@ test('a refused claim is not tried again', async () => {
   expect(tries).toBe(1);
 });
 
+test('a partition whose newest claim follows newer rules is written to no more', async () => {
+  const stream = new MemoryStream();
+  const a = await running.start(stream, 'a');
+  await ready(a);
+  const claim = stream.judge(p0).claims.at(-1)?.claim;
+  if (!claim) throw new Error('no claim');
+  const newer = { ...claim, nonce: Buffer.alloc(16, 8), foldVersion: claim.foldVersion + 1 };
+  stream.cluster.write(stream.topics.outbound, p0, {
+    value: stream.codec.encodeOutbound({ ...nothing, claim: newer }),
+  });
+  await haltedWith(a, 'fold_halted');
+  const { length } = stream.outbound(p0);
+  stream.publish(inboundEvent());
+  await aWhile();
+  expect(stream.outbound(p0)).toHaveLength(length);
+});
+
 test('nothing is answered while a poison answer lacks its letter', async () => {
   const stream = new MemoryStream();
   await ready(await running.start(stream, 'a'));
