@@ -26,7 +26,7 @@ const MAX_REQUEST_BYTES = MAX_OUTBOUND_RECORD_BYTES;
 /** What Kafka adds to each record and each header, at most. */
 const RECORD_FRAME_BYTES = 32;
 const HEADER_FRAME_BYTES = 10;
-/** How far back a new owner looks for letters that its predecessor may have written already. */
+/** How far back a new owner looks for letters that its predecessor may have written already, beside as many as there can be. */
 const LOOK_BACK_RECORDS = 5_000;
 
 export interface DeadLettersOptions {
@@ -73,7 +73,7 @@ export class DeadLetters {
     const target = await this.#targetOf(partition);
     const range = (await log.ranges(topic, [target])).get(target);
     if (range === undefined) return found;
-    const from = Math.max(range.start, range.end - LOOK_BACK_RECORDS) as Offset;
+    const from = Math.max(range.start, range.end - names.size - LOOK_BACK_RECORDS) as Offset;
     for await (const records of log.readRange({ topic, partition: target, from, to: range.end })) {
       if (!goOn()) break;
       for (const { value } of records) {

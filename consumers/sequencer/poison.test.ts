@@ -141,6 +141,16 @@ test('letters that a dead owner did not write are written by the next one, other
   expect(stream.deadLetters()[1]).toMatchObject({ key: Buffer.from('k'), value: Buffer.from('x') });
 });
 
+test('a new owner repeats no letter, however many there are', async () => {
+  const stream = new MemoryStream();
+  for (let n = 0; n < 6_000; n++) stream.write(p0, Buffer.from('x'), null);
+  await running.start(stream, 'a');
+  await until(() => expect(stream.cluster.records(stream.topics.deadletter, p0)).toHaveLength(6_000));
+  stream.cluster.group(stream.groupId, stream.topics.inbound).evict('a', { tell: true });
+  await ready(await running.start(stream, 'b'));
+  expect(stream.cluster.records(stream.topics.deadletter, p0)).toHaveLength(6_000);
+}, 30_000);
+
 describe('every letter fits the topic, whatever the record', () => {
   const LIMIT = 2 * 1_048_576;
   /** As a broker counts: keys, values and headers, and what it adds to each. */
