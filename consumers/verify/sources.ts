@@ -12,7 +12,7 @@ import type { InboundItem } from './inbound-walk.ts';
 import type { LetterSeen } from './letters.ts';
 
 /** Asked for per fetch: two topics are read ahead by one chunk each, so four chunks are in memory at most. */
-const FETCH_BYTES = 4 * 1_048_576;
+const FETCH_BYTES = 1_048_576;
 
 export interface Source {
   readonly log: EventLog;
