@@ -130,7 +130,7 @@ test('sound through a killed sequencer; a zombie’s record is counted as fenced
   expect(fence?.fencedBy).toBeLessThanOrEqual(newest.epoch);
   expect(fence?.first).toBeLessThanOrEqual(zombie);
 
-  // One room of it, and a time in the future.
+  // One room of it.
   const one = await verify('--room', room(1));
   expect(one).toMatchObject({ code: 0, summary: { events: PUBS, rooms: 1 } });
 
