@@ -23,6 +23,9 @@ const MAX_BODY_BYTES = 1_048_576;
 /** A room of 200 bytes, each percent-encoded, with room to spare. */
 const MAX_PARAM_LENGTH = 1_000;
 
+/** Told whoever sends a token where logs see it. */
+export const TOKEN_IN_URL = 'A token does not belong into a URL: send it in hello.';
+
 export interface HttpServer {
   readonly app: FastifyInstance;
   readonly url: string;
@@ -50,7 +53,11 @@ export async function serveHttp({ host, port, health, routes }: HttpOptions): Pr
   app.setErrorHandler((thrown, _request, reply) => sendThrown(reply, thrown));
   addProbes(app, health);
   addBareHealth(app, health);
-  app.get('/v1/ws', (_request, reply) => {
+  app.get<{ Querystring: Record<string, unknown> }>('/v1/ws', (request, reply) => {
+    if (request.query.token !== undefined) {
+      void reply.code(400).send({ code: 'bad_frame', message: TOKEN_IN_URL });
+      return;
+    }
     void reply
       .code(426)
       .header('upgrade', 'websocket')

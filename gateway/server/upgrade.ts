@@ -14,6 +14,7 @@ import type { Services } from '../connection/services.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { EdgeMetrics } from './edge-metrics.ts';
 import type { Health } from './health.ts';
+import { TOKEN_IN_URL } from './http.ts';
 
 export const WEBSOCKET_PATH = '/v1/ws';
 export const JSON_SUBPROTOCOL = 'roomlog.v1.json';
@@ -73,7 +74,7 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     const url = readTarget(request.url ?? '');
     if (url?.pathname !== WEBSOCKET_PATH) return refuse(404, 'bad_frame', 'There is no WebSocket at this path.');
     if (url.searchParams.has('token')) {
-      return refuse(400, 'bad_frame', 'A token does not belong into a URL: send it in hello.');
+      return refuse(400, 'bad_frame', TOKEN_IN_URL);
     }
     const cookieToken = cookie === '' ? null : readCookie(request.headers.cookie, cookie);
     const verdict = origins.judge(request.headers.origin, cookieToken !== null);

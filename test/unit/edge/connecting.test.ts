@@ -220,6 +220,7 @@ describe('the path', () => {
 
   test('asked without an upgrade gets 426', async () => {
     expect((await fetch(path('/v1/ws'))).status).toBe(426);
+    expect((await fetch(path('/v1/ws?token=t'))).status).toBe(400);
   });
 
   test('asked with a broken handshake gets 400', async () => {
