@@ -50,7 +50,12 @@ export async function startStack(options: UpOptions, reporting: Reporting): Prom
 }
 
 async function startAll(plan: StackPlan, paths: StatePaths, reporting: Reporting): Promise<void> {
-  await plan.prepare();
+  await plan.prepare().catch((error: unknown) => {
+    // Ctrl-C in a terminal also ends the programs that this runs: then their failure is not the reason.
+    reporting.aborted.throwIfAborted();
+    throw error;
+  });
+  reporting.aborted.throwIfAborted();
   await Promise.all([plan.askExternal(), ...plan.infrastructure.map((service) => startOne(service, paths, reporting))]);
   await prepareStream(plan.config, reporting.say);
   reporting.aborted.throwIfAborted();

@@ -77,7 +77,14 @@ describe('publish and tail', () => {
     const stdin = Array.from({ length: 50 }, (_, index) => `${index}`).join('\n');
     await run(ROOMLOG, ['publish', room, '--event', 'n', '--state-dir', stateDir()], { stdin });
     const command = `${ROOMLOG} tail ${room} --from start --state-dir ${stateDir()} | head -n 3`;
-    const piped = await run('bash', ['-o', 'pipefail', '-c', command]);
+    const reading = run('bash', ['-o', 'pipefail', '-c', command]);
+    // Whoever writes to a pipe learns that its reader is gone by the next write, so there has to be a next event.
+    let ended = false;
+    void reading.finally(() => {
+      ended = true;
+    });
+    while (!ended) await run(ROOMLOG, ['publish', room, '--event', 'n', '--data', '1', '--state-dir', stateDir()]);
+    const piped = await reading;
     expect(piped).toMatchObject({ code: 0, stderr: '' });
     expect(piped.stdout.split('\n').filter(Boolean)).toHaveLength(3);
   });

@@ -105,7 +105,8 @@ describe('the Kafka log', () => {
     await eventually(() => expect(acked.length).toBeGreaterThan(100));
     await broker.kill('SIGKILL');
     await eventually(() => expect(statuses).toContain('not_appended'));
-    await eventually(() => expect(stalls).toEqual(['kafka_unreachable']));
+    // Told again as more partitions fall silent.
+    await eventually(() => expect(new Set(stalls)).toEqual(new Set(['kafka_unreachable'])));
     await eventually(() => expect(writer.reachable()).toBe(false));
     const before = acked.length;
     broker.start();
@@ -122,7 +123,7 @@ describe('the Kafka log', () => {
     await tail.stop();
 
     expect(errors).toEqual([]);
-    expect(stalls).toEqual(['kafka_unreachable', null]);
+    expect(stalls.indexOf(null)).toBe(stalls.length - 1);
     for (const partition of partitions) {
       const offsets = seen.get(partition)?.map((r) => r.offset) ?? [];
       expect(offsets).toEqual(offsets.map((_, i) => i));
