@@ -29,7 +29,7 @@ export const UP_USAGE = `scripts/up: starts Kafka, a schema registry, Redis, seq
   --detach           return when everything is ready; scripts/down stops it
   --restart NAME     bring back one process of a running stack: gateway-1, sequencer-1, kafka-1, registry, redis
   --port-base N      first of the ${BLOCK_PORTS} ports that the stack may use; the first gateway listens on it (default 7400)
-  --state-dir DIR    where data, logs, configuration and stack.json lie (default .roomlog)
+  --state-dir DIR    where data, logs, configuration and stack.json lie (or ROOMLOG_STATE_DIR; default .roomlog)
   --infra-only       Kafka, registry and Redis with topics and schemas, but no gateway and no sequencer
   --yes              install missing packages without asking
   --help             this text
@@ -39,7 +39,7 @@ ROOMLOG_CACHE_DIR is where downloads are kept (default ~/.cache/roomlog). docs/l
 
 export const DOWN_USAGE = `scripts/down: stops everything that scripts/up started for a state folder. Data stays.
 
-  --state-dir DIR    the state folder (default .roomlog)
+  --state-dir DIR    the state folder (or ROOMLOG_STATE_DIR; default .roomlog)
   --help             this text`;
 
 export function parseUp(argv: readonly string[]): UpOptions {
@@ -121,7 +121,8 @@ function parse(argv: readonly string[], flags: Flags, command: string, faults: s
 }
 
 function stateDirOf(values: Record<string, unknown>): string {
-  const given = values['state-dir'];
+  // As everywhere else: a folder named for ./roomlog and scripts/feed is meant here too.
+  const given = values['state-dir'] ?? process.env.ROOMLOG_STATE_DIR;
   return resolve(typeof given === 'string' && given !== '' ? given : '.roomlog');
 }
 
