@@ -5,7 +5,8 @@
  *
  * Starts a local stack of its own (a temporary state folder), runs Roomlog, the usual kafkajs group loop and the best loop there is (raw, no
  * group) in turn, `repeats` times, and writes medians, ranges and ratios to bench/results/publish-delivered.json. A round in
- * which the load process used more than 90 % of a core, or the brokers more than 90 % of all cores, is void and counted.
+ * which the load process used more than 90 % of a core, the brokers more than 90 % of all cores, or the hypervisor took more than 8 % of
+ * the cores away, is void: repeated (up to three times as many rounds) and counted.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,13 +16,17 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import type { LoadJob, LoadResult, LoopJob, RoomsJob } from './load/messages.ts';
-import { startCpuMeter } from './support/cpu.ts';
+import { startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { median, round } from './support/latency.ts';
 import { describeMachine } from './support/machine.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const WARM_UP_SECONDS = 5;
 const BUSY = 0.9;
+/** Above this share of the cores taken away by the hypervisor, a round says more about the neighbours than about us. */
+const STOLEN = 0.08;
+/** Rounds tried for each one asked for, since void ones are repeated. */
+const TRIES = 3;
 
 const { values: options } = parseArgs({
   options: {
@@ -48,6 +53,8 @@ interface Stack {
 interface Round extends LoadResult {
   readonly contender: string;
   readonly cpu: Readonly<Record<string, number>>;
+  /** Share of all cores that the hypervisor took away. */
+  readonly stolen: number;
   readonly void: boolean;
 }
 
@@ -67,13 +74,21 @@ async function measureRound(contender: string, stack: Stack, load: () => Promise
   });
   for (const { name, pid } of [...stack.gateways, ...stack.sequencers]) pids[name] = pid;
   const read = startCpuMeter(pids);
+  const stolenShare = startStealMeter();
   const result = await load();
   const cpu = read();
+  const stolen = stolenShare();
   const brokers = Object.entries(cpu).reduce((sum, [name, share]) => sum + (name.startsWith('kafka') ? share : 0), 0);
-  const outcome = { ...result, contender, cpu, void: result.loadCpu > BUSY || brokers > BUSY * cpus().length };
+  const outcome = {
+    ...result,
+    contender,
+    cpu,
+    stolen,
+    void: result.loadCpu > BUSY || brokers > BUSY * cpus().length || stolen > STOLEN,
+  };
   const { p50, p99 } = result.delivered;
   process.stderr.write(
-    `${contender}: p50 ${p50} ms, p99 ${p99} ms, lost ${result.lost}, load process ${Math.round(result.loadCpu * 100)} % of a core${outcome.void ? ', VOID' : ''}\n`,
+    `${contender}: p50 ${p50} ms, p99 ${p99} ms, lost ${result.lost}, load process ${Math.round(result.loadCpu * 100)} % of a core, stolen ${Math.round(stolen * 100)} %${outcome.void ? ', VOID' : ''}\n`,
   );
   return outcome;
 }
@@ -142,11 +157,21 @@ try {
   await admin.disconnect();
 
   const rounds: Round[] = [];
-  for (let repeat = 1; repeat <= Number(options.repeats); repeat++) {
-    process.stderr.write(`repeat ${repeat} of ${options.repeats}\n`);
-    rounds.push(await measureRound('roomlog', stack, () => runLoad('rooms.ts', rooms)));
-    rounds.push(await measureRound('group loop', stack, () => runLoad('bare-loop.ts', loop('group'))));
-    rounds.push(await measureRound('raw loop', stack, () => runLoad('bare-loop.ts', loop('raw'))));
+  const contestants = [
+    { name: 'roomlog', load: () => runLoad('rooms.ts', rooms) },
+    { name: 'group loop', load: () => runLoad('bare-loop.ts', loop('group')) },
+    { name: 'raw loop', load: () => runLoad('bare-loop.ts', loop('raw')) },
+  ];
+  const repeats = Number(options.repeats);
+  const valid = (name: string) => rounds.filter((one) => one.contender === name && !one.void).length;
+  for (let turn = 1; turn <= repeats * TRIES; turn++) {
+    for (const { name, load } of contestants) {
+      if (valid(name) < Math.min(turn, repeats)) rounds.push(await measureRound(name, stack, load));
+    }
+    if (contestants.every(({ name }) => valid(name) >= repeats)) break;
+  }
+  for (const { name } of contestants) {
+    if (valid(name) < repeats) process.stderr.write(`only ${valid(name)} of ${repeats} rounds of ${name} count\n`);
   }
 
   const by = (contender: string) => figures(rounds.filter((one) => one.contender === contender));

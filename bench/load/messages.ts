@@ -27,6 +27,8 @@ export interface LoadResult {
   readonly delivered: LatencySummary;
   readonly acked?: LatencySummary;
   readonly lost: number;
+  /** Error frames by code. */
+  readonly errors?: Readonly<Record<string, number>>;
   /** Share of one core that the load process itself used. */
   readonly loadCpu: number;
   /** Share of one core of the process in the middle of a bare loop. */

@@ -1,6 +1,7 @@
 /**
  * Load process for Roomlog: `rooms` rooms with `membersPerRoom` members on as many connections, one publisher a room, all in one process
- * so that one clock stamps and reads. Latency is from the intended send time to each member's receipt.
+ * so that one clock stamps and reads. Latency is from the intended send time to each member's receipt. A publisher keeps to the
+ * protocol's window of unanswered publishes; what has to wait for it counts from when it should have been sent all the same.
  */
 import { WebSocket } from 'ws';
 import { summarise } from '../support/latency.ts';
@@ -9,6 +10,8 @@ import { intendedTimeIn, type LoadResult, payload, type RoomsJob, readJob } from
 
 const CONNECT_AT_ONCE = 50;
 const SETTLE_MS = 15_000;
+/** The protocol's limit of unanswered publishes per session and room. */
+const WINDOW = 32;
 const EVENT = Buffer.from('{"type":"event"');
 const ACK = Buffer.from('{"type":"ack"');
 
@@ -16,7 +19,13 @@ const job = readJob<RoomsJob>();
 const total = job.warmUpEvents + job.events;
 const delivered: number[] = [];
 const acked: number[] = [];
-const sentAt = new Map<string, number>();
+/** One publisher a room: what waits for its window, when each unanswered publish should have been sent, the next number. */
+const publishers = Array.from({ length: job.rooms }, () => ({
+  waiting: [] as number[],
+  unanswered: new Map<number, number>(),
+  pub: 0,
+}));
+const errors = new Map<string, number>();
 let received = 0;
 let firstMeasured = Number.POSITIVE_INFINITY;
 
@@ -44,17 +53,36 @@ function open(index: number): Promise<WebSocket> {
         return;
       }
       if (bytes.compare(ACK, 0, ACK.length, 0, ACK.length) === 0) {
-        const ack = JSON.parse(bytes.toString()) as { id: number; room: string };
-        const intended = sentAt.get(`${ack.room} ${ack.id}`) ?? Number.NaN;
-        sentAt.delete(`${ack.room} ${ack.id}`);
+        const { id } = JSON.parse(bytes.toString()) as { id: number };
+        const { unanswered } = publishers[index] ?? { unanswered: new Map<number, number>() };
+        const intended = unanswered.get(id) ?? Number.NaN;
+        unanswered.delete(id);
         if (intended >= firstMeasured) acked.push(now - intended);
+        send(index);
         return;
       }
       const frame = JSON.parse(bytes.toString()) as { type: string; code?: string; message?: string };
       if (frame.type === 'live') resolve(socket);
-      if (frame.type === 'error') fail(`${frame.code}: ${frame.message}`);
+      if (frame.type !== 'error') return;
+      errors.set(frame.code ?? '', (errors.get(frame.code ?? '') ?? 0) + 1);
+      fail(`${frame.code}: ${frame.message}`);
     });
   });
+}
+
+function send(room: number): void {
+  const publisher = publishers[room];
+  if (publisher === undefined) return;
+  while (publisher.unanswered.size < WINDOW) {
+    const intended = publisher.waiting.shift();
+    if (intended === undefined) return;
+    publisher.pub += 1;
+    const id = publisher.pub + 1;
+    publisher.unanswered.set(id, intended);
+    sockets[room]?.send(
+      `{"type":"publish","id":${id},"room":"${roomName(room)}","pub":${publisher.pub},"event":"bench","data":${payload(intended, job.payloadBytes)}}`,
+    );
+  }
 }
 
 const sockets: WebSocket[] = [];
@@ -71,26 +99,23 @@ await pace(job.perSecond, total, (index, intended) => {
     cpuBefore = process.cpuUsage();
     measuredFrom = performance.now();
   }
-  const roomIndex = index % job.rooms;
-  const room = roomName(roomIndex);
-  const pub = Math.floor(index / job.rooms) + 1;
-  sentAt.set(`${room} ${pub + 1}`, intended);
-  sockets[roomIndex]?.send(
-    `{"type":"publish","id":${pub + 1},"room":"${room}","pub":${pub},"event":"bench","data":${payload(intended, job.payloadBytes)}}`,
-  );
+  publishers[index % job.rooms]?.waiting.push(intended);
+  send(index % job.rooms);
 });
 const cpu = process.cpuUsage(cpuBefore);
 const loadCpu = (cpu.user + cpu.system) / 1000 / (performance.now() - measuredFrom);
 
 const expected = total * job.membersPerRoom;
 const deadline = performance.now() + SETTLE_MS;
-while ((received < expected || sentAt.size > 0) && performance.now() < deadline) {
+const pending = () => publishers.some(({ unanswered, waiting }) => unanswered.size + waiting.length > 0);
+while ((received < expected || pending()) && performance.now() < deadline) {
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 const result: LoadResult = {
   delivered: summarise(delivered),
   acked: summarise(acked),
   lost: expected - received,
+  errors: Object.fromEntries(errors),
   loadCpu,
 };
 for (const socket of sockets) socket.terminate();

@@ -23,3 +23,20 @@ export function startCpuMeter(pids: Readonly<Record<string, number>>): () => Rec
     );
   };
 }
+
+/** Starts watching what the hypervisor takes away; the returned function gives its share of all cores since then. */
+export function startStealMeter(): () => number {
+  const read = () => {
+    const fields = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '')
+      .trim()
+      .split(/\s+/)
+      .slice(1, 9)
+      .map(Number);
+    return { steal: fields[7] ?? 0, all: fields.reduce((sum, ticks) => sum + ticks, 0) };
+  };
+  const before = read();
+  return () => {
+    const now = read();
+    return Math.round(((now.steal - before.steal) / Math.max(1, now.all - before.all)) * 1000) / 1000;
+  };
+}
