@@ -4,10 +4,11 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import { Fold } from '../../core/log/fold.ts';
 import type { SequencedEvent } from '../../core/log/record.ts';
-import type { EventLog, LogRecord } from '../../core/ports/event-log.ts';
+import type { EventLog } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { decodeOutbound } from '../decode-outbound.ts';
+import { readAhead } from '../read-ahead.ts';
 import type { FoldStart } from './start.ts';
 
 /** An accepted event and where it stands. */
@@ -55,23 +56,5 @@ export async function* partitionEvents(options: PartitionEventsOptions): AsyncGe
       events.push({ ...record.event, partition, offset, cursor });
     }
     yield events;
-  }
-}
-
-/** Fetches the next portion while the one before it is worked on. */
-async function* readAhead(source: AsyncIterable<readonly LogRecord[]>): AsyncGenerator<readonly LogRecord[]> {
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    let pending = iterator.next();
-    for (;;) {
-      const { done, value } = await pending;
-      if (done === true) return;
-      pending = iterator.next();
-      // Whoever stops early never looks at it.
-      pending.catch(() => {});
-      yield value;
-    }
-  } finally {
-    await iterator.return?.();
   }
 }

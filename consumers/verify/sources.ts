@@ -5,6 +5,7 @@ import type { EventLog, LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { decodeOutbound, isUnknownSchema } from '../decode-outbound.ts';
+import { readAhead } from '../read-ahead.ts';
 import { checkInbound } from '../sequencer/check.ts';
 import type { OutboundItem } from './check.ts';
 import type { InboundContent } from './content.ts';
@@ -102,22 +103,13 @@ async function* chunks(
   side: string,
 ): AsyncGenerator<readonly LogRecord[]> {
   const range = log.readRange({ topic, partition, from, to, maxBytesPerFetch: FETCH_BYTES });
-  const iterator = range[Symbol.asyncIterator]();
   try {
-    let pending = iterator.next();
-    for (;;) {
-      const { done, value } = await pending;
-      if (done === true) return;
-      pending = iterator.next();
-      // Whoever stops early never looks at it.
-      pending.catch(() => {});
-      onRead?.(value.length);
-      yield value;
+    for await (const records of readAhead(range)) {
+      onRead?.(records.length);
+      yield records;
     }
   } catch (thrown) {
     throw located(thrown, side, null);
-  } finally {
-    await iterator.return?.();
   }
 }
 
