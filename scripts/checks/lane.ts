@@ -13,6 +13,10 @@ export interface Lane {
   readonly about: string;
   /** Whether the go-built tools are needed, so that they are built while earlier lanes run. */
   readonly tools?: readonly ToolName[];
+  /** Mostly waits for the network: the lanes after it don't wait for it. */
+  readonly beside?: boolean;
+  /** Names of lanes that must have ended before. */
+  readonly after?: readonly string[];
   run(context: LaneContext): Promise<LaneResult>;
 }
 

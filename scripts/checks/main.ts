@@ -46,8 +46,7 @@ async function main(): Promise<number> {
   const context = openContext(lanes, workDir, aborting.signal);
 
   console.log(`${availableParallelism()} cores, Node ${process.version}`);
-  const results: LaneResult[] = [];
-  for (const lane of lanes) if (!aborting.signal.aborted) results.push(await runLane(lane, context));
+  const results = await runLanes(lanes, context, aborting.signal);
   aborting.abort(); // a tool may still be building for a lane that failed early
   results.push(await cleanUp(context.stateRoot, mark));
   const total = sum(results);
@@ -68,6 +67,19 @@ function openContext(lanes: readonly Lane[], workDir: string, aborted: AbortSign
     aborted,
     tool: (name) => tools.get(name) ?? Promise.resolve({ missing: `${name} was not asked for` }),
   };
+}
+
+/** One after another, but for those that run beside the others. */
+async function runLanes(lanes: readonly Lane[], context: LaneContext, aborted: AbortSignal): Promise<LaneResult[]> {
+  const started = new Map<string, Promise<LaneResult>>();
+  for (const lane of lanes) {
+    if (aborted.aborted) break;
+    await Promise.all((lane.after ?? []).map((name) => started.get(name)));
+    const result = runLane(lane, context);
+    started.set(lane.name, result);
+    if (lane.beside !== true) await result;
+  }
+  return await Promise.all(started.values());
 }
 
 async function runLane(lane: Lane, context: LaneContext): Promise<LaneResult> {

@@ -1,15 +1,20 @@
-/** The lane of what users install: the packed tarball, in a folder of its own. */
+/** The lane of what users install: the packed tarball, in a folder of its own, which the integration tests then use. */
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../stack/root.ts';
 import { type CommandOptions, check } from './command.ts';
-import { fail, type Lane, sum } from './lane.ts';
+import { fail, type Lane, type LaneContext, sum } from './lane.ts';
+
+/** Where the package is installed; not there where the lane was not run. */
+export const packageFolder = ({ workDir }: LaneContext): string => join(workDir, 'package');
 
 export const packed: Lane = {
   name: 'package',
   about: 'npm pack, install the tarball elsewhere, run what it installs',
-  run: async ({ workDir, aborted }) => {
-    const dir = join(workDir, 'package');
+  beside: true,
+  run: async (context) => {
+    const { aborted } = context;
+    const dir = packageFolder(context);
     mkdirSync(dir);
     const nodeFirst = `${join(ROOT, 'node_modules', '.bin')}:${process.env.PATH ?? ''}`;
     const here: CommandOptions = { aborted, env: { PATH: nodeFirst } };
@@ -18,7 +23,7 @@ export const packed: Lane = {
     if (built.failed > 0) return built;
     const tarball = readdirSync(dir).find((name) => name.endsWith('.tgz'));
     if (tarball === undefined) return fail('npm pack made no tarball');
-    const install = ['npm', 'install', '--no-audit', '--no-fund', '--omit=dev', '--loglevel=error'];
+    const install = ['npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', '--loglevel=error'];
     const installed = await check([...install, '--prefix', dir, join(dir, tarball)], there);
     if (installed.failed > 0) return installed;
     const roomlog = join(dir, 'node_modules', '.bin', 'roomlog');

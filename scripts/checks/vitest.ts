@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { ROOT } from '../stack/root.ts';
 import { stopStack } from '../stack/start.ts';
 import { command, lastLines } from './command.ts';
-import { fail, type Lane, type LaneContext, type LaneResult, type ToolName } from './lane.ts';
+import { fail, type Lane, type LaneContext, type LaneResult } from './lane.ts';
 import { abandonedStacks } from './leftovers.ts';
 
 /** What is used of the report; the format is Jest's. */
@@ -27,12 +27,13 @@ export function vitestLane(
   project: string,
   about: string,
   setUp: (context: LaneContext) => Promise<Record<string, string>> = async () => ({}),
-  tools: readonly ToolName[] = [],
+  { tools = [], after = [] }: Pick<Lane, 'tools' | 'after'> = {},
 ): Lane {
   return {
     name: project,
     about,
     tools,
+    after,
     run: async (context) => {
       const reportFile = join(context.workDir, `${project}.json`);
       const argv = [

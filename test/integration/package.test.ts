@@ -1,4 +1,7 @@
-/** The packed package as a stranger installs it: compiled, with its bin, on the same stack. */
+/**
+ * The packed package as a stranger installs it: compiled, with its bin, on the same stack. ROOMLOG_TEST_PACKAGE names a
+ * folder where it is installed already.
+ */
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -11,7 +14,14 @@ const PATH = `${dirname(process.execPath)}:${join(ROOT, 'node_modules/.bin')}:${
 let folder: string;
 let bin: string;
 
+const installedAlready = process.env.ROOMLOG_TEST_PACKAGE;
+
 beforeAll(async () => {
+  if (installedAlready) {
+    folder = installedAlready;
+    bin = join(folder, 'node_modules/.bin/roomlog');
+    return;
+  }
   folder = mkdtempSync(join(tmpdir(), 'roomlog-package-'));
   const packed = await npm(['pack', '--pack-destination', folder], ROOT);
   expect(packed).toMatchObject({ code: 0 });
@@ -23,7 +33,9 @@ beforeAll(async () => {
   expect(installed).toMatchObject({ code: 0 });
   bin = join(folder, 'node_modules/.bin/roomlog');
 }, 300_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  if (!installedAlready) rmSync(folder, { recursive: true, force: true });
+});
 
 const npm = (args: readonly string[], cwd: string): Promise<CommandResult> =>
   run('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, env: { PATH }, withinMs: 280_000 });
