@@ -45,6 +45,7 @@ const codec = createCodec({
   inboundId: 1,
   outboundId: 2,
   deadLetterId: 3,
+  snapshotId: 4,
   store: { known: () => undefined, load: () => Promise.reject(new Error('not needed')) },
 });
 const alone = avsc.Type.forSchema(JSON.parse(SCHEMAS.outbound), { omitRecordMethods: true });

@@ -44,6 +44,12 @@ export async function openLog(config: Config): Promise<{ log: EventLog; codec: C
   ]);
   const log = await openKafkaLog(config, { logger: silentLog, clientId: `${config.kafka.clientId}-cli` });
   // Only reads: schemas come from the registry by the ids that stand in the records.
-  const codec = createCodec({ inboundId: -1, outboundId: -1, deadLetterId: -1, store: new Registry(config.registry) });
+  const codec = createCodec({
+    inboundId: -1,
+    outboundId: -1,
+    deadLetterId: -1,
+    snapshotId: -1,
+    store: new Registry(config.registry),
+  });
   return { log, codec };
 }

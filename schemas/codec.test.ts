@@ -7,7 +7,7 @@ import type { SchemaStore } from '../core/ports/schema-store.ts';
 import { type Codec, createCodec } from './codec.ts';
 import { SCHEMAS } from './schemas.ts';
 
-const IDS = { inboundId: 7, outboundId: 300, deadLetterId: 70_000 };
+const IDS = { inboundId: 7, outboundId: 300, deadLetterId: 70_000, snapshotId: 70_001 };
 
 function storeOf(texts: Record<number, string> = {}): SchemaStore {
   const seen = new Set<number>();

@@ -7,6 +7,7 @@
 import { RoomlogError } from '../core/errors.ts';
 import type { Offset, Partition } from '../core/ids.ts';
 import type { InboundEvent, OutboundRecord } from '../core/log/record.ts';
+import type { SnapshotRecord } from '../core/log/snapshot-record.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
 import { AvroReader, parseSchema } from './avro-reader.ts';
 import { encodeRecord } from './avro-writer.ts';
@@ -35,11 +36,15 @@ export interface Codec {
   encodeInbound(event: InboundEvent): Buffer;
   encodeOutbound(record: OutboundRecord): Buffer;
   encodeDeadLetter(letter: DeadLetter): Buffer;
+  /** Names in it were decoded before, so they are not checked again. */
+  encodeSnapshot(record: SnapshotRecord): Buffer;
   /** All decoders throw `corrupt_record` for bytes that are not exactly one record: what is thrown depends on nothing but them. */
   decodeInbound(record: Buffer): InboundEvent | UnknownSchema;
   /** A body of a kind that this version does not know reads as four nulls. */
   decodeOutbound(record: Buffer): OutboundRecord | UnknownSchema;
   decodeDeadLetter(record: Buffer): DeadLetter | UnknownSchema;
+  /** A chunk's bytes are to be checked against its manifest before. */
+  decodeSnapshot(record: Buffer): SnapshotRecord | UnknownSchema;
   /** Throws `schema_not_found` or `registry_unreachable`. */
   ensureSchema(id: number): Promise<void>;
 }
@@ -51,11 +56,13 @@ export interface CodecOptions extends SchemaIds {
 const inboundType = parseSchema(SCHEMAS.inbound);
 const outboundType = parseSchema(SCHEMAS.outbound);
 const deadLetterType = parseSchema(SCHEMAS.deadletter);
+const snapshotType = parseSchema(SCHEMAS.snapshots);
 
-export function createCodec({ inboundId, outboundId, deadLetterId, store }: CodecOptions): Codec {
+export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, store }: CodecOptions): Codec {
   const inbound = new AvroReader(inboundType, inboundId, store);
   const outbound = new AvroReader(outboundType, outboundId, store);
   const deadLetter = new AvroReader(deadLetterType, deadLetterId, store);
+  const snapshot = new AvroReader(snapshotType, snapshotId, store);
 
   const decode = <T extends object>(reader: AvroReader, record: Buffer): T | UnknownSchema => {
     const id = schemaIdOf(record);
@@ -75,6 +82,12 @@ export function createCodec({ inboundId, outboundId, deadLetterId, store }: Code
     decodeInbound: (record) => decode<InboundEvent>(inbound, record),
     decodeOutbound: (record) => decode<OutboundRecord>(outbound, record),
     decodeDeadLetter: (record) => decode<DeadLetter>(deadLetter, record),
+    encodeSnapshot: (record) => encodeRecord(snapshotType, snapshotId, withWritableManifest(record)),
+    decodeSnapshot: (record) => {
+      const id = schemaIdOf(record);
+      const writer = snapshot.writer(id);
+      return writer === undefined ? { unknownSchema: id } : (snapshot.decode(writer, record) as SnapshotRecord);
+    },
     ensureSchema: async (id) => {
       await store.load(id);
     },
@@ -107,6 +120,13 @@ function withWritableBody(record: OutboundRecord): OutboundRecord {
   if (claim !== null) return { ...record, claim: writable(claim) };
   if (skipped !== null) return { ...record, skipped: writable(skipped) };
   return record;
+}
+
+function withWritableManifest(record: SnapshotRecord): SnapshotRecord {
+  const { manifest } = record;
+  if (manifest === null) return record;
+  const chunks = manifest.chunks.map(({ kind, sha256 }) => ({ kind, sha256: view(sha256) }));
+  return { ...record, manifest: { ...manifest, claimNonce: view(manifest.claimNonce), chunks } };
 }
 
 /** Whether any string in the record, at any depth, holds U+FFFD. */

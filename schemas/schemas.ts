@@ -11,6 +11,7 @@ export const SCHEMAS = {
   inbound: read('./inbound-event.avsc'),
   outbound: read('./outbound-event.avsc'),
   deadletter: read('./dead-letter.avsc'),
+  snapshots: read('./snapshot.avsc'),
 } as const;
 
 export type SchemaName = keyof typeof SCHEMAS;
@@ -20,4 +21,5 @@ export interface SchemaIds {
   readonly inboundId: number;
   readonly outboundId: number;
   readonly deadLetterId: number;
+  readonly snapshotId: number;
 }

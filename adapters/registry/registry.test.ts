@@ -95,7 +95,7 @@ describe('registering', () => {
 
   it('demands FULL_TRANSITIVE of each subject before its schema goes in', async () => {
     const registry = registryAt(await serve(happy));
-    expect(await registry.registerAll(topics)).toEqual({ inboundId: 1, outboundId: 2, deadLetterId: 3 });
+    expect(await registry.registerAll(topics)).toEqual({ inboundId: 1, outboundId: 2, deadLetterId: 3, snapshotId: 4 });
     expect(requests.slice(0, 3)).toEqual([
       'GET /config/demo.inbound-value',
       'PUT /config/demo.inbound-value',
@@ -112,7 +112,12 @@ describe('registering', () => {
       else if (known) json(response, 200, { id: 9 });
       else json(response, 404, { error_code: 40403, message: 'Schema not found' });
     });
-    expect(await registryAt(url).registerAll(topics)).toEqual({ inboundId: 9, outboundId: 9, deadLetterId: 9 });
+    expect(await registryAt(url).registerAll(topics)).toEqual({
+      inboundId: 9,
+      outboundId: 9,
+      deadLetterId: 9,
+      snapshotId: 9,
+    });
     known = false;
     await expect(registryAt(url).registerAll(topics)).rejects.toMatchObject({
       code: 'schema_incompatible',

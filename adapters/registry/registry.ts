@@ -31,7 +31,7 @@ export class Registry implements SchemaStore {
   }
 
   /**
-   * Registers the three schemas as `<topic>-value`, FULL_TRANSITIVE. Identical ones keep their id, whoever registered them.
+   * Registers the schemas as `<topic>-value`, FULL_TRANSITIVE. Identical ones keep their id, whoever registered them.
    * Throws `schema_incompatible`, `registry_refused` or `registry_unreachable`.
    */
   async registerAll(topics: SchemaTopics): Promise<SchemaIds> {
@@ -39,6 +39,7 @@ export class Registry implements SchemaStore {
       inboundId: await this.#register(`${topics.inbound}-value`, SCHEMAS.inbound),
       outboundId: await this.#register(`${topics.outbound}-value`, SCHEMAS.outbound),
       deadLetterId: await this.#register(`${topics.deadletter}-value`, SCHEMAS.deadletter),
+      snapshotId: await this.#register(`${topics.snapshots}-value`, SCHEMAS.snapshots),
     };
   }
 

@@ -9,6 +9,7 @@
 import { Buffer } from 'node:buffer';
 import { type Epoch, NO_EPOCH, NO_OFFSET, type Offset } from '../ids.ts';
 import type { Claim, OutboundHeader } from './record.ts';
+import type { SnapshotMark } from './snapshot.ts';
 
 export type FaultKind = 'epoch_ahead' | 'chain_gap' | 'seq_conflict' | 'stream_conflict';
 
@@ -55,12 +56,16 @@ export class Chain {
   lastInbound: Offset = NO_OFFSET;
   /** Highest inbound timestamp folded, ms since the Unix epoch; 0 before the first. */
   logTime = 0;
+  /** The timestamp of the inbound record at `lastInbound`, as outbound has it; 0 where it does not say. */
+  lastInboundTime = 0;
+  /** The nonce of the newest claim; null where this chain has not read that claim. */
+  claimNonce: Uint8Array | null = null;
   /** The stream's id, once a claim told it. */
   streamId: string | null = null;
   /** P as the claims have it, once a claim told it. */
   partitions: number | null = null;
 
-  /** Whether the partition was read from its very first record, so that "first" means first. */
+  /** Whether all that the partition ever held is known, read from its very first record or from a snapshot, so that "first" means first. */
   readonly complete: boolean;
   /** A reader that starts at a claim doesn't know lastInbound: it takes it from the first record in the epoch. */
   #settled: boolean;
@@ -86,6 +91,19 @@ export class Chain {
     chain.epoch = anchor.epoch;
     chain.lastInbound = anchor.lastInbound;
     chain.logTime = anchor.logTime;
+    return chain;
+  }
+
+  /** For a reader that goes on where a snapshot was taken: it knows as much as one that started at offset 0. */
+  static fromSnapshot(mark: SnapshotMark): Chain {
+    const chain = new Chain(true, true);
+    chain.epoch = mark.epoch;
+    chain.lastInbound = mark.lastInbound;
+    chain.logTime = mark.logTime;
+    chain.lastInboundTime = mark.lastInboundTime;
+    chain.claimNonce = mark.claimNonce;
+    chain.streamId = mark.streamId;
+    chain.partitions = mark.partitions;
     return chain;
   }
 
@@ -129,12 +147,14 @@ export class Chain {
   advance(offset: Offset, record: ChainRecord, verdict: Verdict): void {
     if (verdict.kind === 'accepted') {
       this.lastInbound = record.inbound;
+      this.lastInboundTime = record.inboundTime;
       this.#settled = true;
       if (record.inboundTime > this.logTime) this.logTime = record.inboundTime;
     } else if (verdict.kind === 'claim' && record.claim !== null) {
       const first = this.epoch === NO_EPOCH;
       this.epoch = offset as number as Epoch;
       this.partitions = record.claim.partitions;
+      this.claimNonce = record.claim.nonce;
       this.streamId ??= this.#streamIdOf(record.claim, first);
     }
   }

@@ -4,17 +4,18 @@
  * and, where decisions are made, what publishers have used. JSON vectors for other languages: schemas/vectors/fold.json.
  */
 import { RoomlogError } from '../errors.ts';
-import type { Offset } from '../ids.ts';
+import { NO_OFFSET, type Offset } from '../ids.ts';
 import { Publishers, type PublishersLimits } from '../sequencing/publishers.ts';
 import { type Anchor, Chain, faultVerdict, type Verdict } from './chain.ts';
 import { DigestMemo, type DigestOf } from './digest.ts';
 import type { OutboundRecord, SequencedEvent } from './record.ts';
 import { RoomHeads } from './room-heads.ts';
+import type { SnapshotState } from './snapshot.ts';
 
 export interface FoldOptions {
   /** Remember publishers too, as decisions need it. Gateways and replay don't. */
   readonly publishers?: PublishersLimits | null;
-  /** Offset 0 (default), a claim, or where another fold was. Publishers need the start. */
+  /** Offset 0 (default), a claim, or where another fold was. Publishers need the start, or a snapshot (`Fold.fromSnapshot`). */
   readonly start?: 'start' | 'claim' | Anchor;
   /** Rooms this fold may hold; see MAX_ROOMS_PER_PARTITION. */
   readonly maxRooms?: number;
@@ -37,8 +38,28 @@ export class Fold {
     this.publishers = options.publishers ? new Publishers(options.publishers) : null;
     this.digests = new DigestMemo(options.digestOf);
     if (this.publishers !== null && !this.chain.complete) {
-      throw new RoomlogError('fold_halted', 'Publishers are known only to a fold that starts at offset 0.');
+      throw new RoomlogError(
+        'fold_halted',
+        'Publishers are known only to a fold that starts at offset 0 or at a snapshot.',
+      );
     }
+  }
+
+  /**
+   * The fold that read everything below `mark.offset`. Rooms and publishers may also be filled in afterwards, before the
+   * first `apply`: `heads.set`, `publishers.restorePublisher`, `restoreKey`.
+   */
+  static fromSnapshot(
+    { mark, rooms, publishers, keys, forgottenBefore }: SnapshotState,
+    options: Pick<FoldOptions, 'publishers' | 'maxRooms' | 'digestOf'> = {},
+  ): Fold {
+    const fold = new Fold({ ...options, chain: Chain.fromSnapshot(mark) });
+    for (const [room, seq, offset] of rooms) fold.heads.set(room, seq, offset);
+    if (fold.publishers === null) return fold;
+    for (const [name, state] of publishers ?? []) fold.publishers.restorePublisher(name, state);
+    for (const [name, remembered] of keys ?? []) fold.publishers.restoreKey(name, remembered);
+    fold.publishers.restoreSwept(mark.lastInbound === NO_OFFSET ? null : mark.logTime, forgottenBefore ?? 0);
+    return fold;
   }
 
   /** Takes in the next record. On a fault nothing was changed; go no further. */

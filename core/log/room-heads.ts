@@ -66,9 +66,24 @@ export class RoomHeads {
     }
   }
 
+  /**
+   * The rooms and numbers as they are now, in the order of `entries`, to be walked at leisure while more is folded: names are
+   * never taken out, so only the numbers are copied.
+   */
+  capture(): IterableIterator<[RoomId, Seq, Offset]> {
+    const count = this.#index.size;
+    return walk(this.#index.keys(), count, this.#numbers.slice(0, count * 2));
+  }
+
   #grow(): void {
     const larger = new Float64Array(this.#numbers.length * 2);
     larger.set(this.#numbers);
     this.#numbers = larger;
+  }
+}
+
+function* walk(names: Iterator<RoomId>, count: number, numbers: Float64Array): IterableIterator<[RoomId, Seq, Offset]> {
+  for (let at = 0; at < count * 2; at += 2) {
+    yield [names.next().value as RoomId, numbers[at] as Seq, numbers[at + 1] as Offset];
   }
 }

@@ -16,14 +16,8 @@ import {
 } from '../log/record.ts';
 import { isKey } from '../names.ts';
 import { type InFlight, Overlay } from './overlay.ts';
-import {
-  idempotencyKey,
-  keyCounts,
-  type Publishers,
-  type PublishersLimits,
-  publisherKey,
-  type Remembered,
-} from './publishers.ts';
+import type { Remembered } from './publisher.ts';
+import { idempotencyKey, keyCounts, type Publishers, type PublishersLimits, publisherKey } from './publishers.ts';
 import { sessionCounts } from './sessions.ts';
 import { sessionTime } from './uuidv7.ts';
 
@@ -203,6 +197,8 @@ export class Decider {
   #refusalOfNumber({ name, session, pub, digest }: Publish & { kind: 'numbered' }, logTime: number): Refusal | null {
     const mintedAt = sessionTime(session);
     if (!sessionCounts(mintedAt, logTime, this.#limits.sessionMaxAgeMs)) return SESSION_UNKNOWN;
+    // Its numbers may be forgotten already, under a shorter age than today's.
+    if (mintedAt < this.#publishers.forgottenBefore) return SESSION_UNKNOWN;
     const folded = this.#publishers.findNamed(name, mintedAt);
     const last = this.#overlay.lastPub(name) ?? folded?.last ?? 0;
     if (pub === last + 1) return null;

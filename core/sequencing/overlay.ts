@@ -6,7 +6,7 @@ import { RoomlogError } from '../errors.ts';
 import type { Offset, RoomId, Seq } from '../ids.ts';
 import { BoundedQueue } from '../limits/bounded-queue.ts';
 import type { Digest } from '../log/digest.ts';
-import type { Remembered, RememberedKey } from './publishers.ts';
+import type { Remembered, RememberedKey } from './publisher.ts';
 
 /** Two batches of 256 KB hold some 5,000 records; more in flight is a sequencer that lost count. */
 export const MAX_IN_FLIGHT_DECISIONS = 65_536;

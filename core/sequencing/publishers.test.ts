@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Offset, Pub, RoomId, Seq, UserId } from '../ids.ts';
-import { Publisher, Publishers } from './publishers.ts';
+import { Publisher } from './publisher.ts';
+import { Publishers } from './publishers.ts';
 import { mintSession } from './uuidv7.ts';
 
 const HOUR_MS = 3_600_000;

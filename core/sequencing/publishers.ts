@@ -10,7 +10,8 @@
 
 import type { Offset, Pub, RoomId, Seq, SessionId, UserId } from '../ids.ts';
 import type { Digest } from '../log/digest.ts';
-import { PUBLISHER_WINDOW } from '../log/record.ts';
+import { Publisher, type PublisherState, type RememberedKey } from './publisher.ts';
+import { PublishersCapture } from './publishers-capture.ts';
 import { FORGET_AFTER_MS } from './sessions.ts';
 import { sessionTime } from './uuidv7.ts';
 
@@ -21,77 +22,10 @@ export interface PublishersLimits {
   readonly keyWindowMs: number;
 }
 
-/** An accepted publish, as it is remembered. */
-export interface Remembered {
-  readonly seq: Seq;
-  /** null while the outbound record has not been read back. */
-  readonly offset: Offset | null;
-  readonly digest: Digest;
-}
-
-export interface RememberedKey extends Remembered {
-  /** Log time of its acceptance, ms. */
-  readonly time: number;
-}
-
-/** Numbers per publish in `Publisher.#window`: seq, offset, digest's halves. */
-const STRIDE = 4;
+/** Characters of a session at the front of a `publisherKey`. */
+const SESSION_LENGTH = 36;
 /** Sessions minted within the same span are forgotten together. */
 const BUCKET_MS = 600_000;
-
-/** One session in one room: the last number, and a ring of the last 32 publishes, 32 bytes each, grown as needed. */
-export class Publisher {
-  last = 0;
-  #window: number[] = [];
-
-  /** The publish with this number; null where it is not among the last 32. */
-  find(pub: number): Remembered | null {
-    if (pub > this.last || pub <= this.last - PUBLISHER_WINDOW || pub < 1) return null;
-    const at = ((pub - 1) % PUBLISHER_WINDOW) * STRIDE;
-    const seq = this.#window[at];
-    // NaN: a number that the log never had, see `accept`.
-    if (seq === undefined || Number.isNaN(seq)) return null;
-    return {
-      seq: seq as Seq,
-      offset: this.#window[at + 1] as Offset,
-      digest: { hi: this.#window[at + 2] as number, lo: this.#window[at + 3] as number },
-    };
-  }
-
-  /**
-   * The log is the truth even where another version of the decision wrote it: a number that jumps ahead leaves what it jumped over
-   * unknown; one that was there before changes nothing.
-   */
-  accept(pub: number, seq: number, offset: number, digest: Digest): void {
-    if (pub <= this.last) return;
-    for (let skipped = Math.max(this.last + 1, pub - PUBLISHER_WINDOW + 1); skipped < pub; skipped++) {
-      this.#put(skipped, Number.NaN, Number.NaN, 0, 0);
-    }
-    this.#put(pub, seq, offset, digest.hi, digest.lo);
-    this.last = pub;
-  }
-
-  #put(pub: number, seq: number, offset: number, hi: number, lo: number): void {
-    const at = ((pub - 1) % PUBLISHER_WINDOW) * STRIDE;
-    if (at === 0 && this.#window.length === 0) {
-      // Most sessions publish once or twice in a room: an array made by pushing would hold four times as much.
-      this.#window = [seq, offset, hi, lo];
-      return;
-    }
-    const window = this.#window;
-    while (window.length < at) window.push(Number.NaN, Number.NaN, 0, 0);
-    if (at === window.length) {
-      window.push(seq, offset, hi, lo);
-      // Full: it won't grow again, so the room left for growth is given back.
-      if (window.length === PUBLISHER_WINDOW * STRIDE) this.#window = window.slice();
-      return;
-    }
-    window[at] = seq;
-    window[at + 1] = offset;
-    window[at + 2] = hi;
-    window[at + 3] = lo;
-  }
-}
 
 /** Injective whatever the names are: a session that counts has 36 characters, and the user's length is told. */
 export function publisherKey(room: RoomId, user: UserId, session: SessionId): string {
@@ -112,9 +46,55 @@ export class Publishers {
   /** By `idempotencyKey`; the oldest first, since log time never goes back. */
   readonly #keys = new Map<string, RememberedKey>();
   #sweptBucket = -1;
+  #forgottenBefore = 0;
+  #capture: PublishersCapture | null = null;
 
   constructor(limits: PublishersLimits) {
     this.limits = limits;
+  }
+
+  /**
+   * Sessions minted before this (ms) may have been forgotten, whatever `limits` say today: a longer `sessionMaxAgeMs` does
+   * not bring back what a shorter one let go.
+   */
+  get forgottenBefore(): number {
+    return this.#forgottenBefore;
+  }
+
+  /**
+   * Everything as it is now, to be walked at leisure while more is accepted. One at a time; `release` it.
+   * `offset`: the next record to be folded.
+   */
+  capture(offset: Offset): PublishersCapture {
+    if (this.#capture !== null) throw new Error('a capture is under way');
+    const capture = new PublishersCapture(
+      offset,
+      [...this.#buckets.values()],
+      this.#keys,
+      this.#forgottenBefore,
+      () => {
+        if (this.#capture === capture) this.#capture = null;
+      },
+    );
+    this.#capture = capture;
+    return capture;
+  }
+
+  /** Takes a publisher over from a snapshot. In the order in which the capture had them. */
+  restorePublisher(name: string, state: PublisherState): void {
+    const mintedAt = sessionTime(name.slice(0, SESSION_LENGTH));
+    if (mintedAt !== null) this.#bucket(mintedAt).set(name, Publisher.from(state));
+  }
+
+  /** Takes a key over from a snapshot. In the order in which the capture had them. */
+  restoreKey(name: string, remembered: RememberedKey): void {
+    this.#keys.set(name, remembered);
+  }
+
+  /** The rest of a snapshot's state. `logTime`: null where no record was accepted yet. */
+  restoreSwept(logTime: number | null, forgottenBefore: number): void {
+    this.#sweptBucket = logTime === null ? -1 : bucketOf(logTime);
+    this.#forgottenBefore = forgottenBefore;
   }
 
   /** Sessions in rooms, and keys, that are held in memory. */
@@ -156,24 +136,20 @@ export class Publishers {
     const mintedAt = sessionTime(publish.session);
     // No decision ever looks up what is no session; so there is nothing to remember.
     if (mintedAt === null) return;
-    let bucket = this.#buckets.get(bucketOf(mintedAt));
-    if (bucket === undefined) {
-      bucket = new Map();
-      this.#buckets.set(bucketOf(mintedAt), bucket);
-    }
+    const bucket = this.#bucket(mintedAt);
     const key = publisherKey(publish.room, publish.user, publish.session);
     let publisher = bucket.get(key);
     if (publisher === undefined) {
       publisher = new Publisher();
       bucket.set(key, publisher);
-    }
+    } else this.#capture?.keep(publisher);
     publisher.accept(publish.pub, seq, offset, digest);
   }
 
   acceptKey(room: RoomId, user: UserId, key: string, remembered: RememberedKey): void {
     const name = idempotencyKey(room, user, key);
     // Taken out first, so that the map stays in the order of time.
-    this.#keys.delete(name);
+    this.#forgetKey(name);
     this.#keys.set(name, remembered);
   }
 
@@ -183,11 +159,30 @@ export class Publishers {
     if (bucketNow === this.#sweptBucket) return;
     this.#sweptBucket = bucketNow;
     const keepFrom = bucketOf(logTime - this.limits.sessionMaxAgeMs - FORGET_AFTER_MS);
+    this.#forgottenBefore = Math.max(this.#forgottenBefore, keepFrom * BUCKET_MS);
     for (const bucket of this.#buckets.keys()) if (bucket < keepFrom) this.#buckets.delete(bucket);
     for (const [name, remembered] of this.#keys) {
       if (keyCounts(remembered, logTime, this.limits.keyWindowMs)) break;
-      this.#keys.delete(name);
+      this.#forgetKey(name);
     }
+  }
+
+  #bucket(mintedAt: number): Map<string, Publisher> {
+    const number = bucketOf(mintedAt);
+    let bucket = this.#buckets.get(number);
+    if (bucket === undefined) {
+      bucket = new Map();
+      this.#buckets.set(number, bucket);
+    }
+    return bucket;
+  }
+
+  #forgetKey(name: string): void {
+    if (this.#capture !== null) {
+      const remembered = this.#keys.get(name);
+      if (remembered !== undefined) this.#capture.keepKey(name, remembered);
+    }
+    this.#keys.delete(name);
   }
 
   /** Everything, for comparing a rebuilt state with a live one, and for snapshots. */

@@ -259,7 +259,9 @@ describe('resuming', () => {
   it('does not call a cursor invalid that is only ahead of this gateway', async () => {
     const registry = Promise.withResolvers<string>();
     const waiting = { known: () => undefined, load: () => registry.promise };
-    const w = world({ codec: createCodec({ inboundId: 1, outboundId: 2, deadLetterId: 3, store: waiting }) });
+    const w = world({
+      codec: createCodec({ inboundId: 1, outboundId: 2, deadLetterId: 3, snapshotId: 4, store: waiting }),
+    });
     const stream = await w.openStream();
     w.publish('lobby', 1);
     const { slots } = w.log.cluster.partition(TOPIC, 0 as never);
@@ -618,7 +620,9 @@ describe('faults of the log', () => {
         return JSON.stringify(newer);
       },
     };
-    const w = world({ codec: createCodec({ inboundId: 1, outboundId: 2, deadLetterId: 3, store: slowStore }) });
+    const w = world({
+      codec: createCodec({ inboundId: 1, outboundId: 2, deadLetterId: 3, snapshotId: 4, store: slowStore }),
+    });
     const stream = await w.openStream();
     const { sink } = await joinRoom(stream, 'a', { kind: 'live' });
     w.publish('a', 1);

@@ -35,6 +35,7 @@ export const codec: Codec = createCodec({
   inboundId: 1,
   outboundId: 2,
   deadLetterId: 3,
+  snapshotId: 4,
   store: { known: () => undefined, load: async () => '' },
 });
 

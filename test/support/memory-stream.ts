@@ -19,6 +19,7 @@ import { anomalies, type Judged, judge } from './judge.ts';
 const INBOUND_ID = 1;
 const OUTBOUND_ID = 2;
 const DEAD_LETTER_ID = 3;
+const SNAPSHOT_ID = 4;
 
 /** A registry that knows what it is told, and can be taken away. */
 export class MemoryRegistry implements SchemaStore {
@@ -27,6 +28,7 @@ export class MemoryRegistry implements SchemaStore {
     [INBOUND_ID, SCHEMAS.inbound],
     [OUTBOUND_ID, SCHEMAS.outbound],
     [DEAD_LETTER_ID, SCHEMAS.deadletter],
+    [SNAPSHOT_ID, SCHEMAS.snapshots],
   ]);
   reachable = true;
   lookUps = 0;
@@ -80,6 +82,7 @@ export class MemoryStream {
       inboundId: INBOUND_ID,
       outboundId: OUTBOUND_ID,
       deadLetterId: DEAD_LETTER_ID,
+      snapshotId: SNAPSHOT_ID,
       store: this.registry,
     });
   }
