@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
+import '../adapters/kafka/kafkajs-timers.ts';
 import type { LoadJob, LoadResult, LoopJob, RoomsJob } from './load/messages.ts';
 import { startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { median, round } from './support/latency.ts';

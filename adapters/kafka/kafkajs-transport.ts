@@ -9,6 +9,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from 'kafkajs';
 import type { Config } from '../../core/config/schema.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
+import './kafkajs-timers.ts';
 import type { WireRequest } from './wire/request.ts';
 
 /** One of the two sockets of a pool: 0 for everything, 1 for fetches. */
@@ -17,15 +18,6 @@ export interface RawConnection {
   connect(): Promise<unknown>;
   disconnect(): Promise<unknown>;
   rejectRequests(error: Error): void;
-  readonly requestQueue: RawRequestQueue;
-}
-
-interface RawRequestQueue {
-  pending: unknown[];
-  throttledUntil: number;
-  throttleCheckTimeoutId: NodeJS.Timeout | null;
-  checkPendingRequests(): void;
-  scheduleCheckPendingRequests(): void;
 }
 
 interface RawConnectionPool {
@@ -103,7 +95,6 @@ export interface Transport {
 }
 
 const KEEP_ALIVE_MS = 30_000;
-const THROTTLE_CHECK_MS = 10;
 
 export function createTransport(
   config: Config['kafka'],
@@ -137,7 +128,6 @@ export function createTransport(
   return {
     async createBroker(address) {
       const connectionPool = await cluster.connectionPoolBuilder.build(address);
-      for (const connection of connectionPool.pool) calmThrottleTimer(connection.requestQueue);
       return cluster.brokerPool.createBroker({ connectionPool, logger: cluster.rootLogger, nodeId: address.nodeId });
     },
     destroySockets() {
@@ -174,19 +164,4 @@ function clusterOf(kafka: Kafka): RawCluster {
     ],
   });
   return found as RawCluster;
-}
-
-/**
- * kafkajs 2.2.4 re-arms a timer of (negative, so) 1 ms for ever on every connection that has ever had an answer. It is
- * needed only while the broker throttles.
- */
-function calmThrottleTimer(queue: RawRequestQueue): void {
-  queue.scheduleCheckPendingRequests = () => {
-    if (queue.pending.length === 0 || queue.throttleCheckTimeoutId) return;
-    const waitMs = Math.max(THROTTLE_CHECK_MS, queue.throttledUntil - Date.now());
-    queue.throttleCheckTimeoutId = setTimeout(() => {
-      queue.throttleCheckTimeoutId = null;
-      queue.checkPendingRequests();
-    }, waitMs);
-  };
 }

@@ -84,6 +84,16 @@ export const RULES: readonly Rule[] = [
       ? null
       : `must be at least gateway.publishesPerSecond (${gateway.publishesPerSecond})`,
   ),
+  rule(['gateway.publishBurstBytes', 'gateway.publishBytesPerSecond'], ({ gateway }) =>
+    gateway.publishBurstBytes >= gateway.publishBytesPerSecond
+      ? null
+      : `must be at least gateway.publishBytesPerSecond (${gateway.publishBytesPerSecond})`,
+  ),
+  rule(['gateway.publishBurstBytes', 'gateway.maxFrameBytes'], ({ gateway }) =>
+    gateway.publishBurstBytes >= gateway.maxFrameBytes
+      ? null
+      : `must be at least gateway.maxFrameBytes (${gateway.maxFrameBytes}), or such a frame is never taken`,
+  ),
   rule(['presence.renewMs', 'presence.leaseMs'], ({ presence }) =>
     presence.renewMs * 2 <= presence.leaseMs
       ? null

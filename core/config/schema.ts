@@ -122,6 +122,14 @@ export const configSchema = z.strictObject({
       adminHost: z.string().default('127.0.0.1').describe('Address of the admin port: never expose it.'),
       adminPort: port().default(7401).describe('Admin port: full health and metrics.'),
       maxConnections: count().default(100_000).describe('Above it upgrades get 503 with Retry-After.'),
+      maxConnectionsPerAddress: z
+        .number()
+        .int()
+        .min(0)
+        .default(10_000)
+        .describe(
+          'Per remote address (IPv6: per /64); above it upgrades get 429. 0 for no limit: needed behind a proxy, which is one address for all.',
+        ),
       maxConnectionsPerUser: count().default(1_000).describe('Above it `hello` is answered by 4429.'),
       maxFrameBytes: bytes().default(65_536).describe('A larger frame closes with 1009.'),
       maxRoomsPerConnection: count().default(1_000).describe('Above it `join` answers `too_many_rooms`.'),
@@ -130,6 +138,12 @@ export const configSchema = z.strictObject({
       pongTimeoutMs: ms().default(5_000).describe('No pong within this closes with 4408.'),
       publishesPerSecond: count().default(2_000).describe('Per connection, sustained; above it `rate_limited`.'),
       publishBurst: count().default(4_000).describe('Per connection, at once.'),
+      publishBytesPerSecond: bytes()
+        .default(1_048_576)
+        .describe(
+          'Bytes of frames per connection, sustained; a frame above it is not parsed but answered `rate_limited`.',
+        ),
+      publishBurstBytes: bytes().default(2_097_152).describe('Bytes of frames per connection, at once.'),
       maxPendingPublishes: count()
         .default(50_000)
         .describe('Unanswered publishes of this gateway; above it `unavailable`.'),

@@ -10,14 +10,14 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
-import { TokenBucket } from '../../core/limits/token-bucket.ts';
 import type { PresenceDiff } from '../../core/ports/presence-store.ts';
 import type { Principal } from '../auth/token.ts';
 import { CLOSE, MAX_CLOSE_REASON_BYTES } from '../protocol/close-codes.ts';
 import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
 import { errorText, presenceText, reconnectText } from '../protocol/json.ts';
-import { parseFrame } from '../protocol/parse.ts';
+import { parseFrame, peekId } from '../protocol/parse.ts';
 import type { SentType } from '../server/edge-metrics.ts';
+import { Allowance } from './allowance.ts';
 import type { Client, ConnectionState } from './client.ts';
 import { handleCommand } from './commands/command.ts';
 import { handleHello } from './commands/hello.ts';
@@ -43,7 +43,7 @@ export class Connection implements Client {
   readonly memberships: Memberships;
   readonly publishes: UnansweredPublishes;
   readonly #websocket: WebSocket;
-  readonly #bucket: TokenBucket;
+  readonly #allowance: Allowance;
   readonly #offences = new Offences();
   readonly #inFlight = new InFlight();
   readonly #expiry: Expiry;
@@ -64,11 +64,7 @@ export class Connection implements Client {
     this.sink = new SocketSink(websocket, socket, (code, reason) => this.close(code, reason));
     this.memberships = new Memberships((room) => this.#onLeft(room));
     this.publishes = new UnansweredPublishes(this);
-    this.#bucket = new TokenBucket({
-      perSecond: limits.publishesPerSecond,
-      burst: limits.publishBurst,
-      now: clock.monotonic,
-    });
+    this.#allowance = new Allowance(limits, clock);
     this.#heartbeat = new Heartbeat({
       intervalMs: limits.pingIntervalMs,
       timeoutMs: limits.pongTimeoutMs,
@@ -205,6 +201,11 @@ export class Connection implements Client {
       this.close(CLOSE.unsupportedData, 'a binary frame on a JSON connection');
       return;
     }
+    const waitMs = this.#allowance.takeBytes(data.length);
+    if (waitMs > 0) {
+      this.#hurried(waitMs, peekId(data));
+      return;
+    }
     let frame: ClientFrame;
     try {
       frame = parseFrame(data, this.services.limits);
@@ -224,14 +225,16 @@ export class Connection implements Client {
   }
 
   #onCommand(frame: CommandFrame): void {
-    const waitMs = this.#bucket.take();
-    if (waitMs > 0) {
-      // The answer to an id that is in flight belongs to the command that has it.
-      const id = this.#inFlight.has(frame.id) ? undefined : frame.id;
-      this.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }), id);
-      return;
-    }
-    handleCommand(this, frame);
+    const waitMs = this.#allowance.takeFrame();
+    if (waitMs > 0) this.#hurried(waitMs, frame.id);
+    else handleCommand(this, frame);
+  }
+
+  /** Refuses what came too fast. */
+  #hurried(waitMs: number, id?: number): void {
+    // The answer to an id that is in flight belongs to the command that has it.
+    const own = id === undefined || this.#inFlight.has(id) ? undefined : id;
+    this.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }), own);
   }
 
   #onUnreadable(thrown: unknown): void {
@@ -254,12 +257,9 @@ export class Connection implements Client {
 
   #onPing(data: Buffer): void {
     if (this.sink.closed) return;
-    const waitMs = this.#bucket.take();
-    if (waitMs > 0) {
-      this.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }));
-      return;
-    }
-    if (this.sink.bufferedBytes() <= this.services.limits.slowClientBytes) this.#websocket.pong(data);
+    const waitMs = this.#allowance.takeFrame();
+    if (waitMs > 0) this.#hurried(waitMs);
+    else if (this.sink.bufferedBytes() <= this.services.limits.slowClientBytes) this.#websocket.pong(data);
   }
 
   // ---- ends

@@ -10,6 +10,7 @@ import type { Pub, RoomId } from '../../core/ids.ts';
 import { checkEventName, checkRoom } from '../../core/names.ts';
 import { sessionTime } from '../../core/sequencing/uuidv7.ts';
 import type { JoinStart } from '../stream.ts';
+import { MAX_FRAME_DEPTH, nestsDeeperThan } from './depth.ts';
 import type { ClientFrame, HelloFrame, JoinBody, PublishFrame } from './frames.ts';
 import { rawMember } from './raw-member.ts';
 
@@ -55,7 +56,22 @@ export function parseJoin(entry: unknown, limits: FrameLimits): JoinBody {
   return readJoin(entry, limits);
 }
 
+/** The `id` of a frame that is not going to be parsed; undefined where none can be told. The frame need not be valid. */
+export function peekId(bytes: Buffer): number | undefined {
+  try {
+    const id: unknown = JSON.parse(rawMember(bytes, 'id')?.toString() ?? 'null');
+    return Number.isSafeInteger(id) ? (id as number) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function parseObject(bytes: Buffer): Body {
+  if (nestsDeeperThan(bytes, MAX_FRAME_DEPTH)) {
+    const id = peekId(bytes);
+    const details = id === undefined ? {} : { id };
+    throw new RoomlogError('bad_frame', `The frame nests deeper than ${MAX_FRAME_DEPTH}.`, { details });
+  }
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
@@ -178,25 +194,20 @@ function readFlag(body: Body, path: string): boolean {
 function readMeta(body: Body): string | null {
   const { meta } = body;
   if (meta === undefined) return null;
-  let text: string;
-  try {
-    text = JSON.stringify(meta);
-  } catch (cause) {
-    // JSON.stringify recurses where JSON.parse does not.
-    throw bad(body, 'meta', 'meta is nested too deeply.', cause);
-  }
+  // It recurses, but not deeper than a frame may nest.
+  const text = JSON.stringify(meta);
   if (Buffer.byteLength(text) > MAX_META_BYTES) throw bad(body, 'meta', `meta has more than ${MAX_META_BYTES} bytes.`);
   return text;
 }
 
-function bad(body: Body, path: string, message: string, cause?: unknown): RoomlogError {
+function bad(body: Body, path: string, message: string): RoomlogError {
   const details = {
     path,
     ...(Number.isSafeInteger(body.id) ? { id: body.id } : {}),
     // A hello that can't be read is still the first frame that a client has to send.
     ...(body.type === 'hello' ? { hello: true } : {}),
   };
-  return new RoomlogError('bad_frame', message, { details, cause });
+  return new RoomlogError('bad_frame', message, { details });
 }
 
 function withId(thrown: unknown, body: Body): unknown {

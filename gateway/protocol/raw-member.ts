@@ -2,7 +2,8 @@
  * Finds the bytes of one member of a JSON object, so that `data` goes to the log as the client wrote it: numbers beyond 2^53,
  * `1e400`, spaces and escapes survive, which JSON.parse and JSON.stringify would change.
  *
- * It only walks text that JSON.parse has already accepted, and relies on that: no error handling, no recursion, one pass.
+ * It is meant for text that JSON.parse has already accepted: no error handling, no recursion, one pass. On any other text it ends all the
+ * same, with some part of it or by JSON.parse's error on a key.
  */
 import type { Buffer } from 'node:buffer';
 

@@ -1,12 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { offset, pub, type RoomId, roomId, seq, sessionId, userId } from '../../core/ids.ts';
+import { digestOf } from '../../core/log/digest.ts';
 import type { Answer } from '../../core/log/record.ts';
 import type { StoredEvent } from '../stream.ts';
 import { type PendingPublish, PendingPublishes, type PublishClient } from './pending.ts';
 
 const TAG = Buffer.from('0011223344556677', 'hex');
 const session = sessionId('0198c0de-0000-7000-8000-000000000001');
+const DATA = Buffer.from('{"a":1}');
+const digest = digestOf('e', DATA);
 const identity = { room: roomId('r'), user: userId('alice'), session, pub: pub(1) };
 
 let pending: PendingPublishes;
@@ -23,9 +26,9 @@ beforeEach(() => {
 });
 
 const add = (id: number, more: Partial<PendingPublish> = {}): Buffer =>
-  pending.originOf(pending.add({ client, id, startedAtMs: 0, ...identity, ...more }));
+  pending.originOf(pending.add({ client, id, digest, startedAtMs: 0, ...identity, ...more }));
 const event = (origin: Uint8Array | null, more: object = {}): StoredEvent =>
-  ({ ...identity, origin, seq: seq(5), cursor: 'c', ...more }) as StoredEvent;
+  ({ ...identity, origin, event: 'e', data: DATA, seq: seq(5), cursor: 'c', ...more }) as unknown as StoredEvent;
 const answer = (
   origin: Uint8Array,
   more: Partial<Answer & { cursor: string | null }>,
@@ -50,6 +53,18 @@ describe('pending publishes', () => {
     pending.onEvent(event(origin));
     expect(told).toEqual([[1, 'acked', 5, 'c', false]]);
     expect(pending.size).toBe(1);
+  });
+
+  test.each([
+    ['data', { data: Buffer.from('{"a":2}') }],
+    ['name', { event: 'f' }],
+  ])('are not acked by an event that copies all but their %s, only by their own that follows', (_, other) => {
+    const origin = add(1);
+    pending.onEvent(event(origin, other));
+    expect(told).toEqual([]);
+    expect(pending.forged).toBe(1);
+    pending.onEvent(event(origin, { seq: seq(6) }));
+    expect(told).toEqual([[1, 'acked', 6, 'c', false]]);
   });
 
   test('have origins of 16 bytes that are never the same', () => {

@@ -3,11 +3,14 @@
  *
  *     8 bytes: random, made at this gateway's start | 8 bytes: a counter, big-endian, never reused
  *
- * The origin alone proves nothing, since any Kafka producer can write one: room, user, session and pub must match too.
+ * The origin alone proves nothing, since any Kafka producer can write one: room, user, session and pub must match too, and an event's
+ * name and data must be what the client gave. Whoever copies all of the former and is sequenced first, with data of his own, does not get
+ * this client an ack: its own record follows.
  */
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Pub, RoomId, Seq, SessionId, UserId } from '../../core/ids.ts';
+import { type Digest, digestOf } from '../../core/log/digest.ts';
 import type { Answer } from '../../core/log/record.ts';
 import type { PublishOutcomes, StoredEvent } from '../stream.ts';
 
@@ -33,6 +36,8 @@ export interface PendingPublish {
   /** Both or neither: a session counts only with a number. */
   readonly session: SessionId | null;
   readonly pub: Pub | null;
+  /** Of the event's name and data. */
+  readonly digest: Digest;
   /** Clock.monotonic() at which it came. */
   readonly startedAtMs: number;
 }
@@ -44,6 +49,7 @@ export class PendingPublishes implements PublishOutcomes {
   /** By counter, hence oldest first. */
   readonly #waiting = new Map<number, PendingPublish>();
   #counter = 0;
+  #forged = 0;
 
   /** @param tag 8 random bytes */
   constructor(tag: Buffer) {
@@ -53,6 +59,11 @@ export class PendingPublishes implements PublishOutcomes {
 
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** Events that bore the identity of a waiting publish and other content. */
+  get forged(): number {
+    return this.#forged;
   }
 
   add(publish: PendingPublish): number {
@@ -103,24 +114,32 @@ export class PendingPublishes implements PublishOutcomes {
   }
 
   onEvent(event: StoredEvent): void {
-    const publish = this.#take(event);
-    publish?.client.onAcked(publish, event.seq, event.cursor, false);
+    const found = this.#find(event);
+    if (found === undefined) return;
+    const [counter, publish] = found;
+    const { hi, lo } = digestOf(event.event, event.data);
+    if (hi !== publish.digest.hi || lo !== publish.digest.lo) {
+      this.#forged += 1;
+      return;
+    }
+    this.#waiting.delete(counter);
+    publish.client.onAcked(publish, event.seq, event.cursor, false);
   }
 
   onAnswer(answer: Answer & { readonly cursor: string | null }): void {
-    const publish = this.#take(answer);
-    if (publish === undefined) return;
+    const found = this.#find(answer);
+    if (found === undefined) return;
+    const [counter, publish] = found;
+    this.#waiting.delete(counter);
     if (answer.code === 'duplicate') publish.client.onAcked(publish, answer.seq, answer.cursor, true);
     else publish.client.onRefused(publish, errorOf(answer));
   }
 
-  #take(identity: Identity): PendingPublish | undefined {
+  #find(identity: Identity): [counter: number, publish: PendingPublish] | undefined {
     const counter = this.#counterOf(identity.origin);
     if (counter === undefined) return undefined;
     const publish = this.#waiting.get(counter);
-    if (publish === undefined || !isSame(publish, identity)) return undefined;
-    this.#waiting.delete(counter);
-    return publish;
+    return publish !== undefined && isSame(publish, identity) ? [counter, publish] : undefined;
   }
 
   #counterOf(origin: Uint8Array | null): number | undefined {

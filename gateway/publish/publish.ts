@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Pub, RoomId, SessionId, UserId } from '../../core/ids.ts';
+import { digestOf } from '../../core/log/digest.ts';
 import { partitionOf } from '../../core/log/partition.ts';
 import type { InboundEvent } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -102,6 +103,7 @@ export class Publisher {
       user,
       session,
       pub,
+      digest: digestOf(event, data),
       startedAtMs: clock.monotonic(),
     });
     let value: Buffer;

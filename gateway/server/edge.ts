@@ -25,6 +25,7 @@ import { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
 import type { PendingPublishes } from '../publish/pending.ts';
 import { Publisher } from '../publish/publish.ts';
 import type { RoomStream } from '../stream.ts';
+import { Addresses } from './addresses.ts';
 import { EdgeMetrics } from './edge-metrics.ts';
 import type { Health } from './health.ts';
 import { type HttpServer, serveHttp } from './http.ts';
@@ -99,7 +100,7 @@ export class Edge implements Health {
   /** Answers probes from now on, and upgrades with 503. Throws `port_taken`, `config_invalid`. */
   async listen(): Promise<void> {
     const { config, routes } = this.#options;
-    const { host, port, maxFrameBytes } = config.gateway;
+    const { host, port, maxFrameBytes, maxConnectionsPerAddress } = config.gateway;
     this.#http = await serveHttp({ host, port, health: this, routes });
     acceptUpgrades({
       server: this.#http.app.server,
@@ -108,6 +109,7 @@ export class Edge implements Health {
       metrics: this.#metrics,
       health: this,
       origins: new OriginList(config.auth.allowedOrigins),
+      addresses: new Addresses(maxConnectionsPerAddress),
       cookie: config.auth.cookie,
     });
   }
@@ -119,6 +121,11 @@ export class Edge implements Health {
     const publisher = this.#createPublisher(backends);
     publisher.start();
     metrics.gauge('roomlog_publish_pending', 'Durable publishes without an answer.', () => pending.size);
+    metrics.gauge(
+      'roomlog_publish_forged',
+      'Events in the log that bore the identity of a publish of this gateway and other content.',
+      () => pending.forged,
+    );
     metrics.gauge('roomlog_publish_queued_bytes', 'Bytes not known to be in inbound.', () => publisher.queuedBytes);
     this.#services = {
       gateway: gatewayId(config.gateway.name),

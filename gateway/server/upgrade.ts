@@ -2,7 +2,7 @@
  * From an HTTP upgrade request to a `Connection`. All refusals come before the upgrade and are plain HTTP, but for an unknown
  * subprotocol: a browser shows a close code only of an opened socket.
  *
- *     path 404 → token in URL 400 → Origin 403 → draining, not ready, full 503 → handshake (ws) → subprotocol 4406 → Connection
+ *     path 404 → token in URL 400 → Origin 403 → draining, not ready, full 503 → address 429 → handshake (ws) → subprotocol 4406 → Connection
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -12,6 +12,7 @@ import type { OriginList } from '../auth/origin.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Services } from '../connection/services.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
+import type { Addresses } from './addresses.ts';
 import type { EdgeMetrics } from './edge-metrics.ts';
 import type { Health } from './health.ts';
 import { TOKEN_IN_URL } from './http.ts';
@@ -41,12 +42,13 @@ export interface UpgradeOptions {
   readonly metrics: EdgeMetrics;
   readonly health: Health;
   readonly origins: OriginList;
+  readonly addresses: Addresses;
   /** Name of the cookie that may carry the token; '' for none. */
   readonly cookie: string;
 }
 
 export function acceptUpgrades(options: UpgradeOptions): void {
-  const { server, health, origins, cookie, metrics, maxFrameBytes } = options;
+  const { server, health, origins, addresses, cookie, metrics, maxFrameBytes } = options;
   const receiver: ServerOptions & ReceiverLimits = {
     noServer: true,
     clientTracking: false,
@@ -84,6 +86,9 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     if (services === null || health.notReady() !== null)
       return refuse(503, 'unavailable', 'This gateway is not ready yet.');
     if (services.connections.full) return refuse(503, 'unavailable', 'This gateway is full.');
+    const address = request.socket.remoteAddress ?? '';
+    if (!addresses.enter(address)) return refuse(429, 'rate_limited', 'This address has too many connections.');
+    socket.once('close', () => addresses.exit(address));
     const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
     websockets.handleUpgrade(request, socket, head, (websocket) => {
       if (!isServed(request)) rejectSubprotocol(websocket);
@@ -105,7 +110,7 @@ function refuseUpgrade(socket: Duplex, status: number, code: ErrorCode, message:
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(status === 503 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+    ...(status === 503 || status === 429 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
     // RFC 6455, section 4.2.2: how a client learns which version is spoken.
     ...(status === 400 ? [`Sec-WebSocket-Version: ${WEBSOCKET_VERSION}`] : []),
   ];

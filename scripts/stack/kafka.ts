@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
+import '../../adapters/kafka/kafkajs-timers.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Service } from './launch.ts';
 import { brokerPorts } from './ports.ts';

@@ -1,5 +1,6 @@
 /** The contract's harness on real brokers, given by address. */
 import { Kafka, logLevel } from 'kafkajs';
+import '../../adapters/kafka/kafkajs-timers.ts';
 import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { createMissing } from '../../adapters/kafka/topics.ts';
 import { type Config, configSchema } from '../../core/config/schema.ts';

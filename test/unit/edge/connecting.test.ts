@@ -1,7 +1,7 @@
 /** Before `welcome`: upgrades, origins, subprotocols, where the token comes from, limits, time-outs. */
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { MemoryGateway } from '../../support/memory-gateway.ts';
 import { WireClient } from '../../support/wire-client.ts';
 
@@ -324,5 +324,47 @@ describe('sockets that break', () => {
     const { _socket } = client.socket as unknown as { _socket: { write(bytes: Buffer): void } };
     _socket.write(Buffer.from([0x81, 0x02, 0x7b, 0x7d]));
     expect(await client.close()).toMatchObject({ code: 1002 });
+  });
+});
+
+describe('connections of one address', () => {
+  test('beyond the limit are refused with 429 and Retry-After, until another one has gone', async () => {
+    const small = await MemoryGateway.start({ gateway: { maxConnectionsPerAddress: 2 } });
+    try {
+      const first = await small.client();
+      await small.client('bob');
+      const answer = await refused(`${small.running.url}/v1/ws`);
+      expect(answer).toMatchObject({ status: 429, headers: { 'retry-after': expect.any(String) } });
+      expect(JSON.parse(answer.body)).toEqual({ code: 'rate_limited', message: expect.stringContaining('address') });
+      expect((await fetch(`${small.running.url}/ready`)).status).toBe(200);
+      first.socket.close();
+      await first.close();
+      await vi.waitFor(async () => small.track(await WireClient.open(small.ws)));
+      expect((await refused(`${small.running.url}/v1/ws`)).status).toBe(429);
+    } finally {
+      await small.stop();
+    }
+  });
+
+  test('that never came to be one do not count', async () => {
+    const small = await MemoryGateway.start({ gateway: { maxConnectionsPerAddress: 1 } });
+    try {
+      const url = `${small.running.url}/v1/ws`;
+      for (let count = 0; count < 3; count += 1) {
+        expect((await refused(url, { 'Sec-WebSocket-Key': 'short' })).status).toBe(400);
+      }
+      await vi.waitFor(() => small.client());
+    } finally {
+      await small.stop();
+    }
+  });
+
+  test('are not counted with a limit of 0', async () => {
+    const open = await MemoryGateway.start({ gateway: { maxConnectionsPerAddress: 0 } });
+    try {
+      for (let count = 0; count < 5; count += 1) await open.client(`user-${count}`);
+    } finally {
+      await open.stop();
+    }
   });
 });

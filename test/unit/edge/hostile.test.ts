@@ -10,7 +10,13 @@ let bystander: WireClient;
 
 beforeAll(async () => {
   gateway = await MemoryGateway.start({
-    gateway: { publishesPerSecond: 1_000_000, publishBurst: 1_000_000, slowClientBytes: SLOW_CLIENT_BYTES },
+    gateway: {
+      publishesPerSecond: 1_000_000,
+      publishBurst: 1_000_000,
+      publishBytesPerSecond: 1e9,
+      publishBurstBytes: 1e9,
+      slowClientBytes: SLOW_CLIENT_BYTES,
+    },
   });
   bystander = await gateway.client('bystander');
 });

@@ -51,6 +51,56 @@ describe('the rate limit', () => {
   });
 });
 
+describe('the limit on bytes', () => {
+  const limits = { publishBytesPerSecond: 20_000, publishBurstBytes: 65_536 };
+  const large = { ...publish, data: 'x'.repeat(50_000) };
+
+  test('answers rate_limited under the id of the frame, wherever that stands in it, then serves again', async () => {
+    const gateway = await start({ gateway: limits });
+    const client = await gateway.client();
+    expect(await client.ask({ ...large, id: 1 })).toMatchObject({ type: 'ack' });
+    client.send({ ...large, id: 2 });
+    client.send(`${JSON.stringify(large).slice(0, -1)},"id":3}`);
+    const error = await client.answer(2);
+    expect(error).toMatchObject({ type: 'error', code: 'rate_limited', retryAfter: expect.any(Number) });
+    expect(await client.answer(3)).toMatchObject({ code: 'rate_limited' });
+    // Small ones still pass: what is counted is bytes.
+    expect(await client.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    await new Promise((resolve) => setTimeout(resolve, (error.retryAfter as number) + 20));
+    expect(await client.ask({ ...large, id: 4 })).toMatchObject({ type: 'ack' });
+  });
+
+  test('parses nothing above it, and says so without an id where there is none to be seen', async () => {
+    const gateway = await start({ gateway: limits });
+    const client = await gateway.client();
+    await client.ask({ ...large, id: 1 });
+    client.send(`${'{"'.repeat(25_000)}`);
+    const error = await client.next('error');
+    expect(error).toMatchObject({ code: 'rate_limited' });
+    expect(error).not.toHaveProperty('id');
+  });
+
+  test('does not answer for a command that has the id already', async () => {
+    const gateway = await start({ gateway: limits });
+    gateway.stream.cluster.onAppend = ({ topic }) => (topic.endsWith('inbound') ? 'not_appended' : undefined);
+    const client = await gateway.client();
+    client.send({ ...large, id: 1 });
+    client.send({ ...large, id: 1 });
+    const error = await client.next('error');
+    expect(error).toMatchObject({ code: 'rate_limited' });
+    expect(error).not.toHaveProperty('id');
+    gateway.stream.cluster.onAppend = undefined;
+    expect(await client.answer(1)).toMatchObject({ type: 'ack' });
+  });
+
+  test('broken again and again closes with 4429', async () => {
+    const gateway = await start({ gateway: limits });
+    const client = await gateway.client();
+    for (let id = 1; id <= 600; id += 1) client.send({ ...large, id });
+    expect(await client.close()).toMatchObject({ code: 4429 });
+  });
+});
+
 describe('a log that does not answer', () => {
   test('makes waiting publishes close with 1013 after the time-out, without a word', async () => {
     const gateway = await start({ gateway: { publishTimeoutMs: 100 } });
@@ -97,7 +147,7 @@ describe('a log that does not answer', () => {
 });
 
 test('an event over Kafka’s record limit is too_large, and the number is free', async () => {
-  const gateway = await start({ gateway: { maxFrameBytes: 4 * 1_048_576 } });
+  const gateway = await start({ gateway: { maxFrameBytes: 4 * 1_048_576, publishBurstBytes: 4 * 1_048_576 } });
   const client = await gateway.client();
   const large = 'x'.repeat(3 * 1_048_576);
   client.send({ ...publish, id: 1, data: 'before' });
