@@ -9,8 +9,11 @@ import type { SnapshotMark } from '../../core/log/snapshot.ts';
 import type { ChunkKind, SnapshotRecord } from '../../core/log/snapshot-record.ts';
 import type { Codec } from '../../schemas/codec.ts';
 
-/** A chunk is closed once it may have this many bytes. With the entry that closes it, it stays below 512 KiB. */
-export const CHUNK_BYTES = 491_520;
+/**
+ * A chunk is closed once it may have this many bytes; the entry that closes it adds a few KB. Small, since outbound batches of
+ * the same process wait while one is sent, and so does the event loop while it is encoded.
+ */
+export const CHUNK_BYTES = 262_144;
 
 /** A poison answer near the end of what was folded; see `RecentPoison` of the sequencer. */
 export interface PoisonEntry {
@@ -26,6 +29,8 @@ export interface PoisonEntry {
 export interface Chunk {
   readonly kind: ChunkKind;
   readonly value: Buffer;
+  /** How many rooms, publishers, … it holds. */
+  readonly entries: number;
 }
 
 type Bodies = Pick<SnapshotRecord, 'rooms' | 'publishers' | 'keys' | 'poison'>;
@@ -40,8 +45,9 @@ const LONG_BYTES = 8;
 /** Rooms first, so that who needs heads alone can stop reading after them. */
 export function* chunksOf(codec: Codec, capture: FoldCapture, poison: readonly PoisonEntry[]): Generator<Chunk> {
   const { mark } = capture;
-  const close = (kind: ChunkKind, body: Partial<Bodies>): Chunk => ({
+  const close = (kind: ChunkKind, body: Partial<Bodies>, entries: number): Chunk => ({
     kind,
+    entries,
     value: codec.encodeSnapshot({ ...headOf(mark), manifest: null, ...NO_BODY, ...body }),
   });
   yield* filled(
@@ -52,7 +58,7 @@ export function* chunksOf(codec: Codec, capture: FoldCapture, poison: readonly P
       numbers.push(seq, offset);
       return nameBytes(room) + 2 * LONG_BYTES;
     },
-    (rooms) => close('rooms', { rooms }),
+    (rooms) => close('rooms', { rooms }, rooms.names.length),
   );
   if (capture.publishers !== null) {
     yield* filled(
@@ -64,7 +70,7 @@ export function* chunksOf(codec: Codec, capture: FoldCapture, poison: readonly P
         windows.push(state.window.map((number) => (Number.isNaN(number) ? -1 : number)));
         return nameBytes(name) + (state.window.length + 2) * LONG_BYTES;
       },
-      (publishers) => close('publishers', { publishers }),
+      (publishers) => close('publishers', { publishers }, publishers.names.length),
     );
     yield* filled(
       capture.publishers.keys(),
@@ -74,7 +80,7 @@ export function* chunksOf(codec: Codec, capture: FoldCapture, poison: readonly P
         numbers.push(seq, offset ?? -1, digest.hi, digest.lo, time);
         return nameBytes(name) + 5 * LONG_BYTES;
       },
-      (keys) => close('keys', { keys }),
+      (keys) => close('keys', { keys }, keys.names.length),
     );
   }
   yield* filled(
@@ -85,7 +91,7 @@ export function* chunksOf(codec: Codec, capture: FoldCapture, poison: readonly P
       numbers.push(inbound, inboundTime, bytesAfter, recordsAfter);
       return nameBytes(reason) + 4 * LONG_BYTES;
     },
-    (body) => close('poison', { poison: body }),
+    (body) => close('poison', { poison: body }, body.reasons.length),
   );
 }
 

@@ -16,6 +16,7 @@ import type { Codec } from '../../schemas/codec.ts';
 import { type PoisonEntry, restoreChunk } from './chunks.ts';
 import { parseSnapshotKey } from './keys.ts';
 import { decodeSnapshotRecord, type FoundManifest, manifestsOf, type ScanOptions } from './scan.ts';
+import type { Shelf } from './shelf.ts';
 
 export interface LoadSnapshotOptions {
   readonly log: EventLog;
@@ -35,7 +36,8 @@ export interface LoadSnapshotOptions {
   /** Only snapshots at or below this offset. */
   readonly below?: Offset;
   readonly onRefused?: (reason: SnapshotRefusal) => void;
-  readonly onKey?: ScanOptions['onKey'];
+  /** Takes note of what stands in the topic, for who writes there. */
+  readonly shelf?: Shelf;
 }
 
 export interface LoadedSnapshot {
@@ -88,9 +90,9 @@ function scanOf({
   topics,
   partition,
   signal,
-  onKey,
-}: Pick<LoadSnapshotOptions, 'log' | 'codec' | 'topics' | 'partition' | 'signal' | 'onKey'>): ScanOptions {
-  return { log, codec, topic: topics.snapshots, partition, ...(signal && { signal }), ...(onKey && { onKey }) };
+  shelf,
+}: Pick<LoadSnapshotOptions, 'log' | 'codec' | 'topics' | 'partition' | 'signal' | 'shelf'>): ScanOptions {
+  return { log, codec, topic: topics.snapshots, partition, ...(signal && { signal }), ...(shelf && { shelf }) };
 }
 
 async function loadFound(

@@ -5,6 +5,7 @@ import type { SnapshotManifest, SnapshotRecord } from '../../core/log/snapshot-r
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { parseSnapshotKey } from './keys.ts';
+import type { Shelf } from './shelf.ts';
 
 /** Records of the first look at the end; every further one is four times as long. */
 const FIRST_LOOK_RECORDS = 8;
@@ -26,8 +27,8 @@ export interface ScanOptions {
   readonly topic: string;
   readonly partition: Partition;
   readonly signal?: AbortSignal;
-  /** Told of every chunk or manifest key that stands above the manifests yielded so far, null value or not. */
-  onKey?(key: { readonly offset: Offset; readonly chunk: number | null; readonly deleted: boolean }): void;
+  /** Takes note of what stands there. */
+  readonly shelf?: Shelf;
 }
 
 /**
@@ -35,7 +36,7 @@ export interface ScanOptions {
  * later. Reads no further back than the caller asks for. Throws what reading throws.
  */
 export async function* manifestsOf(options: ScanOptions): AsyncGenerator<FoundManifest> {
-  const { log, topic, partition, signal } = options;
+  const { log, topic, partition, signal, shelf } = options;
   const range = (await log.ranges(topic, [partition])).get(partition);
   if (range === undefined) throw new RoomlogError('topic_missing', undefined, { details: { topic, partition } });
   const seen = new Set<Offset>();
@@ -43,23 +44,24 @@ export async function* manifestsOf(options: ScanOptions): AsyncGenerator<FoundMa
   for (let look = FIRST_LOOK_RECORDS; to > range.start && !signal?.aborted; look *= LOOK_GROWTH) {
     const from = Math.max(range.start, to - look) as Offset;
     const found: FoundManifest[] = [];
-    const keys: Array<{ offset: Offset; chunk: number | null; deleted: boolean }> = [];
     const read = { topic, partition, from, to: to as Offset, ...(signal && { signal }) };
     for await (const records of log.readRange(read)) {
       for (const { offset: at, key, value } of records) {
         const parsed = parseSnapshotKey(partition, key);
         if (parsed === null) continue;
-        keys.push({ ...parsed, deleted: value === null });
+        if (value !== null) shelf?.saw(parsed.offset, (parsed.chunk ?? -1) + 1);
         if (parsed.chunk !== null) continue;
-        const manifest = value === null ? null : await decodeManifest(options, parsed.offset, value);
-        found.push({ offset: parsed.offset, at, manifest: value === null ? null : manifest });
         if (value === null) seen.add(parsed.offset);
+        else found.push({ offset: parsed.offset, at, manifest: await decodeManifest(options, parsed.offset, value) });
       }
     }
-    for (const key of keys) options.onKey?.(key);
     for (const candidate of found.reverse()) {
       if (seen.has(candidate.offset)) continue;
       seen.add(candidate.offset);
+      if (candidate.manifest !== null) {
+        shelf?.saw(candidate.offset, candidate.manifest.chunks.length);
+        for (const { offset, chunks } of candidate.manifest.older) shelf?.saw(offset, chunks);
+      }
       yield candidate;
     }
     to = from;

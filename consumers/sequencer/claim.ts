@@ -96,7 +96,7 @@ async function claimOnce(request: ClaimRequest, streamId: string): Promise<Claim
   const { context, readBack, tenure, pulse } = request;
   const { partition } = readBack;
   const blocked = () => (tenure.closing ? LOST : interruptionOf(tenure, readBack, null));
-  await pulse.until(() => blocked() !== null || tenure.mayWrite);
+  await pulse.until(() => blocked() !== null || (readBack.located && tenure.mayWrite));
   const before = blocked();
   if (before !== null) return before;
 

@@ -10,6 +10,7 @@ import type { SequencerMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
 import type { Pace } from './pace.ts';
 import type { StreamIdentity } from './stream-id.ts';
+import type { Turns } from './turns.ts';
 
 export interface SequencerContext {
   readonly log: EventLog;
@@ -26,4 +27,8 @@ export interface SequencerContext {
   readonly outbox: Outbox;
   readonly deadLetters: DeadLetters;
   readonly identity: StreamIdentity;
+  /** How long outbound keeps its records, ms; -1 for ever. */
+  readonly outboundRetentionMs: number;
+  /** One snapshot is written at a time: they share one event loop and one connection. */
+  readonly snapshotTurns: Turns;
 }

@@ -83,6 +83,7 @@ export async function startSequencer(
       config: config.sequencer,
       logger,
       metrics: countInto(metrics),
+      outboundRetentionMs: config.stream.outboundRetentionMs,
       groupId: groupId === '' ? `${config.stream.prefix}.sequencer` : groupId,
     });
     gaugeFrom(metrics, sequencer);

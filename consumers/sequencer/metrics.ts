@@ -1,5 +1,7 @@
 /** What a sequencer counts. The façade of `adapters/telemetry` is turned into these in `main.ts`; tests count by themselves. */
 
+import type { SnapshotRefusal } from '../../core/log/snapshot.ts';
+
 /** What one outbound record of ours turned out to be, as read back. */
 export type SequencedKind = 'event' | 'answer' | 'poison';
 
@@ -12,6 +14,9 @@ export interface SequencerMetrics {
   retried(status: string): void;
   dropped(kind: 'stale' | 'repeat', count: number): void;
   foldFault(): void;
+  snapshotWritten(bytes: number, ms: number): void;
+  snapshotFailed(code: string): void;
+  snapshotRefused(reason: SnapshotRefusal): void;
   /** One append, from send to answer. */
   appendMs(ms: number): void;
   /** One batch, from the arrival of its oldest record to its read-back. */
@@ -27,6 +32,9 @@ export const noMetrics: SequencerMetrics = {
   retried: () => {},
   dropped: () => {},
   foldFault: () => {},
+  snapshotWritten: () => {},
+  snapshotFailed: () => {},
+  snapshotRefused: () => {},
   appendMs: () => {},
   batchMs: () => {},
 };

@@ -14,6 +14,7 @@ import { halted, interruptionOf, LOST } from './interruption.ts';
 import { Process, type ProcessEnd } from './process.ts';
 import { Pulse } from './pulse.ts';
 import { ReadBack } from './read-back.ts';
+import type { SnapshotReport } from './snapshots.ts';
 import type { Tenure } from './tenure.ts';
 
 /** How long a lost partition is folded on. */
@@ -33,6 +34,8 @@ export interface PartitionReport {
   readonly lagRecords: number | null;
   readonly waitsFor: string | null;
   readonly rooms: number;
+  readonly snapshot: SnapshotReport | null;
+  readonly snapshotOverdue: boolean;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
@@ -89,6 +92,17 @@ export class PartitionSequencer {
     await this.#owning;
   }
 
+  /** Writes a snapshot, unless there is nothing new to write or it is not ours to write. Never rejects. */
+  async snapshot(): Promise<void> {
+    const tenure = this.#tenure;
+    const { snapshots } = this.#readBack;
+    if (tenure === null || this.#state !== 'processing' || !snapshots.behind) return;
+    await snapshots.write(
+      this.#readBack,
+      () => tenure.mayWrite && interruptionOf(tenure, this.#readBack, null) === null,
+    );
+  }
+
   /** The end: reading stops too, and a handler that waits for something gives up. */
   shut(): void {
     this.lose();
@@ -100,6 +114,11 @@ export class PartitionSequencer {
     if (this.#state === 'warm' && this.#context.clock.monotonic() >= this.#warmUntil) {
       this.#state = 'cold';
       this.#readBack.close();
+    }
+    if (this.#state === 'processing') {
+      const { snapshots } = this.#readBack;
+      snapshots.watch();
+      if (snapshots.due) void this.snapshot();
     }
     this.#pulse.beat();
   }
@@ -137,6 +156,8 @@ export class PartitionSequencer {
       lagRecords: this.#inboundEnd === null ? null : Math.max(0, this.#inboundEnd - lastInbound - 1),
       waitsFor: this.#process?.waitsFor ?? null,
       rooms: fold.heads.size,
+      snapshot: this.#readBack.snapshots.newest,
+      snapshotOverdue: this.#readBack.snapshots.overdue,
       error: this.#halt === null ? null : { code: this.#halt.code, message: this.#halt.message },
     };
   }
@@ -178,6 +199,7 @@ export class PartitionSequencer {
     this.#process = process;
     this.#halt = null;
     this.#state = 'processing';
+    if (takeOver) this.#readBack.snapshots.owned();
     this.#tails.inbound.assign(this.partition, next);
     try {
       return await process.run();
@@ -207,7 +229,7 @@ export class PartitionSequencer {
     this.#faultedAt = now;
     if (fault === null) return;
     if (again) return this.#standStill(tenure, fault);
-    this.#context.logger.warn({ partition: this.partition, code: fault.code }, 'outbound is read again from its start');
+    this.#context.logger.warn({ partition: this.partition, code: fault.code }, 'outbound is read again');
     this.#readBack.restart();
   }
 

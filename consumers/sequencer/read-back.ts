@@ -1,23 +1,29 @@
 /**
- * One outbound partition, folded as it grows: what the sequencer believes. It is read from its start before the first
- * claim counts, goes on while the partition is ours, and for a while after it was lost, so that taking it back is quick.
+ * One outbound partition, folded as it grows: what the sequencer believes. It is read from the newest usable snapshot, or
+ * from offset 0, before the first claim counts, goes on while the partition is ours, and for a while after it was lost, so that taking it back is quick.
  */
 import { Buffer } from 'node:buffer';
+import type { LoadedSnapshot } from '../../adapters/snapshots/load.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { type Epoch, NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
+import { AnchorTrail } from '../../core/log/anchor-trail.ts';
 import { Fold } from '../../core/log/fold.ts';
 import { FOLD_VERSION, type OutboundRecord } from '../../core/log/record.ts';
+import type { Topics } from '../../core/names.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { decodeOutbound } from '../decode-outbound.ts';
+import { patiently } from '../patience.ts';
 import type { SequencerContext } from './context.ts';
 import { Expected } from './expected.ts';
 import type { Pulse } from './pulse.ts';
 import { RecentPoison, windowBytes } from './recent-poison.ts';
+import { Snapshots } from './snapshots.ts';
 
 export class ReadBack {
   readonly partition: Partition;
   /** What the process that writes to this partition has sent. */
   readonly expected = new Expected();
+  readonly snapshots: Snapshots;
   readonly #context: SequencerContext;
   readonly #tail: Tail;
   readonly #pulse: Pulse;
@@ -30,16 +36,23 @@ export class ReadBack {
   #poison: RecentPoison;
   #awaitedNonce: Buffer | null = null;
   #awaitedAt: Offset | null = null;
-  /** The timestamp of the inbound record at `lastInbound`, as outbound has it; 0 where it does not say. */
-  lastInboundTime = 0;
   /** Bytes read since the newest claim. */
   bytesSinceClaim = 0;
+  #anchors = new AnchorTrail();
+  #next: Offset = 0 as Offset;
+  #located = false;
+  /** The snapshot that reading started at. */
+  #startedAt: Offset | null = null;
+  /** Snapshots above this led to a fault. */
+  #distrusted: Offset | null = null;
+  #ending = new AbortController();
 
   constructor(partition: Partition, context: SequencerContext, tail: Tail, pulse: Pulse) {
     this.partition = partition;
     this.#context = context;
     this.#tail = tail;
     this.#pulse = pulse;
+    this.snapshots = new Snapshots(partition, context);
     this.#fold = this.#newFold();
     this.#poison = this.#newPoison();
   }
@@ -50,6 +63,25 @@ export class ReadBack {
 
   get epoch(): Epoch {
     return this.#fold.chain.epoch;
+  }
+
+  /** The timestamp of the inbound record at `lastInbound`, as outbound has it; 0 where it does not say. */
+  get lastInboundTime(): number {
+    return this.#fold.chain.lastInboundTime;
+  }
+
+  /** The next record to be folded. */
+  get next(): Offset {
+    return this.#next;
+  }
+
+  /** Whether it is known where reading starts: nothing is claimed before. */
+  get located(): boolean {
+    return this.#located;
+  }
+
+  get anchors(): AnchorTrail {
+    return this.#anchors;
   }
 
   get lastInbound(): Offset {
@@ -79,26 +111,26 @@ export class ReadBack {
     if (!this.#reading) this.restart();
   }
 
-  /** Forgets everything and reads again from the newest usable start: offset 0, as long as there are no snapshots. */
+  /**
+   * Forgets everything and reads again from the newest usable snapshot, or from offset 0. After a fault, a snapshot that reading
+   * had started at is not believed again.
+   */
   restart(): void {
-    this.#session++;
+    this.#end();
     this.#reading = true;
     this.#fault = null;
     this.#caughtUp = false;
     this.#awaitedAt = null;
-    this.#fold = this.#newFold();
-    this.#poison = this.#newPoison();
-    this.lastInboundTime = 0;
-    this.bytesSinceClaim = 0;
-    this.#tail.assign(this.partition, 0 as Offset);
+    this.#forget();
+    void this.#locate(this.#session, this.#ending.signal);
   }
 
   /** Stops reading and lets the memory go. */
   close(): void {
-    this.#session++;
+    this.#end();
     this.#reading = false;
-    this.#tail.release(this.partition);
-    this.#fold = this.#newFold();
+    this.#distrusted = null;
+    this.#forget();
   }
 
   /** From now on `claimReadAt` tells where the claim with this nonce stands. One at a time. */
@@ -136,6 +168,7 @@ export class ReadBack {
       }
       if (!current()) return;
     }
+    if (progress.next > this.#next) this.#next = progress.next;
     this.#caughtUp = progress.next >= progress.end;
     this.#pulse.beat();
   }
@@ -148,7 +181,7 @@ export class ReadBack {
       this.#stop(
         new RoomlogError(
           'fold_halted',
-          `Outbound partition ${this.partition} begins at ${String(start)}: older records were deleted, and they are needed. Set its retention to unlimited (stream.outboundRetentionMs -1).`,
+          `Outbound partition ${this.partition} begins at ${String(start)} now: records that were not read yet were deleted. Raise retention.ms of the outbound topic.`,
           { cause: error },
         ),
         null,
@@ -160,8 +193,12 @@ export class ReadBack {
     const verdict = this.#fold.apply(record.offset, outbound);
     const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
     this.bytesSinceClaim += bytes;
+    if (verdict.kind !== 'fault') {
+      this.#next = (record.offset + 1) as Offset;
+      this.snapshots.folded(record.timestamp);
+      this.#anchors.passed(this.#fold.chain, this.#next, bytes);
+    }
     if (verdict.kind === 'accepted') {
-      this.lastInboundTime = outbound.inboundTime;
       this.#poison.note(outbound, bytes);
     } else if (verdict.kind === 'claim') {
       this.bytesSinceClaim = 0;
@@ -180,8 +217,62 @@ export class ReadBack {
     } else this.#context.metrics.dropped(verdict.kind, 1);
   }
 
+  /** Finds where to start, and starts there. */
+  async #locate(session: number, signal: AbortSignal): Promise<void> {
+    const { logger, topics, log } = this.#context;
+    const { partition } = this;
+    const current = () => session === this.#session;
+    const patience = {
+      goOn: current,
+      onRetry: (error: RoomlogError, attempt: number) =>
+        logger.warn({ partition, code: error.code, attempt }, 'waiting to look for a snapshot'),
+    };
+    try {
+      const loaded = await patiently(() => this.#load(signal), patience);
+      if (!current()) return;
+      const range = await patiently(
+        async () => (await log.ranges(topics.outbound, [partition])).get(partition),
+        patience,
+      );
+      if (!current()) return;
+      const start = range?.start ?? (0 as Offset);
+      if (loaded === null && start > 0) throw noStart(partition, start, topics);
+      if (loaded !== null) {
+        this.#startedAt = loaded.mark.offset;
+        this.#fold = loaded.fold;
+        this.#anchors = new AnchorTrail(loaded.anchors);
+        this.#poison.restore(loaded.poison);
+        this.bytesSinceClaim = loaded.bytesSinceClaim;
+        this.#next = loaded.mark.offset;
+        const { offset, epoch, lastInbound } = loaded.mark;
+        logger.info({ partition, offset, epoch, lastInbound, rooms: loaded.fold.heads.size }, 'snapshot loaded');
+      } else this.#anchors.note(this.#fold.chain.anchor(start));
+      this.#located = true;
+      this.#tail.assign(partition, this.#next);
+    } catch (thrown) {
+      if (current()) this.#stop(asRoomlogError(thrown, 'fold_halted'), null);
+    }
+    this.#pulse.beat();
+  }
+
+  async #load(signal: AbortSignal): Promise<LoadedSnapshot | null> {
+    try {
+      return await this.snapshots.load(this.#distrusted, signal);
+    } catch (thrown) {
+      const error = asRoomlogError(thrown, 'kafka_unreachable');
+      if (error.code !== 'topic_missing') throw error;
+      const { partition } = this;
+      this.#context.logger.error(
+        { partition },
+        'the snapshots topic is missing: create it with `roomlog topics create`',
+      );
+      return null;
+    }
+  }
+
   #stop(error: RoomlogError, offset: Offset | null): void {
     this.#fault = error;
+    if (offset !== null && this.#startedAt !== null) this.#distrusted = (this.#startedAt - 1) as Offset;
     this.#tail.release(this.partition);
     this.#context.metrics.foldFault();
     this.#context.logger.error(
@@ -189,6 +280,24 @@ export class ReadBack {
       'outbound can not be folded on; nothing is written to this partition',
     );
     this.#pulse.beat();
+  }
+
+  /** What is under way counts no more. */
+  #end(): void {
+    this.#session++;
+    this.#ending.abort();
+    this.#ending = new AbortController();
+    this.#tail.release(this.partition);
+  }
+
+  #forget(): void {
+    this.#fold = this.#newFold();
+    this.#poison = this.#newPoison();
+    this.#anchors = new AnchorTrail();
+    this.#next = 0 as Offset;
+    this.#startedAt = null;
+    this.#located = false;
+    this.bytesSinceClaim = 0;
   }
 
   #newFold(): Fold {
@@ -199,4 +308,13 @@ export class ReadBack {
   #newPoison(): RecentPoison {
     return new RecentPoison(windowBytes(this.#context.config.batchBytes));
   }
+}
+
+/** What the deleted records said is not guessed: rooms would get seqs twice. */
+function noStart(partition: Partition, start: Offset, topics: Topics): RoomlogError {
+  return new RoomlogError(
+    'fold_halted',
+    `Outbound partition ${partition} begins at ${start} and ${topics.snapshots} holds no usable snapshot of it, so nobody knows its rooms' seqs any more. Restore that topic's partition from a backup, or start a new stream with a new prefix; the log lines before say which snapshots were refused and why.`,
+    { details: { start } },
+  );
 }

@@ -3,6 +3,8 @@
  * their dead letters: it sends no batch while letters of an earlier, folded one are missing, and has at most two batches
  * out, so everything older is complete.
  */
+
+import type { PoisonEntry } from '../../adapters/snapshots/chunks.ts';
 import type { Offset } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import { MAX_OUTBOUND_RECORD_BYTES } from './check.ts';
@@ -32,6 +34,29 @@ export class RecentPoison {
   /** `windowBytes`: how far to look back; more than two batches. */
   constructor(windowBytes: number) {
     this.#windowBytes = windowBytes;
+  }
+
+  /** Goes on where another one was. */
+  restore(entries: readonly PoisonEntry[]): void {
+    this.#notes = entries.map(({ inbound, inboundTime, reason, bytesAfter, recordsAfter }) => ({
+      inbound,
+      inboundTime,
+      reason,
+      at: this.#bytes - bytesAfter,
+      record: this.#records - recordsAfter,
+    }));
+  }
+
+  /** Those within the window, for a snapshot. */
+  entries(): PoisonEntry[] {
+    this.notes();
+    return this.#notes.map(({ inbound, inboundTime, reason, at, record }) => ({
+      inbound,
+      inboundTime,
+      reason,
+      bytesAfter: this.#bytes - at,
+      recordsAfter: this.#records - record,
+    }));
   }
 
   /** An accepted record, in order. `bytes`: its size. */

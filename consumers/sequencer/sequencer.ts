@@ -16,18 +16,21 @@ import { Pace } from './pace.ts';
 import { type PartitionReport, PartitionSequencer, type PartitionTails } from './partition.ts';
 import { StreamIdentity } from './stream-id.ts';
 import { Tenure } from './tenure.ts';
+import { Turns } from './turns.ts';
 
 /** How often time is looked at: retries, fences, stale heartbeats. */
 const TICK_MS = 50;
 /** How often positions are published for lag displays. */
 const COMMIT_EVERY_MS = 1_000;
+/** How long `stop` goes on working to have snapshots written, so that the next owner has little to read. */
+const STOP_SNAPSHOTS_MS = 1_000;
 /** How long `stop` waits for what is in flight before the group is left all the same. */
 const STOP_GRACE_MS = 1_000;
 /** Bytes per partition and fetch: decoding and folding them fits into a few slices of the loop. */
 const FETCH_BYTES = 262_144;
 
 export type SequencerOptions = Pick<SequencerContext, 'log' | 'codec' | 'topics' | 'partitions' | 'config' | 'logger'> &
-  Partial<Pick<SequencerContext, 'metrics' | 'clock' | 'random'>> & {
+  Partial<Pick<SequencerContext, 'metrics' | 'clock' | 'random' | 'outboundRetentionMs'>> & {
     /** The consumer group that shares the partitions. */
     readonly groupId: string;
   };
@@ -53,6 +56,9 @@ export class Sequencer {
   #ticker: NodeJS.Timeout | null = null;
   #committedAt = 0;
   readonly #committed = new Map<Partition, Offset>();
+  /** `stop` was called. */
+  #stops = false;
+  /** Nothing new is begun any more. */
   #stopping = false;
 
   constructor(options: SequencerOptions) {
@@ -72,7 +78,9 @@ export class Sequencer {
       pace: new Pace(),
       outbox: new Outbox(log, topics.outbound),
       deadLetters: new DeadLetters({ log, codec, topic: topics.deadletter, logger, metrics }),
-      identity: new StreamIdentity({ log, codec, outbound: topics.outbound, partitions, logger }),
+      identity: new StreamIdentity({ log, codec, topics, partitions, logger }),
+      outboundRetentionMs: options.outboundRetentionMs ?? -1,
+      snapshotTurns: new Turns(),
     };
     this.#tails = {
       inbound: this.#tail(topics.inbound, {
@@ -102,7 +110,7 @@ export class Sequencer {
           onError: (error) => logger.error({ code: error.code, message: error.message }, 'the consumer group failed'),
         }),
       {
-        goOn: () => !this.#stopping,
+        goOn: () => !this.#stops,
         onRetry: (error, attempt) => logger.warn({ code: error.code, attempt }, 'waiting to join the group'),
       },
     );
@@ -110,9 +118,15 @@ export class Sequencer {
     if (this.#early !== null) this.#assign(this.#early.partitions, this.#early.generation);
   }
 
-  /** Finishes what is in flight (bounded), leaves the group so that others take over at once, stops reading. */
+  /**
+   * Writes snapshots while it still works (bounded), finishes what is in flight (bounded), leaves the group so that others
+   * take over at once, stops reading.
+   */
   async stop(): Promise<void> {
-    if (this.#stopping) return;
+    if (this.#stops) return;
+    this.#stops = true;
+    const written = Promise.all([...this.#partitions.values()].map((partition) => partition.snapshot()));
+    await Promise.race([written, new Promise((resolve) => setTimeout(resolve, STOP_SNAPSHOTS_MS).unref())]);
     this.#stopping = true;
     const finished = Promise.all([...this.#partitions.values()].map((partition) => partition.close()));
     await Promise.race([finished, new Promise((resolve) => setTimeout(resolve, STOP_GRACE_MS).unref())]);
@@ -146,7 +160,7 @@ export class Sequencer {
   /** Null when ready: joined, and every owned partition is processing (or none is owned). */
   notReady(): string | null {
     const { joined, owned, partitions } = this.report();
-    if (this.#stopping) return 'stopping';
+    if (this.#stops) return 'stopping';
     if (!joined) return 'not joined to the consumer group yet';
     const waiting = partitions.filter(({ partition, state }) => owned.includes(partition) && state !== 'processing');
     if (waiting.length === 0) return null;

@@ -3,9 +3,11 @@
  * is agreed upon by the log alone: two sequencers that start on empty topics at once read the same first claim.
  */
 import { Buffer } from 'node:buffer';
+import { streamIdOfSnapshots } from '../../adapters/snapshots/load.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { type Claim, FOLD_VERSION } from '../../core/log/record.ts';
+import type { Topics } from '../../core/names.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
@@ -17,7 +19,7 @@ export const NAMING_PARTITION = 0 as Partition;
 export interface StreamIdentityOptions {
   readonly log: EventLog;
   readonly codec: Codec;
-  readonly outbound: string;
+  readonly topics: Pick<Topics, 'outbound' | 'snapshots'>;
   /** P as configured. */
   readonly partitions: number;
   readonly logger: LogSink;
@@ -51,7 +53,7 @@ export class StreamIdentity {
   async lookUp(goOn: () => boolean): Promise<string | null> {
     if (this.#known !== null) return this.#known;
     const first = await this.#firstClaim(NAMING_PARTITION, goOn);
-    if (first === null) return null;
+    if (first === null) return this.#fromSnapshots();
     this.#checkClaim(first.claim);
     if (first.claim.streamId !== '') this.learn(first.claim.streamId);
     else if (first.isFirst) this.learn(Buffer.from(first.claim.nonce).toString('hex'));
@@ -75,6 +77,16 @@ export class StreamIdentity {
     }
   }
 
+  /** Where the claims were deleted: as the snapshots have it. */
+  async #fromSnapshots(): Promise<string | null> {
+    const { log, topics } = this.#options;
+    const range = (await log.ranges(topics.outbound, [NAMING_PARTITION])).get(NAMING_PARTITION);
+    if (range === undefined || range.start === 0) return null;
+    const streamId = await streamIdOfSnapshots({ ...this.#options, partition: NAMING_PARTITION });
+    if (streamId !== null) this.learn(streamId);
+    return this.#known;
+  }
+
   #checkClaim(claim: Claim): void {
     const { partitions } = this.#options;
     if (claim.partitions !== partitions) {
@@ -93,7 +105,8 @@ export class StreamIdentity {
 
   /** The oldest retained claim of a partition; `isFirst` where nothing before it was deleted. */
   async #firstClaim(partition: Partition, goOn: () => boolean): Promise<{ claim: Claim; isFirst: boolean } | null> {
-    const { log, codec, outbound, logger } = this.#options;
+    const { log, codec, logger } = this.#options;
+    const { outbound } = this.#options.topics;
     const range = (await log.ranges(outbound, [partition])).get(partition);
     if (range === undefined || range.end <= range.start) return null;
     const isFirst = range.start === 0;

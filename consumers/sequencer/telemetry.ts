@@ -22,6 +22,10 @@ export function countInto(metrics: Metrics): SequencerMetrics {
     'roomlog_sequencer_latency_ms',
     'One batch, from the arrival of its newest inbound record to its read-back.',
   );
+  const snapshots = metrics.counter('roomlog_snapshots_total', 'Snapshots written.');
+  const snapshotFailures = metrics.counter('roomlog_snapshot_failures_total', 'Snapshots given up, by error code.');
+  const snapshotRefusals = metrics.counter('roomlog_snapshots_refused_total', 'Snapshots not believed, by reason.');
+  const snapshotMs = metrics.histogram('roomlog_snapshot_ms', 'One snapshot, from its capture to its manifest.');
   return {
     sequenced: (kind, count) => kinds[kind].add(count),
     claimed: () => claims.add(),
@@ -31,6 +35,12 @@ export function countInto(metrics: Metrics): SequencerMetrics {
     retried: (status) => retries.add(1, { status }),
     dropped: (kind, count) => dropped.add(count, { kind }),
     foldFault: () => faults.add(),
+    snapshotWritten: (_bytes, ms) => {
+      snapshots.add();
+      snapshotMs.record(ms);
+    },
+    snapshotFailed: (code) => snapshotFailures.add(1, { code }),
+    snapshotRefused: (reason) => snapshotRefusals.add(1, { reason }),
     appendMs: (ms) => append.record(ms),
     batchMs: (ms) => batch.record(ms),
   };
@@ -53,6 +63,25 @@ export function gaugeFrom(metrics: Metrics, sequencer: Sequencer): void {
       .report()
       .partitions.filter(({ state, lagRecords }) => state === 'processing' && lagRecords !== null)
       .map(({ partition, lagRecords }) => [lagRecords ?? 0, { partition }] as const),
+  );
+  const owned = () => {
+    const { owned, partitions } = sequencer.report();
+    return partitions.filter(({ partition }) => owned.includes(partition));
+  };
+  metrics.gauge('roomlog_snapshot_age_seconds', 'Since the newest snapshot of an owned partition, by partition.', () =>
+    owned().flatMap(({ partition, snapshot }) =>
+      snapshot === null ? [] : [[Math.max(0, Date.now() - snapshot.takenAt) / 1_000, { partition }] as const],
+    ),
+  );
+  metrics.gauge('roomlog_snapshot_bytes', 'Of the newest snapshot that this process wrote, by partition.', () =>
+    owned().flatMap(({ partition, snapshot }) =>
+      snapshot?.bytes == null ? [] : [[snapshot.bytes, { partition }] as const],
+    ),
+  );
+  metrics.gauge(
+    'roomlog_snapshots_overdue',
+    'Owned partitions without a snapshot for a quarter of outbound’s retention.',
+    () => owned().filter(({ snapshotOverdue }) => snapshotOverdue).length,
   );
   metrics.gauge('roomlog_sequencer_rooms', 'Rooms in the partitions that are folded here.', () =>
     sequencer.report().partitions.reduce((sum, { rooms }) => sum + rooms, 0),

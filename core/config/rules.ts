@@ -99,6 +99,11 @@ export const RULES: readonly Rule[] = [
       ? null
       : `must be at most half of presence.leaseMs (${presence.leaseMs}), or one late renewal drops everyone`,
   ),
+  rule(['sequencer.snapshotEveryMs', 'stream.outboundRetentionMs'], ({ sequencer, stream }) =>
+    stream.outboundRetentionMs < 0 || sequencer.snapshotEveryMs * 4 <= stream.outboundRetentionMs
+      ? null
+      : `must be at most a quarter of stream.outboundRetentionMs (${stream.outboundRetentionMs}), or records are deleted that no snapshot has`,
+  ),
   rule(['sequencer.heartbeatIntervalMs', 'sequencer.sessionTimeoutMs'], ({ sequencer }) =>
     sequencer.heartbeatIntervalMs * 3 <= sequencer.sessionTimeoutMs
       ? null

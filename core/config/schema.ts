@@ -41,8 +41,10 @@ export const configSchema = z.strictObject({
         .number()
         .int()
         .min(-1)
-        .default(-1)
-        .describe('Used only when topics are created; -1 keeps for ever, which this version needs (no snapshots yet).'),
+        .default(604_800_000)
+        .describe(
+          'How long history can be read. Rooms keep their seqs for ever: those are in snapshots. Used when topics are created, and for the alarm of overdue snapshots; -1 keeps for ever.',
+        ),
     })
     .prefault({}),
   kafka: z
@@ -205,6 +207,12 @@ export const configSchema = z.strictObject({
         .default(67_108_864)
         .describe('Outbound bytes of a partition after which it is claimed again.'),
       claimEveryMs: ms().default(3_600_000).describe('Time after which an active partition is claimed again.'),
+      snapshotEveryRecords: count()
+        .default(200_000)
+        .describe('Outbound records of a partition after which its state is written to the snapshots topic.'),
+      snapshotEveryMs: ms()
+        .default(300_000)
+        .describe('Time after which the state of a partition that changed is written to the snapshots topic.'),
     })
     .prefault({}),
   demo: z

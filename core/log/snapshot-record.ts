@@ -25,6 +25,7 @@ export interface SnapshotManifest {
   readonly keys: number;
   readonly firstChunk: Offset;
   readonly chunks: ReadonlyArray<{ readonly kind: string; readonly sha256: Uint8Array }>;
+  readonly older: ReadonlyArray<{ readonly offset: Offset; readonly chunks: number }>;
   readonly anchors: readonly Anchor[];
 }
 

@@ -66,7 +66,7 @@ export class MemoryStream {
     this.partitions = options.partitions ?? 1;
     this.cluster = new MemoryCluster({
       partitions: this.partitions,
-      topics: [this.topics.inbound, this.topics.outbound, this.topics.deadletter],
+      topics: Object.values(this.topics),
       maxRecordBytes: 2 * 1_048_576,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });

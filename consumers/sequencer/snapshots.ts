@@ -1,0 +1,191 @@
+/**
+ * When one partition's fold is written down, and what became of it. Taken from the read-back alone, never from what was
+ * decided and not read; the fold goes on while it is written.
+ */
+import { type LoadedSnapshot, loadSnapshot } from '../../adapters/snapshots/load.ts';
+import { Shelf } from '../../adapters/snapshots/shelf.ts';
+import { writeSnapshot } from '../../adapters/snapshots/write.ts';
+import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
+import { captureFold } from '../../core/log/capture.ts';
+import type { SequencerContext } from './context.ts';
+import type { ReadBack } from './read-back.ts';
+
+/** After a snapshot that could not be written, the next try. */
+const RETRY_MS = 30_000;
+/** How often an overdue snapshot is complained about. */
+const OVERDUE_EVERY_MS = 600_000;
+/** Without a snapshot for this part of outbound's retention, something must be done. */
+const OVERDUE_PART_OF_RETENTION = 4;
+
+export interface SnapshotReport {
+  /** The newest one that this process loaded or wrote. */
+  readonly offset: Offset;
+  /** Its writer's clock, ms. */
+  readonly takenAt: number;
+  /** null where another process wrote it. */
+  readonly bytes: number | null;
+}
+
+export class Snapshots {
+  readonly #partition: Partition;
+  readonly #context: SequencerContext;
+  readonly #shelf = new Shelf();
+  #newest: SnapshotReport | null = null;
+  /** Records folded since the newest snapshot; claims and what does not count too, for retention takes them all. */
+  #records = 0;
+  /** Log-append time of the first of them, ms. */
+  #since: number | null = null;
+  /** Clock.monotonic() from which the next one's time counts. */
+  #countedFrom = 0;
+  #notBefore = 0;
+  #writing: Promise<void> | null = null;
+  #complainedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(partition: Partition, context: SequencerContext) {
+    this.#partition = partition;
+    this.#context = context;
+    this.#countedFrom = context.clock.monotonic();
+  }
+
+  get newest(): SnapshotReport | null {
+    return this.#newest;
+  }
+
+  /** Whether something was folded that no snapshot has. */
+  get behind(): boolean {
+    return this.#records > 0;
+  }
+
+  /** Whether a quarter of outbound's retention has passed over what no snapshot has. */
+  get overdue(): boolean {
+    const { clock, outboundRetentionMs } = this.#context;
+    if (this.#since === null || outboundRetentionMs < 0) return false;
+    return clock.now() - this.#since > outboundRetentionMs / OVERDUE_PART_OF_RETENTION;
+  }
+
+  /** The newest usable snapshot, at or below `below` where given. Throws what reading throws. */
+  async load(below: Offset | null, signal: AbortSignal): Promise<LoadedSnapshot | null> {
+    const { log, codec, topics, partitions, config, logger, metrics, identity } = this.#context;
+    const { sessionMaxAgeMs, keyWindowMs } = config;
+    const loaded = await loadSnapshot({
+      log,
+      codec,
+      topics,
+      partition: this.#partition,
+      partitions,
+      parts: 'all',
+      publishers: { sessionMaxAgeMs, keyWindowMs },
+      streamId: identity.known,
+      logger,
+      signal,
+      shelf: this.#shelf,
+      ...(below !== null && { below }),
+      onRefused: (reason) => metrics.snapshotRefused(reason),
+    });
+    this.#newest = loaded && { offset: loaded.mark.offset, takenAt: loaded.takenAt, bytes: null };
+    this.#records = 0;
+    this.#since = null;
+    return loaded;
+  }
+
+  /** A record was folded. `timestamp`: its log-append time, ms. */
+  folded(timestamp: number): void {
+    this.#records++;
+    this.#since ??= timestamp;
+  }
+
+  /** The partition is ours from now on. */
+  owned(): void {
+    this.#countedFrom = this.#context.clock.monotonic();
+    this.#notBefore = 0;
+  }
+
+  get due(): boolean {
+    const { clock, config } = this.#context;
+    const now = clock.monotonic();
+    if (this.#records === 0 || this.#writing !== null || now < this.#notBefore) return false;
+    return this.#records >= config.snapshotEveryRecords || now - this.#countedFrom >= config.snapshotEveryMs;
+  }
+
+  /** To be called now and then: says loudly when a snapshot is overdue. */
+  watch(): void {
+    if (!this.overdue) return;
+    const now = this.#context.clock.monotonic();
+    if (now - this.#complainedAt < OVERDUE_EVERY_MS) return;
+    this.#complainedAt = now;
+    this.#context.logger.error(
+      { partition: this.#partition, newest: this.#newest?.offset ?? null, records: this.#records },
+      'no snapshot for a quarter of outbound’s retention: once it has passed, this partition can not be taken over. Look at why snapshots fail, or raise retention.ms of the outbound topic',
+    );
+  }
+
+  /** Writes one of what `readBack` holds at the moment when its turn comes. Resolves when it is written or given up; never rejects. */
+  write(readBack: ReadBack, mayLeave: () => boolean): Promise<void> {
+    this.#writing ??= this.#write(readBack, mayLeave).finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  async #write(readBack: ReadBack, mayLeave: () => boolean): Promise<void> {
+    const { snapshotTurns, clock } = this.#context;
+    await snapshotTurns.take(async () => {
+      if (!mayLeave() || readBack.fault !== null || this.#records === 0) return;
+      const before = { records: this.#records, since: this.#since };
+      const startedAt = clock.monotonic();
+      this.#records = 0;
+      this.#since = null;
+      try {
+        await this.#writeNow(readBack, mayLeave);
+        this.#countedFrom = startedAt;
+        this.#complainedAt = Number.NEGATIVE_INFINITY;
+      } catch (thrown) {
+        this.#records += before.records;
+        this.#since = before.since ?? this.#since;
+        this.#notBefore = clock.monotonic() + RETRY_MS;
+        if (mayLeave()) this.#failed(asRoomlogError(thrown, 'kafka_unreachable'));
+      }
+    });
+  }
+
+  async #writeNow(readBack: ReadBack, mayLeave: () => boolean): Promise<void> {
+    const { log, codec, topics, pace, clock, logger, metrics } = this.#context;
+    const startedAt = clock.monotonic();
+    const takenAt = clock.now();
+    const capture = captureFold(readBack.fold, this.#partition, readBack.next);
+    const { offset } = capture.mark;
+    const written = await writeSnapshot({
+      log,
+      codec,
+      topic: topics.snapshots,
+      capture,
+      poison: readBack.poison.entries(),
+      anchors: readBack.anchors.anchors(),
+      bytesSinceClaim: readBack.bytesSinceClaim,
+      takenAt,
+      shelf: this.#shelf,
+      keep: this.#newest?.offset ?? null,
+      mayLeave,
+      turn: () => pace.turn(),
+    });
+    const tookMs = clock.monotonic() - startedAt;
+    this.#newest = { offset, takenAt, bytes: written.bytes };
+    metrics.snapshotWritten(written.bytes, tookMs);
+    logger.info(
+      {
+        partition: this.#partition,
+        offset,
+        rooms: capture.roomCount,
+        bytes: written.bytes,
+        tookMs: Math.round(tookMs),
+      },
+      'snapshot written',
+    );
+  }
+
+  #failed({ code, message }: RoomlogError): void {
+    this.#context.metrics.snapshotFailed(code);
+    this.#context.logger.warn({ partition: this.#partition, code, message }, 'a snapshot was given up');
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Places behind a fold where a reader of a range can start, kept for the whole retained log in bounded memory: dense near the
+ * end, ever sparser towards the start.
+ */
+import type { Offset } from '../ids.ts';
+import type { Anchor, Chain } from './chain.ts';
+
+/** Records, and bytes of records, between two new anchors, whichever comes first. */
+const EVERY_RECORDS = 1_000;
+const EVERY_BYTES = 262_144;
+/** Anchors kept. When there are more, every other one of the older half goes, so the spacing doubles with each halving of age. */
+const MAX_ANCHORS = 2_048;
+
+export class AnchorTrail {
+  readonly #max: number;
+  #anchors: Anchor[];
+  #records = 0;
+  #bytes = 0;
+
+  /** `anchors`: where another trail was, ascending. */
+  constructor(anchors: readonly Anchor[] = [], max: number = MAX_ANCHORS) {
+    this.#anchors = [...anchors];
+    this.#max = max;
+  }
+
+  /** Counts a folded record of `bytes`; notes an anchor behind it when one is due. */
+  passed(chain: Chain, next: Offset, bytes: number): void {
+    this.#records++;
+    this.#bytes += bytes;
+    if (this.#records < EVERY_RECORDS && this.#bytes < EVERY_BYTES) return;
+    if (chain.settled) this.note(chain.anchor(next));
+  }
+
+  /** Ignored unless it is above all others. */
+  note(anchor: Anchor): void {
+    this.#records = 0;
+    this.#bytes = 0;
+    const newest = this.#anchors.at(-1);
+    if (newest !== undefined && anchor.offset <= newest.offset) return;
+    this.#anchors.push(anchor);
+    if (this.#anchors.length <= this.#max) return;
+    const half = this.#anchors.length >>> 1;
+    this.#anchors = this.#anchors.filter((_, index) => index >= half || index % 2 === 0);
+  }
+
+  /** Retention has passed: forgets what points below `start`. */
+  dropBelow(start: Offset): void {
+    const kept = this.#anchors.findIndex(({ offset }) => offset >= start);
+    this.#anchors.splice(0, kept === -1 ? this.#anchors.length : kept);
+  }
+
+  /** A copy, ascending. */
+  anchors(): Anchor[] {
+    return [...this.#anchors];
+  }
+}
