@@ -3,21 +3,19 @@
  * from offset 0, before the first claim counts, goes on while the partition is ours, and for a while after it was lost, so that taking it back is quick.
  */
 import { Buffer } from 'node:buffer';
-import type { LoadedSnapshot } from '../../adapters/snapshots/load.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { type Epoch, NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
 import { AnchorTrail } from '../../core/log/anchor-trail.ts';
 import { Fold } from '../../core/log/fold.ts';
 import { FOLD_VERSION, type OutboundRecord } from '../../core/log/record.ts';
-import type { Topics } from '../../core/names.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { decodeOutbound } from '../decode-outbound.ts';
-import { patiently } from '../patience.ts';
 import type { SequencerContext } from './context.ts';
 import { Expected } from './expected.ts';
 import type { Pulse } from './pulse.ts';
 import { RecentPoison, windowBytes } from './recent-poison.ts';
 import { Snapshots } from './snapshots.ts';
+import { findStart } from './start.ts';
 
 export class ReadBack {
   readonly partition: Partition;
@@ -219,55 +217,31 @@ export class ReadBack {
 
   /** Finds where to start, and starts there. */
   async #locate(session: number, signal: AbortSignal): Promise<void> {
-    const { logger, topics, log } = this.#context;
-    const { partition } = this;
+    const { partition, snapshots } = this;
+    const { logger } = this.#context;
     const current = () => session === this.#session;
-    const patience = {
-      goOn: current,
-      onRetry: (error: RoomlogError, attempt: number) =>
-        logger.warn({ partition, code: error.code, attempt }, 'waiting to look for a snapshot'),
-    };
     try {
-      const loaded = await patiently(() => this.#load(signal), patience);
+      const below = this.#distrusted;
+      const loaded = await findStart({ partition, context: this.#context, snapshots, below, signal });
       if (!current()) return;
-      const range = await patiently(
-        async () => (await log.ranges(topics.outbound, [partition])).get(partition),
-        patience,
-      );
-      if (!current()) return;
-      const start = range?.start ?? (0 as Offset);
-      if (loaded === null && start > 0) throw noStart(partition, start, topics);
-      if (loaded !== null) {
-        this.#startedAt = loaded.mark.offset;
-        this.#fold = loaded.fold;
-        this.#anchors = new AnchorTrail(loaded.anchors);
-        this.#poison.restore(loaded.poison);
-        this.bytesSinceClaim = loaded.bytesSinceClaim;
-        this.#next = loaded.mark.offset;
-        const { offset, epoch, lastInbound } = loaded.mark;
-        logger.info({ partition, offset, epoch, lastInbound, rooms: loaded.fold.heads.size }, 'snapshot loaded');
-      } else this.#anchors.note(this.#fold.chain.anchor(start));
+      if (loaded === null) this.#anchors.note(this.#fold.chain.anchor(0 as Offset));
+      else {
+        const { mark, fold, anchors, poison, bytesSinceClaim } = loaded;
+        this.#startedAt = mark.offset;
+        this.#next = mark.offset;
+        this.#fold = fold;
+        this.#anchors = new AnchorTrail(anchors);
+        this.#poison.restore(poison);
+        this.bytesSinceClaim = bytesSinceClaim;
+        const { offset, epoch, lastInbound } = mark;
+        logger.info({ partition, offset, epoch, lastInbound, rooms: fold.heads.size }, 'snapshot loaded');
+      }
       this.#located = true;
       this.#tail.assign(partition, this.#next);
     } catch (thrown) {
       if (current()) this.#stop(asRoomlogError(thrown, 'fold_halted'), null);
     }
     this.#pulse.beat();
-  }
-
-  async #load(signal: AbortSignal): Promise<LoadedSnapshot | null> {
-    try {
-      return await this.snapshots.load(this.#distrusted, signal);
-    } catch (thrown) {
-      const error = asRoomlogError(thrown, 'kafka_unreachable');
-      if (error.code !== 'topic_missing') throw error;
-      const { partition } = this;
-      this.#context.logger.error(
-        { partition },
-        'the snapshots topic is missing: create it with `roomlog topics create`',
-      );
-      return null;
-    }
   }
 
   #stop(error: RoomlogError, offset: Offset | null): void {
@@ -308,13 +282,4 @@ export class ReadBack {
   #newPoison(): RecentPoison {
     return new RecentPoison(windowBytes(this.#context.config.batchBytes));
   }
-}
-
-/** What the deleted records said is not guessed: rooms would get seqs twice. */
-function noStart(partition: Partition, start: Offset, topics: Topics): RoomlogError {
-  return new RoomlogError(
-    'fold_halted',
-    `Outbound partition ${partition} begins at ${start} and ${topics.snapshots} holds no usable snapshot of it, so nobody knows its rooms' seqs any more. Restore that topic's partition from a backup, or start a new stream with a new prefix; the log lines before say which snapshots were refused and why.`,
-    { details: { start } },
-  );
 }

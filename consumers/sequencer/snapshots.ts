@@ -7,9 +7,11 @@ import { Shelf } from '../../adapters/snapshots/shelf.ts';
 import { writeSnapshot } from '../../adapters/snapshots/write.ts';
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
+import type { AnchorTrail } from '../../core/log/anchor-trail.ts';
 import { captureFold } from '../../core/log/capture.ts';
+import type { Fold } from '../../core/log/fold.ts';
 import type { SequencerContext } from './context.ts';
-import type { ReadBack } from './read-back.ts';
+import type { RecentPoison } from './recent-poison.ts';
 
 /** After a snapshot that could not be written, the next try. */
 const RETRY_MS = 30_000;
@@ -17,6 +19,17 @@ const RETRY_MS = 30_000;
 const OVERDUE_EVERY_MS = 600_000;
 /** Without a snapshot for this part of outbound's retention, something must be done. */
 const OVERDUE_PART_OF_RETENTION = 4;
+
+/** What a snapshot is taken of, as it is between two records. */
+export interface SnapshotSource {
+  readonly fold: Fold;
+  /** The next record to be folded. */
+  readonly next: Offset;
+  readonly anchors: AnchorTrail;
+  readonly poison: RecentPoison;
+  readonly bytesSinceClaim: number;
+  readonly fault: RoomlogError | null;
+}
 
 export interface SnapshotReport {
   /** The newest one that this process loaded or wrote. */
@@ -120,24 +133,24 @@ export class Snapshots {
     );
   }
 
-  /** Writes one of what `readBack` holds at the moment when its turn comes. Resolves when it is written or given up; never rejects. */
-  write(readBack: ReadBack, mayLeave: () => boolean): Promise<void> {
-    this.#writing ??= this.#write(readBack, mayLeave).finally(() => {
+  /** Writes one of what `source` holds at the moment when its turn comes. Resolves when it is written or given up; never rejects. */
+  write(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
+    this.#writing ??= this.#write(source, mayLeave).finally(() => {
       this.#writing = null;
     });
     return this.#writing;
   }
 
-  async #write(readBack: ReadBack, mayLeave: () => boolean): Promise<void> {
+  async #write(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
     const { snapshotTurns, clock } = this.#context;
     await snapshotTurns.take(async () => {
-      if (!mayLeave() || readBack.fault !== null || this.#records === 0) return;
+      if (!mayLeave() || source.fault !== null || this.#records === 0) return;
       const before = { records: this.#records, since: this.#since };
       const startedAt = clock.monotonic();
       this.#records = 0;
       this.#since = null;
       try {
-        await this.#writeNow(readBack, mayLeave);
+        await this.#writeNow(source, mayLeave);
         this.#countedFrom = startedAt;
         this.#complainedAt = Number.NEGATIVE_INFINITY;
       } catch (thrown) {
@@ -149,20 +162,20 @@ export class Snapshots {
     });
   }
 
-  async #writeNow(readBack: ReadBack, mayLeave: () => boolean): Promise<void> {
+  async #writeNow(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
     const { log, codec, topics, pace, clock, logger, metrics } = this.#context;
     const startedAt = clock.monotonic();
     const takenAt = clock.now();
-    const capture = captureFold(readBack.fold, this.#partition, readBack.next);
+    const capture = captureFold(source.fold, this.#partition, source.next);
     const { offset } = capture.mark;
     const written = await writeSnapshot({
       log,
       codec,
       topic: topics.snapshots,
       capture,
-      poison: readBack.poison.entries(),
-      anchors: readBack.anchors.anchors(),
-      bytesSinceClaim: readBack.bytesSinceClaim,
+      poison: source.poison.entries(),
+      anchors: source.anchors.anchors(),
+      bytesSinceClaim: source.bytesSinceClaim,
       takenAt,
       shelf: this.#shelf,
       keep: this.#newest?.offset ?? null,

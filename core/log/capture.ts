@@ -11,7 +11,7 @@ export interface FoldCapture {
   readonly mark: SnapshotMark;
   readonly rooms: Iterable<[RoomId, Seq, Offset]>;
   /** null where the fold has none. */
-  readonly publishers: PublishersCapture | null;
+  readonly publishers: Pick<PublishersCapture, 'publishers' | 'keys' | 'forgottenBefore'> | null;
   readonly roomCount: number;
   release(): void;
 }
