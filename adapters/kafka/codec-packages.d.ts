@@ -1,9 +1,8 @@
 /** lz4js 0.2.0 comes without types; only what codecs.ts uses. */
 declare module 'lz4js' {
   const lz4: {
-    /** The greatest size that the frame can unpack to, from its headers. */
-    decompressBound(frame: Uint8Array): number;
-    decompress(frame: Uint8Array): Uint8Array;
+    /** Unpacks one block; returns where in `to` it ended. Writes past the end of `to` are lost, but counted. */
+    decompressBlock(from: Uint8Array, to: Uint8Array, fromIndex: number, bytes: number, toIndex: number): number;
     compress(bytes: Uint8Array): Uint8Array;
   };
   export default lz4;

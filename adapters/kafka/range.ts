@@ -1,4 +1,5 @@
 /** Reads a bounded range of one partition, in chunks, through the shared read sockets. */
+import { setImmediate as turn } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogRecord, RangeOptions } from '../../core/ports/event-log.ts';
@@ -6,7 +7,7 @@ import { backOffMs, Pause } from './back-off.ts';
 import type { Connections } from './connection.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
-import { BatchFault, decodeBatches } from './wire/decode-batches.ts';
+import { BatchDecoder, BatchFault, type DecodedSlice } from './wire/decode-batches.ts';
 import { brokerError, CODES } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 
@@ -44,8 +45,17 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       await new Pause().for(backOffMs(++failures));
       continue;
     }
-    const { records, next: after } = decode(fetched, next, options);
-    if (after > next) {
+    const before = next;
+    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted);
+    for (let more = true; more && next < to && !signal?.aborted; ) {
+      const slice = await decode(decoder, next, options);
+      ({ next, more } = slice);
+      const last = slice.records.at(-1);
+      const wanted = last && last.offset >= to ? slice.records.filter((r) => r.offset < to) : slice.records;
+      if (wanted.length > 0 && !signal?.aborted) yield wanted;
+      if (more) await turn();
+    }
+    if (next > before) {
       failures = 0;
       progressAt = parts.clock.monotonic();
     } else if (parts.clock.monotonic() - progressAt >= PATIENCE_MS) {
@@ -56,10 +66,6 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       // A new leader may not know yet how far its followers are.
       await new Pause().for(backOffMs(++failures));
     }
-    next = after;
-    const wanted =
-      records.at(-1) && (records.at(-1) as LogRecord).offset >= to ? records.filter((r) => r.offset < to) : records;
-    if (wanted.length > 0 && !signal?.aborted) yield wanted;
   }
 }
 
@@ -89,9 +95,9 @@ async function fetchOnce(options: RangeOptions, next: number, parts: RangeParts)
   throw brokerError('kafka_unreachable', code, details);
 }
 
-function decode(fetched: FetchedPartition, next: number, { topic, partition }: RangeOptions) {
+async function decode(decoder: BatchDecoder, next: number, { topic, partition }: RangeOptions): Promise<DecodedSlice> {
   try {
-    return decodeBatches(fetched.records, next, fetched.aborted);
+    return await decoder.slice();
   } catch (cause) {
     const offset = cause instanceof BatchFault ? cause.offset : next;
     const message = `${topic}[${partition}]: ${cause instanceof Error ? cause.message : cause}.`;

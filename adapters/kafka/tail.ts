@@ -2,17 +2,18 @@
  * Reads partitions as they grow, without a group: one fetch loop per broker for all partitions that it leads. A loop lives while there is
  * something to fetch at its broker; whatever makes a partition fetchable (assign, resume, a settled handler, a new leader) starts it again.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { Tail, TailOptions } from '../../core/ports/event-log.ts';
+import type { Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Connections } from './connection.ts';
 import { LeaderSearch, type Seeker } from './leader-search.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
 import { StallWatch } from './stall-watch.ts';
-import { BatchFault, decodeBatches } from './wire/decode-batches.ts';
+import { BatchDecoder, BatchFault, type DecodedSlice } from './wire/decode-batches.ts';
 import { brokerError, CODES, codeName } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
@@ -40,6 +41,9 @@ interface Reading extends Seeker {
   /** What `onRecords` was last told, so that an idle partition is not reported again and again. */
   told: string;
 }
+
+/** What an answer says of its partition's end; as in `TailProgress`. */
+type Ends = Required<Pick<TailProgress, 'end' | 'written'>>;
 
 export class KafkaTail implements Tail {
   readonly #options: TailOptions;
@@ -212,21 +216,47 @@ export class KafkaTail implements Tail {
     }
     reading.failures = 0;
     this.#stalls.answered(partition);
+    const ends = { end: answer.lastStableOffset as Offset, written: answer.highWatermark as Offset };
+    const decoder = new BatchDecoder(answer.records, reading.next, answer.aborted);
     try {
-      const { records, next, unreadable } = decodeBatches(answer.records, reading.next, answer.aborted);
-      if (unreadable > 0) {
-        this.#parts.logger.warn({ topic, partition, before: next, unreadable }, 'records could not be unpacked');
-      }
-      reading.next = next;
-      const told = `${next}/${answer.lastStableOffset}`;
-      if (records.length === 0 && told === reading.told) return;
-      reading.told = told;
-      const progress = { next: next as Offset, end: answer.lastStableOffset as Offset };
-      const settling = this.#options.onRecords(partition, records, progress);
+      const slice = decoder.slice();
+      const isAll = !(slice instanceof Promise) && !slice.more;
+      const settling = isAll ? this.#tell(reading, slice, ends) : this.#handOver(reading, decoder, slice, ends);
       if (settling) this.#holdBack(reading, settling);
     } catch (thrown) {
       this.#fail(reading, this.#asFault(reading, thrown));
     }
+  }
+
+  /** Slice by slice, each once the one before is settled and the event loop had its turn, for as long as the partition is wanted. */
+  async #handOver(
+    reading: Reading,
+    decoder: BatchDecoder,
+    first: DecodedSlice | Promise<DecodedSlice>,
+    ends: Ends,
+  ): Promise<void> {
+    const isWanted = () => this.#readings.get(reading.partition) === reading && !reading.paused;
+    let slice = await first;
+    while (isWanted()) {
+      await this.#tell(reading, slice, ends);
+      if (!slice.more) return;
+      await turn();
+      if (!isWanted()) return;
+      slice = await decoder.slice();
+    }
+  }
+
+  #tell(reading: Reading, { records, next, unreadable, more }: DecodedSlice, ends: Ends): void | Promise<void> {
+    const { partition } = reading;
+    if (unreadable > 0) {
+      const { topic } = this.#options;
+      this.#parts.logger.warn({ topic, partition, before: next, unreadable }, 'records could not be unpacked');
+    }
+    reading.next = next;
+    const told = `${next}/${ends.end}/${ends.written}`;
+    if (records.length === 0 && (more || told === reading.told)) return;
+    reading.told = told;
+    return this.#options.onRecords(partition, records, { next: next as Offset, ...ends });
   }
 
   #asFault(reading: Reading, thrown: unknown): RoomlogError {

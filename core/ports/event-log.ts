@@ -63,6 +63,11 @@ export interface TailProgress {
   readonly next: Offset;
   /** The partition's readable end as the broker said it with this answer. */
   readonly end: Offset;
+  /**
+   * One past the newest replicated record. Above `end` while a transaction of some producer is open: what lies between can't be read,
+   * by anybody, until it is committed or aborted. Absent: as `end`.
+   */
+  readonly written?: Offset;
 }
 
 export interface TailOptions {

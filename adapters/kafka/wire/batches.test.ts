@@ -3,10 +3,16 @@ import fc from 'fast-check';
 import lz4 from 'lz4js';
 import snappy from 'snappyjs';
 import { describe, expect, test } from 'vitest';
-import type { AppendRecord } from '../../../core/ports/event-log.ts';
+import type { AppendRecord, LogRecord } from '../../../core/ports/event-log.ts';
 import { MAX_UNPACKED_BYTES } from '../codecs.ts';
 import { crc32c } from './crc32c.ts';
-import { BatchFault, decodeBatches } from './decode-batches.ts';
+import {
+  type AbortedTransaction,
+  BatchDecoder,
+  BatchFault,
+  type DecodedSlice,
+  SLICE_RECORDS,
+} from './decode-batches.ts';
 import { encodeBatch } from './encode-batch.ts';
 
 const NOW = 1_700_000_000_123;
@@ -48,7 +54,31 @@ function marker(baseOffset: number, producerId: number, type: 'abort' | 'commit'
   return batch([{ key, value: Buffer.alloc(6) }], { baseOffset, producerId, attributes: 0x30 });
 }
 
-const values = (bytes: Buffer, from = 0, aborted: Parameters<typeof decodeBatches>[2] = []) => {
+type Aborted = readonly AbortedTransaction[];
+
+/** All slices of an answer in which nothing is large. */
+function decodeBatches(bytes: Buffer, from: number, aborted: Aborted): DecodedSlice {
+  const slice = new BatchDecoder(bytes, from, aborted).slice();
+  if (slice instanceof Promise || slice.more) throw new Error('the answer is large');
+  return slice;
+}
+
+/** All slices of any answer, as one. */
+async function decodeAll(bytes: Buffer, from: number, sliceRecords?: number) {
+  const decoder = new BatchDecoder(bytes, from, [], sliceRecords);
+  const sizes: number[] = [];
+  const records: LogRecord[] = [];
+  let unreadable = 0;
+  for (;;) {
+    const slice = await decoder.slice();
+    records.push(...slice.records);
+    sizes.push(slice.records.length);
+    unreadable += slice.unreadable;
+    if (!slice.more) return { records, next: slice.next, unreadable, sizes };
+  }
+}
+
+const values = (bytes: Buffer, from = 0, aborted: Aborted = []) => {
   const { records, next } = decodeBatches(bytes, from, aborted);
   return { seen: records.map((r) => [r.offset, r.value?.toString() ?? null]), next };
 };
@@ -177,8 +207,8 @@ describe('reads every codec:', () => {
     ['lz4', 3, (bytes) => lz4.compress(bytes)],
     ['zstd', 4, (bytes) => zstdCompressSync(bytes)],
   ];
-  test.each(codecs)('%s', (_, attributes, pack) => {
-    const { records } = decodeBatches(batch(many, { attributes, pack }), 0, []);
+  test.each(codecs)('%s', async (_, attributes, pack) => {
+    const { records } = await decodeAll(batch(many, { attributes, pack }), 0);
     expect(records.map((r) => r.value?.toString())).toEqual(many.map((r) => r.value?.toString()));
     expect(records.at(-1)?.key?.toString()).toBe(many.at(-1)?.key?.toString());
   });
@@ -194,13 +224,13 @@ describe('hands over records without key and value, and goes on, where a batch c
     ['bytes that are no zstd', 4, undefined],
     ['a bomb', 1, bomb],
   ];
-  test.each(cases)('%s', (_, attributes, pack) => {
+  test.each(cases)('%s', async (_, attributes, pack) => {
     const changes = { baseOffset: 42, attributes, maxTimestamp: NOW + 1, ...(pack && { pack }) };
     const bytes = Buffer.concat([
       batch([record('a', 'k'), record('b', 'k')], changes),
       batch([record('after')], { baseOffset: 44 }),
     ]);
-    expect(decodeBatches(bytes, 43, [])).toEqual({
+    expect(await decodeAll(bytes, 43)).toMatchObject({
       records: [
         { offset: 43, timestamp: NOW + 1, key: null, value: null },
         { offset: 44, timestamp: NOW, key: null, value: Buffer.from('after') },
@@ -208,5 +238,69 @@ describe('hands over records without key and value, and goes on, where a batch c
       next: 45,
       unreadable: 1,
     });
+  });
+});
+
+describe('an answer of many records comes in slices:', () => {
+  test('none holds more than its limit, and together they are all, in order', async () => {
+    const some = Array.from({ length: 23 }, (_, i) => record(`${i}`));
+    const bytes = Buffer.concat([batch(some), batch(some.slice(0, 7), { baseOffset: 23 })]);
+    const { records, sizes, next } = await decodeAll(bytes, 2, 10);
+    expect(sizes).toEqual([10, 10, 8]);
+    expect(records.map((r) => r.offset)).toEqual(Array.from({ length: 28 }, (_, i) => i + 2));
+    expect(next).toBe(30);
+  });
+
+  test('each says where to read on, should nobody want the rest', () => {
+    const decoder = new BatchDecoder(
+      batch(
+        Array.from({ length: 5 }, () => record('x')),
+        { baseOffset: 40 },
+      ),
+      40,
+      [],
+      2,
+    );
+    expect([decoder.slice(), decoder.slice(), decoder.slice()]).toMatchObject([
+      { next: 42, more: true },
+      { next: 44, more: true },
+      { next: 45, more: false },
+    ]);
+  });
+
+  test('offsets of a batch that can not be unpacked do not come all at once either', async () => {
+    const bytes = batch([record('a')], { attributes: 5, lastOffsetDelta: 3 * SLICE_RECORDS });
+    const { sizes, unreadable, next } = await decodeAll(bytes, 0);
+    expect(Math.max(...sizes)).toBe(SLICE_RECORDS);
+    expect([unreadable, next]).toEqual([3 * SLICE_RECORDS + 1, 3 * SLICE_RECORDS + 1]);
+  });
+
+  test('a batch of a million tiny records, packed a hundredfold, keeps the event loop turning', async () => {
+    const tiny = Buffer.from([12, 0, 0, 0, 1, 1, 0]);
+    const count = 1_000_000;
+    const body = Buffer.alloc(count * tiny.length);
+    for (let i = 0; i < count; i++) tiny.copy(body, i * tiny.length);
+    for (const [attributes, pack] of [
+      [1, (bytes: Buffer) => gzipSync(bytes)],
+      [3, (bytes: Buffer) => lz4.compress(bytes)],
+      [4, (bytes: Buffer) => zstdCompressSync(bytes)],
+    ] as const) {
+      const bytes = batch([record('a')], { attributes, pack: () => pack(body), lastOffsetDelta: count - 1 });
+      bytes.writeInt32BE(count, 57);
+      bytes.writeUInt32BE(crc32c(bytes, 21), 17);
+      expect(bytes.length).toBeLessThan(body.length / 100);
+      const decoder = new BatchDecoder(bytes, 0, []);
+      let seen = 0;
+      let asked = decoder.slice();
+      // Unpacked elsewhere, or with turns of the loop between.
+      expect(asked).toBeInstanceOf(Promise);
+      for (let more = true; more; asked = decoder.slice()) {
+        const slice = await asked;
+        ({ more } = slice);
+        expect(slice.records.length).toBeLessThanOrEqual(SLICE_RECORDS);
+        seen += slice.records.length;
+      }
+      expect(seen).toBe(count);
+    }
   });
 });

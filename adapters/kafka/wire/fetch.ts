@@ -31,6 +31,8 @@ export interface FetchOptions {
 export interface FetchedPartition {
   readonly partition: number;
   readonly errorCode: number;
+  /** The end of what is replicated; above `lastStableOffset` while a transaction is open. */
+  readonly highWatermark: number;
   /** The end that read-committed readers may see. */
   readonly lastStableOffset: number;
   readonly logStartOffset: number;
@@ -81,7 +83,7 @@ function decodeFetch(bytes: Buffer): FetchAnswer & { clientSideThrottleTime: num
 function decodePartition(reader: ByteReader): FetchedPartition {
   const partition = reader.int32();
   const errorCode = reader.int16();
-  reader.int64();
+  const highWatermark = reader.int64();
   const lastStableOffset = reader.int64();
   const logStartOffset = reader.int64();
   const abortedCount = reader.int32();
@@ -91,5 +93,5 @@ function decodePartition(reader: ByteReader): FetchedPartition {
   }
   reader.int32();
   const records = reader.nullableBytes() ?? NO_RECORDS;
-  return { partition, errorCode, lastStableOffset, logStartOffset, aborted, records };
+  return { partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records };
 }
