@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import { kafkaMetrics } from '../adapters/kafka/kafka-metrics.ts';
 import { openKafkaLog } from '../adapters/kafka/kafka-log.ts';
 import { checkTopics } from '../adapters/kafka/topics.ts';
 import { createRedisStores, type RedisStores } from '../adapters/redis/stores.ts';
@@ -84,7 +85,7 @@ class Gateway implements RunningGateway {
     this.#metrics = metrics;
     this.#logger = dependencies.logger ?? createLogger(config, { name: config.gateway.name });
     this.#registry = new Registry(config.registry);
-    this.#stores = dependencies.stores ?? createRedisStores(config, this.#logger, clock);
+    this.#stores = dependencies.stores ?? createRedisStores(config, this.#logger, { clock, metrics: this.#metrics });
     const secret = readSecret(config);
     const auth = { ...config.auth, secret: secret.toString('utf8') };
     const routes = config.demo.enabled
@@ -161,7 +162,13 @@ class Gateway implements RunningGateway {
     const clientId = `${this.#config.kafka.clientId}-${this.#config.gateway.name}`;
     return (
       this.#dependencies.openLog?.() ??
-      openKafkaLog(this.#config, { clientId, logger: this.#logger, clock: this.#clock, connect: 'background' })
+      openKafkaLog(this.#config, {
+        clientId,
+        logger: this.#logger,
+        metrics: kafkaMetrics(this.#metrics),
+        clock: this.#clock,
+        connect: 'background',
+      })
     );
   }
 

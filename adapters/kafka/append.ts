@@ -113,13 +113,17 @@ export class Appender {
     let sent: readonly AppendBatch[] = batches;
     let answered: ReadonlyMap<number, ProducedPartition>;
     try {
-      const answer = await this.#connections.sendLate(leader, () => {
-        sent = batches.filter(({ mayLeave }) => mayLeave?.() !== false);
-        if (sent.length === 0) return null;
-        const now = this.#clock.now();
-        const encoded = sent.map(({ partition, records }) => ({ partition, batch: encodeBatch(records, now) }));
-        return produceRequest(topic, encoded, this.#brokerTimeoutMs);
-      });
+      const answer = await this.#connections.sendLate(
+        leader,
+        () => {
+          sent = batches.filter(({ mayLeave }) => mayLeave?.() !== false);
+          if (sent.length === 0) return null;
+          const now = this.#clock.now();
+          const encoded = sent.map(({ partition, records }) => ({ partition, batch: encodeBatch(records, now) }));
+          return produceRequest(topic, encoded, this.#brokerTimeoutMs);
+        },
+        'produce',
+      );
       if (answer === null) return;
       answered = new Map(answer.partitions.map((p) => [p.partition, p]));
     } catch (thrown) {

@@ -7,6 +7,7 @@
 import type { Config } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
+import type { KafkaMetrics } from './kafka-metrics.ts';
 import { createTransport, type RawBroker, type Transport } from './kafkajs-transport.ts';
 import type { Reachability } from './reachability.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
@@ -19,7 +20,14 @@ export interface ConnectionsOptions {
   readonly reachability: Reachability;
   /** An answer later than this is a failure. */
   readonly requestTimeoutMs: number;
+  readonly metrics: KafkaMetrics;
 }
+
+/**
+ * kafkajs times a request from when it hands it to the socket. One that it keeps back (a broker's answer may tell it to, for as long
+ * as the broker likes) and a connection that stands half open have no timer of its; this much later ours ends them.
+ */
+const SILENCE_GRACE_MS = 1_000;
 
 /** Thrown where a request surely never left: nothing of it can have been done. */
 export class NotSentError extends RoomlogError {}
@@ -45,12 +53,16 @@ export class Connections {
    * came or it could not be read.
    */
   async send<Answer>(address: BrokerAddress, request: WireRequest<Answer>): Promise<Answer> {
-    return (await this.sendLate(address, () => request)) as Answer;
+    return (await this.sendLate(address, () => request, request.api)) as Answer;
   }
 
   /** The same with a request that is made once the connection stands; null, then nothing is sent and the answer is null. */
-  async sendLate<Answer>(address: BrokerAddress, make: () => WireRequest<Answer> | null): Promise<Answer | null> {
-    return this.use(address, async (broker) => {
+  async sendLate<Answer>(
+    address: BrokerAddress,
+    make: () => WireRequest<Answer> | null,
+    api: string,
+  ): Promise<Answer | null> {
+    return this.use(address, api, async (broker) => {
       const request = make();
       if (request === null) return null;
       if (request.request.apiKey === API_KEYS.fetch) await this.#openFetchSocket(broker);
@@ -58,9 +70,9 @@ export class Connections {
     });
   }
 
-  /** As `send`, for kafkajs's own requests. A broker's refusal (a KafkaJSProtocolError) is thrown as it is. */
-  async use<Answer>(address: BrokerAddress, ask: (broker: RawBroker) => Promise<Answer>): Promise<Answer> {
-    const { reachability } = this.#options;
+  /** As `send`, for kafkajs's own requests; `api` is for metrics. A broker's refusal (a KafkaJSProtocolError) is thrown as it is. */
+  async use<Answer>(address: BrokerAddress, api: string, ask: (broker: RawBroker) => Promise<Answer>): Promise<Answer> {
+    const { reachability, metrics } = this.#options;
     reachability.asked();
     let broker: RawBroker;
     try {
@@ -72,28 +84,42 @@ export class Connections {
       }
     } catch (cause) {
       reachability.failed();
+      metrics.requested(api, 'not_sent', 0);
       throw new NotSentError('kafka_unreachable', `${keyOf(address)} can't be used (${textOf(cause)}).`, {
         cause,
         details: where(address),
       });
     }
+    const askedAt = performance.now();
     try {
-      const answer = await ask(broker);
+      const answer = await within(this.#deadlineMs(api), ask(broker));
       reachability.answered();
+      metrics.requested(api, 'answered', performance.now() - askedAt);
       return answer;
     } catch (cause) {
       if (isRefusal(cause)) {
         reachability.answered();
+        metrics.requested(api, 'refused', performance.now() - askedAt);
         throw cause;
       }
       reachability.failed();
       this.#drop(address, broker);
-      const ErrorClass = neverLeft(cause) ? NotSentError : RoomlogError;
+      const hasNotLeft = neverLeft(cause);
+      metrics.requested(api, hasNotLeft ? 'not_sent' : 'failed', performance.now() - askedAt);
+      const ErrorClass = hasNotLeft ? NotSentError : RoomlogError;
       throw new ErrorClass('kafka_unreachable', `No answer from ${keyOf(address)} (${textOf(cause)}).`, {
         cause,
         details: where(address),
       });
     }
+  }
+
+  /** Fails what waits for this broker's answers, and ends its sockets; the next request opens new ones. */
+  giveUp(address: BrokerAddress): void {
+    const key = keyOf(address);
+    const broker = this.#current.get(key);
+    if (broker) this.#drop(address, broker);
+    else this.#brokers.delete(key);
   }
 
   /** Nothing will ever be answered again: no use in trying once more. */
@@ -112,16 +138,27 @@ export class Connections {
     this.#transport.destroySockets();
   }
 
+  /** Opening a connection includes a request, and the first fetch opens one. */
+  #deadlineMs(api: string): number {
+    const { requestTimeoutMs, config } = this.#options;
+    const connectionMs = api === 'connect' || api === 'fetch' ? config.connectionTimeoutMs : 0;
+    return requestTimeoutMs + connectionMs + SILENCE_GRACE_MS;
+  }
+
   #broker(address: BrokerAddress): Promise<RawBroker> {
     if (this.#closed) return Promise.reject(new Error('closed'));
     const key = keyOf(address);
     const known = this.#brokers.get(key);
     if (known) return known;
-    const opening = this.#open(address);
+    const opened = this.#open(address);
+    const opening = within(this.#deadlineMs('connect'), opened);
     this.#brokers.set(key, opening);
-    opening.then(
-      (broker) => this.#current.set(key, broker),
-      () => this.#brokers.delete(key),
+    const isWanted = () => this.#brokers.get(key) === opening;
+    opening.catch(() => isWanted() && this.#brokers.delete(key));
+    // It may come after it was given up.
+    opened.then(
+      (broker) => (isWanted() ? this.#current.set(key, broker) : discard(broker)),
+      () => {},
     );
     return opening;
   }
@@ -176,6 +213,22 @@ function discard(broker: RawBroker): void {
 function isUsable(broker: RawBroker): boolean {
   const [socket, fetchSocket] = broker.connectionPool.pool;
   return (socket?.isConnected() ?? false) && (!openedFetchSockets.has(broker) || (fetchSocket?.isConnected() ?? false));
+}
+
+/** Nothing came within the time that it may take. */
+export class SilentError extends Error {}
+
+/** Rejects with a `SilentError` where `promise` has not settled by then. */
+export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new SilentError(`silent for ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const keyOf = ({ host, port }: BrokerAddress) => `${host}:${port}`;

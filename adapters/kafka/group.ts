@@ -10,8 +10,10 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { GroupMember, GroupOptions } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { backOffMs, Pause } from './back-off.ts';
-import type { Connections } from './connection.ts';
+import { type Connections, SilentError, within } from './connection.ts';
 import { assignAll, decodeAssignment, encodeSubscription, type Owned, PROTOCOL_NAME } from './group-protocol.ts';
+import type { KafkaMetrics } from './kafka-metrics.ts';
+import type { RawBroker } from './kafkajs-transport.ts';
 import type { Metadata } from './metadata.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
 
@@ -22,12 +24,18 @@ export interface MemberParts {
   readonly metadata: Metadata;
   readonly clock: Clock;
   readonly logger: LogSink;
+  readonly metrics: KafkaMetrics;
   onLeft(): void;
 }
 
 const GROUP_COORDINATOR = 0;
 /** A leave that is not answered by then is left to the session time-out. */
 const LEAVE_TIMEOUT_MS = 1_000;
+
+/** A coordinator ends a rebalance when its time-out has passed, with those that came. One that says nothing for this long more is stuck. */
+export const STUCK_AFTER_MS = 2_000;
+/** So many stuck joins in a row, and the next one is made as a new member: whatever is stuck may be tied to the old one. */
+const STUCK_JOINS_AS_SAME_MEMBER = 2;
 
 /** kafkajs's names of the codes that a member has to act on. */
 const REJOIN = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION']);
@@ -56,6 +64,8 @@ export class KafkaMember implements GroupMember {
   #joined = false;
   /** In a row. */
   #failures = 0;
+  /** Joins in a row that came to no end. */
+  #stuck = 0;
   /** Given by the coordinator; known from the first step of a join on. */
   #memberId = '';
   #coordinator: BrokerAddress | null = null;
@@ -102,7 +112,9 @@ export class KafkaMember implements GroupMember {
     this.#lastHeartbeatAt = Number.NEGATIVE_INFINITY;
     this.#pause.wake();
     if (memberId && this.#coordinator) {
-      const leaving = this.#parts.beats.use(this.#coordinator, (broker) => broker.leaveGroup({ groupId, memberId }));
+      const leaving = this.#parts.beats.use(this.#coordinator, 'leaveGroup', (broker) =>
+        broker.leaveGroup({ groupId, memberId }),
+      );
       const timeout = new Pause();
       await Promise.race([leaving.catch(() => {}), timeout.for(LEAVE_TIMEOUT_MS)]);
       timeout.wake();
@@ -171,7 +183,7 @@ export class KafkaMember implements GroupMember {
     const { groupId, topic } = this.#options;
     const { metadata, clock } = this.#parts;
     const coordinator = await this.#findCoordinator();
-    const joined = await this.#parts.joins.use(coordinator, (broker) =>
+    const joined = await this.#stepOfJoin(coordinator, 'joinGroup', (broker) =>
       broker.joinGroup({
         groupId,
         memberId: this.#memberId,
@@ -185,7 +197,7 @@ export class KafkaMember implements GroupMember {
     const leads = memberId === leaderId;
     const groupAssignment = leads ? assignAll(topic, members, (await metadata.leaders(topic)).leaders.size) : [];
     const syncedAt = clock.monotonic();
-    const synced = await this.#parts.joins.use(coordinator, (broker) =>
+    const synced = await this.#stepOfJoin(coordinator, 'syncGroup', (broker) =>
       broker.syncGroup({ groupId, generationId, memberId, groupAssignment }),
     );
     const membership = { coordinator, memberId, generation: generationId };
@@ -193,6 +205,7 @@ export class KafkaMember implements GroupMember {
     this.#membership = membership;
     this.#joined = true;
     this.#failures = 0;
+    this.#stuck = 0;
     if (this.#leaving) return membership;
     this.#lastHeartbeatAt = syncedAt;
     this.#owned = { partitions, generation: generationId };
@@ -200,6 +213,27 @@ export class KafkaMember implements GroupMember {
     this.#parts.logger.info({ group: groupId, generation: generationId, partitions }, 'joined the group');
     this.#options.onAssignment(partitions, generationId);
     return membership;
+  }
+
+  /** Part of a join, which takes as long as the rebalance does, but no longer. */
+  async #stepOfJoin<Answer>(
+    coordinator: BrokerAddress,
+    api: 'joinGroup' | 'syncGroup',
+    ask: (broker: RawBroker) => Promise<Answer>,
+  ): Promise<Answer> {
+    const { joins, metrics, logger } = this.#parts;
+    const limitMs = this.#options.rebalanceTimeoutMs + STUCK_AFTER_MS;
+    try {
+      return await within(limitMs, joins.use(coordinator, api, ask));
+    } catch (thrown) {
+      if (!(thrown instanceof SilentError) || this.#leaving) throw thrown;
+      this.#stuck++;
+      metrics.restarted('group');
+      logger.warn({ group: this.#options.groupId, api, silentMs: limitMs }, 'a rebalance is stuck; joining anew');
+      joins.giveUp(coordinator);
+      if (this.#stuck >= STUCK_JOINS_AS_SAME_MEMBER) this.#memberId = '';
+      throw new RoomlogError('kafka_unreachable', 'The rebalance came to no end.', { cause: thrown });
+    }
   }
 
   /** The coordinator moved or was away, but the session may live on: no need to disturb the others. */
@@ -211,7 +245,7 @@ export class KafkaMember implements GroupMember {
   async #findCoordinator(): Promise<BrokerAddress> {
     const { groupId } = this.#options;
     const found = await this.#parts.metadata.anyBroker((address) =>
-      this.#parts.beats.use(address, (broker) =>
+      this.#parts.beats.use(address, 'findCoordinator', (broker) =>
         broker.findGroupCoordinator({ groupId, coordinatorType: GROUP_COORDINATOR }),
       ),
     );
@@ -228,7 +262,7 @@ export class KafkaMember implements GroupMember {
       if (this.#failures === 0) await this.#pause.for(heartbeatIntervalMs);
       if (this.#leaving) return;
       const sentAt = clock.monotonic();
-      await this.#parts.beats.use(coordinator, (broker) =>
+      await this.#parts.beats.use(coordinator, 'heartbeat', (broker) =>
         broker.heartbeat({ groupId, memberId, groupGenerationId: generation }),
       );
       this.#failures = 0;
@@ -249,7 +283,7 @@ export class KafkaMember implements GroupMember {
       const { coordinator, memberId, generation } = this.#membership;
       const request = { groupId, memberId, groupGenerationId: generation, topics: [{ topic, partitions }] };
       try {
-        await this.#parts.beats.use(coordinator, (broker) => broker.offsetCommit(request));
+        await this.#parts.beats.use(coordinator, 'offsetCommit', (broker) => broker.offsetCommit(request));
       } catch (thrown) {
         // For lag displays only.
         this.#parts.logger.debug({ group: groupId, reason: (thrown as Error).message }, 'commit failed');

@@ -20,6 +20,7 @@ import type { LogSink } from '../../core/ports/logger.ts';
 import { Appender } from './append.ts';
 import { Connections } from './connection.ts';
 import { KafkaMember } from './group.ts';
+import { type KafkaMetrics, noKafkaMetrics } from './kafka-metrics.ts';
 import { Metadata } from './metadata.ts';
 import { Offsets } from './offsets.ts';
 import { readRange } from './range.ts';
@@ -28,6 +29,8 @@ import { KafkaTail } from './tail.ts';
 
 export interface OpenKafkaLogOptions {
   readonly logger: LogSink;
+  /** Default: nothing is counted. */
+  readonly metrics?: KafkaMetrics;
   /** Shown in the brokers' logs. Default: `kafka.clientId`. */
   readonly clientId?: string;
   readonly clock?: Clock;
@@ -59,6 +62,7 @@ export class KafkaLog implements EventLog {
   readonly #clock: Clock;
   readonly #logger: LogSink;
   readonly #clientId: string;
+  readonly #metrics: KafkaMetrics;
   readonly #reachability: Reachability;
   readonly #questions: Connections;
   readonly #reads: Connections;
@@ -75,6 +79,8 @@ export class KafkaLog implements EventLog {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
     this.#clientId = options.clientId ?? config.clientId;
+    this.#metrics = options.metrics ?? noKafkaMetrics;
+    this.#metrics.openTransactions(() => [...this.#tails].flatMap((tail) => tail.openTransactions));
     this.#reachability = new Reachability(this.#clock, config.maxWaitMs + SILENCE_MS);
     // Questions are short; a broker that hangs must not keep leaders from being found for long.
     this.#questions = this.#connections(Math.min(config.requestTimeoutMs, config.connectionTimeoutMs));
@@ -129,6 +135,8 @@ export class KafkaLog implements EventLog {
       maxWaitMs: this.#config.maxWaitMs,
       stallMs: (options.maxWaitMs ?? this.#config.maxWaitMs) + SILENCE_MS,
       partitionBytes: this.#config.fetchPartitionBytes,
+      requestTimeoutMs: this.#config.requestTimeoutMs,
+      metrics: this.#metrics,
       onStopped: () => this.#tails.delete(tail),
     });
     this.#tails.add(tail);
@@ -156,6 +164,7 @@ export class KafkaLog implements EventLog {
       metadata: this.#metadata,
       clock: this.#clock,
       logger: this.#logger,
+      metrics: this.#metrics,
       onLeft: () => this.#members.delete(member),
     });
     this.#members.add(member);
@@ -187,6 +196,7 @@ export class KafkaLog implements EventLog {
       clientId: this.#clientId,
       logger: this.#logger,
       reachability: this.#reachability,
+      metrics: this.#metrics,
       requestTimeoutMs,
     });
   }

@@ -5,9 +5,10 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { LogRecord, RangeOptions } from '../../core/ports/event-log.ts';
 import { backOffMs, Pause } from './back-off.ts';
 import type { Connections } from './connection.ts';
+import { handOverError } from './hand-over.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
-import { BatchDecoder, BatchFault, type DecodedSlice } from './wire/decode-batches.ts';
+import { BatchDecoder, type DecodedSlice } from './wire/decode-batches.ts';
 import { brokerError, CODES } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 
@@ -48,7 +49,7 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
     const before = next;
     const decoder = new BatchDecoder(fetched.records, next, fetched.aborted);
     for (let more = true; more && next < to && !signal?.aborted; ) {
-      const slice = await decode(decoder, next, options);
+      const slice = await decode(decoder, options);
       ({ next, more } = slice);
       const last = slice.records.at(-1);
       const wanted = last && last.offset >= to ? slice.records.filter((r) => r.offset < to) : slice.records;
@@ -95,12 +96,10 @@ async function fetchOnce(options: RangeOptions, next: number, parts: RangeParts)
   throw brokerError('kafka_unreachable', code, details);
 }
 
-async function decode(decoder: BatchDecoder, next: number, { topic, partition }: RangeOptions): Promise<DecodedSlice> {
+async function decode(decoder: BatchDecoder, { topic, partition }: RangeOptions): Promise<DecodedSlice> {
   try {
     return await decoder.slice();
-  } catch (cause) {
-    const offset = cause instanceof BatchFault ? cause.offset : next;
-    const message = `${topic}[${partition}]: ${cause instanceof Error ? cause.message : cause}.`;
-    throw new RoomlogError('corrupt_record', message, { cause, details: { topic, partition, offset } });
+  } catch (thrown) {
+    throw handOverError(topic, partition, thrown);
   }
 }

@@ -1,59 +1,86 @@
-/** Notices that no broker answers for partitions that are waited for, and that they do again. */
+/**
+ * Notices that no broker answers for partitions that are waited for, and that they do again; and asks for their reading to be started anew
+ * when it makes no progress, whatever the reason.
+ */
 import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
 const CHECK_EVERY_MS = 500;
 
+export interface StallWatchOptions {
+  readonly clock: Clock;
+  /** No answer for this long is a stall, and the first reason to start again; further ones come after twice as long each. */
+  readonly stallMs: number;
+  /** The longest time between two starts: an answer may just be that slow. */
+  readonly longestMs: number;
+  onChange(error: RoomlogError | null): void;
+  onRestart(partitions: readonly Partition[]): void;
+}
+
+interface Waiting {
+  since: number;
+  restartAfterMs: number;
+  restartAt: number;
+}
+
 export class StallWatch {
-  readonly #clock: Clock;
-  readonly #stallMs: number;
-  readonly #onChange: (error: RoomlogError | null) => void;
-  /** Since when each partition that should be answered has not been. */
-  readonly #waitingSince = new Map<Partition, number>();
+  readonly #options: StallWatchOptions;
+  /** Each partition that should be answered. */
+  readonly #waiting = new Map<Partition, Waiting>();
   /** The partitions reported last, in order. */
   #reported = '';
   #timer: NodeJS.Timeout | null = null;
 
-  /** No answer for `stallMs` is a stall. */
-  constructor(clock: Clock, stallMs: number, onChange: (error: RoomlogError | null) => void) {
-    this.#clock = clock;
-    this.#stallMs = stallMs;
-    this.#onChange = onChange;
+  constructor(options: StallWatchOptions) {
+    this.#options = options;
   }
 
   expect(partition: Partition): void {
-    this.#waitingSince.set(partition, this.#clock.monotonic());
+    const since = this.#options.clock.monotonic();
+    const { stallMs } = this.#options;
+    this.#waiting.set(partition, { since, restartAfterMs: stallMs, restartAt: since + stallMs });
     this.#timer ??= setInterval(() => this.#check(), CHECK_EVERY_MS);
   }
 
   answered(partition: Partition): void {
-    if (!this.#waitingSince.has(partition)) return;
-    this.#waitingSince.set(partition, this.#clock.monotonic());
+    if (!this.#waiting.has(partition)) return;
+    this.expect(partition);
     if (this.#reported !== '') this.#check();
   }
 
   forget(partition: Partition): void {
-    this.#waitingSince.delete(partition);
+    this.#waiting.delete(partition);
   }
 
   stop(): void {
     if (this.#timer) clearInterval(this.#timer);
     this.#timer = null;
-    this.#waitingSince.clear();
+    this.#waiting.clear();
   }
 
   #check(): void {
-    const now = this.#clock.monotonic();
-    const silent = [...this.#waitingSince]
-      .filter(([, since]) => now - since >= this.#stallMs)
+    const { stallMs } = this.#options;
+    const now = this.#options.clock.monotonic();
+    this.#restart(now);
+    const silent = [...this.#waiting]
+      .filter(([, { since }]) => now - since >= stallMs)
       .map(([partition]) => partition)
       .sort((a, b) => a - b);
     const names = silent.join();
     if (names === this.#reported) return;
     this.#reported = names;
-    const message = `No broker has answered for ${silent.length} partitions for ${this.#stallMs} ms.`;
+    const message = `No broker has answered for ${silent.length} partitions for ${stallMs} ms.`;
     const details = { partitions: silent };
-    this.#onChange(silent.length > 0 ? new RoomlogError('kafka_unreachable', message, { details }) : null);
+    this.#options.onChange(silent.length > 0 ? new RoomlogError('kafka_unreachable', message, { details }) : null);
+  }
+
+  #restart(now: number): void {
+    const due = [...this.#waiting].filter(([, { restartAt }]) => now >= restartAt);
+    for (const [, waiting] of due) {
+      waiting.restartAfterMs = Math.min(this.#options.longestMs, 2 * waiting.restartAfterMs);
+      waiting.restartAt = now + waiting.restartAfterMs;
+    }
+    if (due.length > 0) this.#options.onRestart(due.map(([partition]) => partition));
   }
 }

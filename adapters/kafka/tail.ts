@@ -2,18 +2,22 @@
  * Reads partitions as they grow, without a group: one fetch loop per broker for all partitions that it leads. A loop lives while there is
  * something to fetch at its broker; whatever makes a partition fetchable (assign, resume, a settled handler, a new leader) starts it again.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
+import { BrokerLoops, type IsGivenUp } from './broker-loops.ts';
 import type { Connections } from './connection.ts';
+import { handOver, handOverError } from './hand-over.ts';
+import type { KafkaMetrics, OpenTransactionsReader } from './kafka-metrics.ts';
+import { LeaderCheck } from './leader-check.ts';
 import { LeaderSearch, type Seeker } from './leader-search.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
+import { OpenTransactions } from './open-transactions.ts';
 import { StallWatch } from './stall-watch.ts';
-import { BatchDecoder, BatchFault, type DecodedSlice } from './wire/decode-batches.ts';
+import { BatchDecoder, type DecodedSlice } from './wire/decode-batches.ts';
 import { brokerError, CODES, codeName } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
@@ -29,6 +33,8 @@ export interface TailParts {
   /** See `TailOptions.onStall`. */
   readonly stallMs: number;
   readonly partitionBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly metrics: KafkaMetrics;
   onStopped(): void;
 }
 
@@ -49,18 +55,41 @@ export class KafkaTail implements Tail {
   readonly #options: TailOptions;
   readonly #parts: TailParts;
   readonly #readings = new Map<Partition, Reading>();
-  /** Running loops by node. */
-  readonly #loops = new Map<number, Promise<void>>();
+  readonly #loops: BrokerLoops;
   readonly #handlers = new Set<Promise<void>>();
   readonly #stalls: StallWatch;
   readonly #search: LeaderSearch<Reading>;
+  readonly #leaderCheck: LeaderCheck;
+  readonly #transactions: OpenTransactions;
   #turn = 0;
   #stopping: Promise<void> | null = null;
 
   constructor(options: TailOptions, parts: TailParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#stalls = new StallWatch(parts.clock, parts.stallMs, (error) => options.onStall?.(error));
+    this.#transactions = new OpenTransactions(options.topic, parts.clock, parts.logger);
+    this.#loops = new BrokerLoops(
+      (leader, isGivenUp) => this.#loop(leader, isGivenUp),
+      // Something may have become fetchable between the loop's last look and now.
+      () => {
+        if (!this.#stopping) this.#wake();
+      },
+    );
+    this.#leaderCheck = new LeaderCheck({
+      topic: options.topic,
+      metadata: parts.metadata,
+      clock: parts.clock,
+      logger: parts.logger,
+      seekers: () => this.#readings.values(),
+      onMoved: () => this.#wake(),
+    });
+    this.#stalls = new StallWatch({
+      clock: parts.clock,
+      stallMs: parts.stallMs,
+      longestMs: Math.max(parts.stallMs, parts.requestTimeoutMs),
+      onChange: (error) => options.onStall?.(error),
+      onRestart: (partitions) => this.#restart(partitions),
+    });
     this.#search = new LeaderSearch<Reading>({
       topic: options.topic,
       metadata: parts.metadata,
@@ -91,6 +120,7 @@ export class KafkaTail implements Tail {
   release(partition: Partition): void {
     this.#readings.delete(partition);
     this.#stalls.forget(partition);
+    this.#transactions.forget(partition);
   }
 
   pause(partition: Partition): void {
@@ -108,6 +138,11 @@ export class KafkaTail implements Tail {
     this.#wake();
   }
 
+  /** See `OpenTransactions`. */
+  get openTransactions(): ReturnType<OpenTransactionsReader> {
+    return this.#transactions.list();
+  }
+
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -118,27 +153,22 @@ export class KafkaTail implements Tail {
     this.#stalls.stop();
     this.#search.stop();
     await this.#parts.connections.close();
-    await Promise.all([...this.#loops.values(), ...this.#handlers]);
+    await Promise.all([this.#loops.ended(), ...this.#handlers]);
     this.#parts.onStopped();
   }
 
   #wake(): void {
-    for (const reading of this.#readings.values()) {
-      const { leader } = reading;
-      if (!leader || reading.paused || reading.busy || this.#loops.has(leader.nodeId)) continue;
-      const loop = this.#loop(leader).finally(() => {
-        this.#loops.delete(leader.nodeId);
-        // Something may have become fetchable between the loop's last look and now.
-        if (!this.#stopping) this.#wake();
-      });
-      this.#loops.set(leader.nodeId, loop);
+    for (const { leader, paused, busy } of this.#readings.values()) {
+      if (leader && !paused && !busy) this.#loops.start(leader);
     }
   }
 
-  async #loop(leader: BrokerAddress): Promise<void> {
+  async #loop(leader: BrokerAddress, isGivenUp: IsGivenUp): Promise<void> {
     for (;;) {
       // Yields first, so that partitions assigned one after the other share the first request.
       await Promise.resolve();
+      if (isGivenUp()) return;
+      this.#leaderCheck.tick();
       const wanted = this.#fetchable(leader.nodeId);
       if (wanted.length === 0) return;
       const asked = wanted.map((reading) => reading.next);
@@ -146,15 +176,14 @@ export class KafkaTail implements Tail {
       try {
         answered = await this.#fetch(leader, wanted);
       } catch (thrown) {
-        if (this.#stopping) return;
+        if (this.#stopping || isGivenUp()) return;
         const error = asRoomlogError(thrown, 'kafka_unreachable');
         this.#parts.logger.debug({ err: error, topic: this.#options.topic, ...error.details }, 'fetch failed');
         this.#parts.metadata.suspect(leader);
-        for (const reading of this.#readings.values()) {
-          if (reading.leader?.nodeId === leader.nodeId) this.#reroute(reading);
-        }
+        this.#rerouteFrom(leader);
         return;
       }
+      if (isGivenUp()) return;
       for (const answer of answered) {
         const index = wanted.findIndex((reading) => reading.partition === answer.partition);
         const reading = wanted[index];
@@ -216,33 +245,16 @@ export class KafkaTail implements Tail {
     }
     reading.failures = 0;
     this.#stalls.answered(partition);
+    this.#transactions.note(partition, answer.lastStableOffset, answer.highWatermark);
     const ends = { end: answer.lastStableOffset as Offset, written: answer.highWatermark as Offset };
-    const decoder = new BatchDecoder(answer.records, reading.next, answer.aborted);
     try {
-      const slice = decoder.slice();
-      const isAll = !(slice instanceof Promise) && !slice.more;
-      const settling = isAll ? this.#tell(reading, slice, ends) : this.#handOver(reading, decoder, slice, ends);
+      const settling = handOver(new BatchDecoder(answer.records, reading.next, answer.aborted), {
+        isWanted: () => this.#readings.get(partition) === reading && !reading.paused,
+        take: (slice) => this.#tell(reading, slice, ends),
+      });
       if (settling) this.#holdBack(reading, settling);
     } catch (thrown) {
-      this.#fail(reading, this.#asFault(reading, thrown));
-    }
-  }
-
-  /** Slice by slice, each once the one before is settled and the event loop had its turn, for as long as the partition is wanted. */
-  async #handOver(
-    reading: Reading,
-    decoder: BatchDecoder,
-    first: DecodedSlice | Promise<DecodedSlice>,
-    ends: Ends,
-  ): Promise<void> {
-    const isWanted = () => this.#readings.get(reading.partition) === reading && !reading.paused;
-    let slice = await first;
-    while (isWanted()) {
-      await this.#tell(reading, slice, ends);
-      if (!slice.more) return;
-      await turn();
-      if (!isWanted()) return;
-      slice = await decoder.slice();
+      this.#fail(reading, handOverError(topic, partition, thrown));
     }
   }
 
@@ -259,19 +271,11 @@ export class KafkaTail implements Tail {
     return this.#options.onRecords(partition, records, { next: next as Offset, ...ends });
   }
 
-  #asFault(reading: Reading, thrown: unknown): RoomlogError {
-    const { partition } = reading;
-    const { topic } = this.#options;
-    if (!(thrown instanceof BatchFault)) return asRoomlogError(thrown, 'corrupt_record');
-    const details = { topic, partition, offset: thrown.offset };
-    return new RoomlogError('corrupt_record', `${topic}[${partition}]: ${thrown.message}.`, { cause: thrown, details });
-  }
-
   #holdBack(reading: Reading, settling: Promise<void>): void {
     reading.busy = true;
     this.#stalls.forget(reading.partition);
     const handler = settling
-      .catch((thrown) => this.#fail(reading, this.#asFault(reading, thrown)))
+      .catch((thrown) => this.#fail(reading, handOverError(this.#options.topic, reading.partition, thrown)))
       .then(() => {
         this.#handlers.delete(handler);
         reading.busy = false;
@@ -319,5 +323,34 @@ export class KafkaTail implements Tail {
     reading.leader = null;
     this.#parts.metadata.markStale(this.#options.topic);
     this.#search.start();
+  }
+
+  #rerouteFrom(leader: BrokerAddress): void {
+    for (const reading of this.#readings.values()) {
+      if (reading.leader?.nodeId === leader.nodeId) this.#reroute(reading);
+    }
+  }
+
+  /**
+   * No progress, though nothing failed: an answer that does not come, a request that kafkajs keeps back, a loop that nobody woke. Whatever
+   * it is, the loop and its sockets are given up, and the leader is asked for again. Partitions without a leader are being searched for.
+   */
+  #restart(partitions: readonly Partition[]): void {
+    const { metrics, logger, connections, metadata } = this.#parts;
+    const leaders = new Map<number, BrokerAddress>();
+    for (const partition of partitions) {
+      const leader = this.#readings.get(partition)?.leader;
+      if (leader) leaders.set(leader.nodeId, leader);
+    }
+    for (const leader of leaders.values()) {
+      const { topic } = this.#options;
+      const broker = `${leader.host}:${leader.port}`;
+      logger.warn({ topic, partitions, broker, nodeId: leader.nodeId }, 'a tail fell silent and is started again');
+      metrics.restarted('tail');
+      this.#loops.giveUp(leader);
+      connections.giveUp(leader);
+      metadata.suspect(leader);
+      this.#rerouteFrom(leader);
+    }
   }
 }

@@ -6,6 +6,7 @@ import type { EventLog } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { backOffMs, Pause } from './back-off.ts';
 import { Connections } from './connection.ts';
+import { noKafkaMetrics } from './kafka-metrics.ts';
 import { Metadata } from './metadata.ts';
 import { Offsets } from './offsets.ts';
 import { Reachability } from './reachability.ts';
@@ -86,6 +87,7 @@ export async function createMissing(
     logger,
     reachability: new Reachability(systemClock, CREATE_TIMEOUT_MS),
     requestTimeoutMs: CREATE_TIMEOUT_MS + 2_000,
+    metrics: noKafkaMetrics,
   });
   const metadata = new Metadata(kafka, connections, systemClock);
   const offsets = new Offsets(metadata, connections);
@@ -123,7 +125,9 @@ async function createOne(
   try {
     // Any broker passes it on to the controller (KRaft).
     await metadata.anyBroker((address) =>
-      connections.use(address, (broker) => broker.createTopics({ topics: [request], timeout: CREATE_TIMEOUT_MS })),
+      connections.use(address, 'createTopics', (broker) =>
+        broker.createTopics({ topics: [request], timeout: CREATE_TIMEOUT_MS }),
+      ),
     );
     return true;
   } catch (thrown) {

@@ -39,11 +39,20 @@ export interface MemoryBrokersOptions {
   readonly maxRecordBytes?: number;
 }
 
+/** Of a producer that uses Kafka's transactions. As long as it is open, nothing from its first record on can be read. */
+export interface MemoryTransaction {
+  write(record: Partial<AppendRecord>): void;
+  commit(): void;
+  abort(): void;
+}
+
 /** A record, or null where a control record stands: readers go past it and see nothing. */
 type Slot = LogRecord | null;
 
 export class MemoryPartition {
   start = 0;
+  /** First offsets of transactions that are open. */
+  readonly #open = new Set<number>();
   /** `slots[i]` stands at offset `start + i`. */
   readonly slots: Slot[] = [];
   readonly listeners = new Set<() => void>();
@@ -52,8 +61,28 @@ export class MemoryPartition {
     return this.start + this.slots.length;
   }
 
+  /** The readable end: before the first open transaction. */
+  get stable(): number {
+    return this.#open.size === 0 ? this.end : Math.min(...this.#open);
+  }
+
   get range(): OffsetRange {
-    return { start: this.start as Offset, end: this.end as Offset };
+    return { start: this.start as Offset, end: this.stable as Offset };
+  }
+
+  /** From here on nothing is readable until the function that comes back is called. */
+  hold(): () => void {
+    const first = this.end;
+    this.#open.add(first);
+    return () => {
+      this.#open.delete(first);
+      for (const listener of this.listeners) listener();
+    };
+  }
+
+  /** An aborted record: its offset stays, nobody sees it. */
+  hide(offset: Offset): void {
+    this.slots[offset - this.start] = null;
   }
 
   push(timestamp: number, record: AppendRecord | null): Offset {
@@ -131,6 +160,25 @@ export class MemoryBrokers {
   /** A transaction marker: takes an offset, never seen. */
   writeControl(topic: string, partition: Partition): Offset {
     return this.partition(topic, partition).push(this.clock.now(), null);
+  }
+
+  /** Opens a transaction of a foreign producer; see `MemoryTransaction`. */
+  transaction(topic: string, partition: Partition): MemoryTransaction {
+    const target = this.partition(topic, partition);
+    const release = target.hold();
+    const offsets: Offset[] = [];
+    const end = (): void => {
+      target.push(this.clock.now(), null);
+      release();
+    };
+    return {
+      write: ({ key = null, value = null }) => void offsets.push(target.push(this.clock.now(), { key, value })),
+      commit: end,
+      abort: () => {
+        for (const offset of offsets) target.hide(offset);
+        end();
+      },
+    };
   }
 
   /** Retention: forgets everything below `start`. */

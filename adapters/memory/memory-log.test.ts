@@ -1,6 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { eventLogContract } from '../../test/contract/event-log.ts';
+import { eventLogFaultContract } from '../../test/contract/event-log-faults.ts';
 import { MemoryCluster, MemoryLog } from './memory-log.ts';
 
 const p0 = 0 as Partition;
@@ -12,12 +13,35 @@ eventLogContract('MemoryLog', async () => {
     open: async (clientId) => cluster.open(clientId),
     createTopic: async (topic, partitions) => cluster.createTopic(topic, partitions),
     trim: async (topic, partition, start) => cluster.trim(topic, partition, start),
-    abortTransaction: async (topic, partition) => {
-      cluster.writeControl(topic, partition);
-      cluster.writeControl(topic, partition);
+    transaction: async (topic, partition) => {
+      const { write, commit, abort } = cluster.transaction(topic, partition);
+      return {
+        write: async (...values) => {
+          for (const text of values) write(value(text));
+        },
+        commit: async () => commit(),
+        abort: async () => abort(),
+      };
     },
     rebalanceMs: 1_000,
     close: async () => {},
+  };
+});
+
+eventLogFaultContract('MemoryLog', async () => {
+  const cluster = new MemoryCluster();
+  return {
+    open: async (clientId) => cluster.open(clientId),
+    createTopic: async (topic, partitions) => cluster.createTopic(topic, partitions),
+    loseAppendAnswers: (lose) => {
+      cluster.onAppend = lose ? () => 'response_lost' : undefined;
+    },
+    // What clients see of it: for a moment nobody answers.
+    moveLeader: async () => {
+      cluster.unreachable = true;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      cluster.unreachable = false;
+    },
   };
 });
 

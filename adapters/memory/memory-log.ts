@@ -53,7 +53,7 @@ export class MemoryLog implements EventLog {
       this.#select(topic, partitions).map((p) => {
         const source = this.cluster.partition(topic, p);
         const found = source.slots.find((slot) => slot !== null && slot.timestamp >= timeMs);
-        return [p, found ? found.offset : source.range.end];
+        return [p, Math.min(found?.offset ?? source.end, source.stable) as Offset];
       }),
     );
   }
@@ -72,7 +72,7 @@ export class MemoryLog implements EventLog {
 
   async *readRange(options: RangeOptions): AsyncGenerator<readonly LogRecord[]> {
     const source = this.cluster.partition(options.topic, options.partition);
-    const to = Math.min(options.to, source.end);
+    const to = Math.min(options.to, source.stable);
     let next = options.from;
     while (next < to) {
       await new Promise<void>((resolve) => this.cluster.defer(resolve));
@@ -132,7 +132,7 @@ export class MemoryLog implements EventLog {
     try {
       const target = this.cluster.partition(topic, partition);
       const now = this.cluster.clock.now();
-      baseOffset = target.range.end;
+      baseOffset = target.end as Offset;
       for (const record of batch.records) target.push(now, record);
     } catch (error) {
       const known = asRoomlogError(error, 'kafka_unreachable');

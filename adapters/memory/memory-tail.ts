@@ -100,15 +100,15 @@ export class MemoryTail implements Tail {
       this.#options.onError(partition, new RoomlogError('offset_out_of_range', undefined, { details }));
       return;
     }
-    const records = chunk(source, reader.next, source.end, this.#options.maxPartitionBytes ?? 1_048_576);
-    const progress = { next: records.next, end: source.range.end };
-    const told = `${progress.next}/${progress.end}`;
+    const records = chunk(source, reader.next, source.stable, this.#options.maxPartitionBytes ?? 1_048_576);
+    const progress = { next: records.next, end: source.range.end, written: source.end as Offset };
+    const told = `${progress.next}/${progress.end}/${progress.written}`;
     if (records.records.length === 0 && reader.told === told) return;
     reader.told = told;
     reader.next = records.next;
     const result = this.#options.onRecords(partition, records.records, progress);
     if (!result) {
-      if (reader.next < source.end) this.#schedule(reader);
+      if (reader.next < source.stable) this.#schedule(reader);
       return;
     }
     reader.busy = true;

@@ -8,6 +8,7 @@ import type { Config } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { ShardChannels } from './channels.ts';
+import { noRedisMetrics, type RedisMetrics } from './redis-metrics.ts';
 
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2_000;
@@ -27,6 +28,7 @@ export class RedisLink {
   readonly #commands: Redis;
   readonly #messages: Redis;
   readonly #logger: LogSink;
+  readonly #metrics: RedisMetrics;
   readonly #backAgain = new Set<() => void>();
   #users = 0;
   /** The last thing that went wrong, for people. */
@@ -36,8 +38,9 @@ export class RedisLink {
   #probeNext: Promise<void> | null = null;
   #answering = false;
 
-  constructor(config: Config['redis'], logger: LogSink) {
+  constructor(config: Config['redis'], logger: LogSink, metrics: RedisMetrics = noRedisMetrics) {
     this.#logger = logger;
+    this.#metrics = metrics;
     const options = {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -109,9 +112,13 @@ export class RedisLink {
 
   /** Runs commands at once or not at all. Throws `redis_unreachable`. */
   async run<T>(work: (commands: Redis) => Promise<T>): Promise<T> {
+    const calledAt = performance.now();
     try {
-      return await work(this.#commands);
+      const answer = await work(this.#commands);
+      this.#metrics.called('answered', performance.now() - calledAt);
+      return answer;
     } catch (thrown) {
+      this.#metrics.called('failed', performance.now() - calledAt);
       throw redisError(thrown);
     }
   }

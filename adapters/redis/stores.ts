@@ -6,10 +6,12 @@ import type { ConnectionRegistry } from '../../core/ports/connection-registry.ts
 import type { EphemeralBus } from '../../core/ports/ephemeral-bus.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { PresenceStore } from '../../core/ports/presence-store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { RedisLink } from './client.ts';
 import { RedisConnectionRegistry } from './connections.ts';
 import { RedisEphemeralBus } from './ephemeral.ts';
 import { RedisPresence } from './presence.ts';
+import { redisMetrics } from './redis-metrics.ts';
 
 export interface RedisStores {
   readonly presence: PresenceStore;
@@ -18,8 +20,12 @@ export interface RedisStores {
 }
 
 /** Connects nothing yet; `start` of each does, and never waits for a Redis that is away. */
-export function createRedisStores(config: Config, logger: LogSink, clock?: Clock): RedisStores {
-  const link = new RedisLink(config.redis, logger);
+export function createRedisStores(
+  config: Config,
+  logger: LogSink,
+  { clock, metrics }: { clock?: Clock; metrics?: Metrics } = {},
+): RedisStores {
+  const link = new RedisLink(config.redis, logger, metrics && redisMetrics(metrics));
   const gateway = gatewayId(config.gateway.name);
   return {
     presence: new RedisPresence({ link, config, gateway, logger, ...(clock === undefined ? {} : { clock }) }),

@@ -1,6 +1,7 @@
 /** A sequencer process: reads its configuration, builds the parts, joins the group, leaves it on stop. */
 
 import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
+import { kafkaMetrics } from '../../adapters/kafka/kafka-metrics.ts';
 import { checkTopics } from '../../adapters/kafka/topics.ts';
 import { openCodec } from '../../adapters/registry/open-codec.ts';
 import { createLogger, type Logger } from '../../adapters/telemetry/log.ts';
@@ -65,6 +66,7 @@ export async function startSequencer(
     const opened = await openKafkaLog(config, {
       clientId: `${config.kafka.clientId}-${name}`,
       logger,
+      metrics: kafkaMetrics(metrics),
       connect: 'background',
     });
     log = opened;

@@ -57,6 +57,8 @@ export class PartitionSequencer {
   #warmUntil = 0;
   #faultedAt: number | null = null;
   #inboundEnd: Offset | null = null;
+  /** Records of inbound that a foreign producer's open transaction hides. */
+  #inboundHidden = 0;
   #owning: Promise<void> = Promise.resolve();
 
   constructor(partition: Partition, context: SequencerContext, tails: PartitionTails) {
@@ -125,6 +127,7 @@ export class PartitionSequencer {
 
   onInbound(records: readonly LogRecord[], progress: TailProgress): Promise<void> | undefined {
     this.#inboundEnd = progress.end;
+    this.#inboundHidden = (progress.written ?? progress.end) - progress.end;
     if (records.length === 0) return undefined;
     return this.#process?.offer(records) ?? undefined;
   }
@@ -154,7 +157,7 @@ export class PartitionSequencer {
       epoch,
       lastInbound,
       lagRecords: this.#inboundEnd === null ? null : Math.max(0, this.#inboundEnd - lastInbound - 1),
-      waitsFor: this.#process?.waitsFor ?? null,
+      waitsFor: this.#process?.waitsFor ?? (this.#inboundHidden > 0 ? 'transaction' : null),
       rooms: fold.heads.size,
       snapshot: this.#readBack.snapshots.newest,
       snapshotOverdue: this.#readBack.snapshots.overdue,

@@ -1,8 +1,10 @@
 /** What every implementation of the log port must do; run against each adapter. */
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
-import type { AppendRecord, EventLog, LogRecord, Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
+import type { EventLog, LogRecord } from '../../core/ports/event-log.ts';
+import * as reader from './log-reader.ts';
+import { at, collect, eventually, p, record, texts } from './log-reader.ts';
 
 /** A cluster under test, and the few things that the port itself can't do. */
 export interface LogHarness {
@@ -11,51 +13,17 @@ export interface LogHarness {
   createTopic(topic: string, partitions: number): Promise<void>;
   /** Deletes what stands below `start`, as retention does. */
   trim(topic: string, partition: Partition, start: Offset): Promise<void>;
-  /** Appends a transaction that is aborted: records and a marker that no reader may see. */
-  abortTransaction(topic: string, partition: Partition): Promise<void>;
+  /** Opens a transaction as a foreign producer. One at a time. */
+  transaction(topic: string, partition: Partition): Promise<ForeignTransaction>;
   /** How long a member may take to hear of a rebalance. */
   readonly rebalanceMs: number;
   close(): Promise<void>;
 }
 
-const p = (number: number) => number as Partition;
-const at = (number: number) => number as Offset;
-const record = (value: string, key: string | null = 'key'): AppendRecord => ({
-  key: key === null ? null : Buffer.from(key),
-  value: Buffer.from(value),
-});
-const texts = (records: readonly LogRecord[]) => records.map((r) => r.value?.toString() ?? null);
-const eventually = (check: () => void, timeoutMs = 15_000) => vi.waitFor(check, { timeout: timeoutMs, interval: 10 });
-
-/** What a tail handed over. */
-interface Collected {
-  readonly tail: Tail;
-  readonly records: Map<Partition, LogRecord[]>;
-  readonly progress: Map<Partition, TailProgress>;
-  readonly errors: Array<{ partition: Partition; error: RoomlogError }>;
-  calls: number;
-}
-
-function collect(log: EventLog, topic: string, options: Partial<TailOptions> = {}): Collected {
-  const collected: Collected = {
-    records: new Map(),
-    progress: new Map(),
-    errors: [],
-    calls: 0,
-    tail: log.tail({
-      topic,
-      onRecords(partition, records, progress) {
-        collected.calls++;
-        const list = collected.records.get(partition) ?? [];
-        list.push(...records);
-        collected.records.set(partition, list);
-        collected.progress.set(partition, progress);
-      },
-      onError: (partition, error) => void collected.errors.push({ partition, error }),
-      ...options,
-    }),
-  };
-  return collected;
+export interface ForeignTransaction {
+  write(...values: readonly string[]): Promise<void>;
+  commit(): Promise<void>;
+  abort(): Promise<void>;
 }
 
 let topics = 0;
@@ -76,15 +44,14 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       await harness.createTopic(topic, partitions);
       return topic;
     };
-    const appendAll = async (topic: string, partition: Partition, values: readonly string[]) => {
-      const [outcome] = await log.append(topic, [{ partition, records: values.map((v) => record(v)) }]);
-      if (outcome?.status !== 'appended') throw new Error(`not appended: ${JSON.stringify(outcome)}`);
-      return outcome.baseOffset;
-    };
-    const readAll = async (topic: string, partition: Partition, from: number, to: number) => {
-      const result: LogRecord[] = [];
-      for await (const chunk of log.readRange({ topic, partition, from: at(from), to: at(to) })) result.push(...chunk);
-      return result;
+    const appendAll = (topic: string, partition: Partition, values: readonly string[]) =>
+      reader.appendAll(log, topic, partition, values);
+    const readAll = (topic: string, partition: Partition, from: number, to: number) =>
+      reader.readAll(log, topic, partition, from, to);
+    const abortTransaction = async (topic: string, partition: Partition) => {
+      const transaction = await harness.transaction(topic, partition);
+      await transaction.write('never', 'seen');
+      await transaction.abort();
     };
 
     beforeAll(async () => {
@@ -188,7 +155,7 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       for (let i = 4; i < 20; i++) await appendAll(topic, p(0), [`${i}`]);
       await eventually(() => expect(seen.records.get(p(0))).toHaveLength(18));
       expect(seen.records.get(p(0))?.map((r) => r.offset)).toEqual(Array.from({ length: 18 }, (_, i) => i + 2));
-      expect(seen.progress.get(p(0))).toEqual({ next: 20, end: 20 });
+      expect(seen.progress.get(p(0))).toMatchObject({ next: 20, end: 20 });
       expect(seen.errors).toEqual([]);
       await seen.tail.stop();
     });
@@ -197,7 +164,7 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       const topic = await newTopic(1);
       const seen = collect(log, topic);
       seen.tail.assign(p(0), at(0));
-      await eventually(() => expect(seen.progress.get(p(0))).toEqual({ next: 0, end: 0 }));
+      await eventually(() => expect(seen.progress.get(p(0))).toMatchObject({ next: 0, end: 0 }));
       expect(seen.records.get(p(0))).toEqual([]);
       await seen.tail.stop();
       expect(seen.calls).toBe(1);
@@ -303,9 +270,9 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
     test('shows nothing of an aborted transaction and goes past it', async () => {
       const topic = await newTopic(1);
       await appendAll(topic, p(0), ['before']);
-      await harness.abortTransaction(topic, p(0));
+      await abortTransaction(topic, p(0));
       const after = await appendAll(topic, p(0), ['after']);
-      await harness.abortTransaction(topic, p(0));
+      await abortTransaction(topic, p(0));
       const seen = collect(log, topic);
       seen.tail.assign(p(0), at(0));
       await eventually(() => {
@@ -317,6 +284,94 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       expect(end).toBe(seen.progress.get(p(0))?.next);
       expect(texts(seen.records.get(p(0)) ?? [])).toEqual(['before', 'after']);
       expect(texts(await readAll(topic, p(0), 0, end))).toEqual(['before', 'after']);
+      await seen.tail.stop();
+    });
+
+    test('shows a transaction once it is committed, and waits for one that hangs instead of going past it', async () => {
+      const topic = await newTopic(1);
+      await appendAll(topic, p(0), ['before']);
+      const hung = await harness.transaction(topic, p(0));
+      await hung.write('in it');
+      await appendAll(topic, p(0), ['behind it']);
+      const seen = collect(log, topic);
+      seen.tail.assign(p(0), at(0));
+      await eventually(() => expect(seen.progress.get(p(0))).toEqual({ next: 1, end: 1, written: 3 }));
+      expect(texts(seen.records.get(p(0)))).toEqual(['before']);
+      expect((await log.ranges(topic)).get(p(0))).toEqual({ start: 0, end: 1 });
+      expect(texts(await readAll(topic, p(0), 0, 10))).toEqual(['before']);
+      expect((await log.offsetsAt(topic, Date.now() + 3_600_000)).get(p(0))).toBe(1);
+      expect(texts(seen.records.get(p(0)))).toEqual(['before']);
+      await hung.commit();
+      await eventually(() => expect(texts(seen.records.get(p(0)))).toEqual(['before', 'in it', 'behind it']));
+
+      const aborted = await harness.transaction(topic, p(0));
+      await aborted.write('never seen');
+      await appendAll(topic, p(0), ['behind that']);
+      await eventually(() => expect(seen.progress.get(p(0))).toMatchObject({ end: 4, written: 6 }));
+      await aborted.abort();
+      await eventually(() => expect(seen.progress.get(p(0))).toEqual({ next: 7, end: 7, written: 7 }));
+      expect(texts(seen.records.get(p(0)))).toEqual(['before', 'in it', 'behind it', 'behind that']);
+      expect(texts(await readAll(topic, p(0), 0, 10))).toEqual(texts(seen.records.get(p(0))));
+      await seen.tail.stop();
+    });
+
+    test('carries records up to the size limit, also where less than one was asked for, and refuses larger ones', async () => {
+      const topic = await newTopic(1);
+      const large = 'l'.repeat(1_048_576 - 100);
+      await appendAll(topic, p(0), ['before']);
+      await appendAll(topic, p(0), [large]);
+      await appendAll(topic, p(0), ['after']);
+      const [refused] = await log.append(topic, [{ partition: p(0), records: [record(`${large}${'l'.repeat(101)}`)] }]);
+      expect(refused).toMatchObject({ status: 'refused', error: { code: 'too_large' } });
+      const seen = collect(log, topic, { maxPartitionBytes: 1_000 });
+      seen.tail.assign(p(0), at(0));
+      await eventually(() => expect(seen.records.get(p(0))).toHaveLength(3));
+      const ranged: LogRecord[] = [];
+      const range = { topic, partition: p(0), from: at(0), to: at(9), maxBytesPerFetch: 1_000 };
+      for await (const chunk of log.readRange(range)) ranged.push(...chunk);
+      for (const records of [seen.records.get(p(0)), ranged]) {
+        expect(records?.map((r) => r.value?.length)).toEqual([6, large.length, 5]);
+      }
+      await seen.tail.stop();
+    });
+
+    test('moves wherever it is assigned, whatever is on its way or being handled', async () => {
+      const topic = await newTopic(1);
+      const values = Array.from({ length: 200 }, (_, i) => `${i}`);
+      await appendAll(topic, p(0), values);
+      const seen: string[] = [];
+      let jumped = false;
+      const tail = log.tail({
+        topic,
+        onError: () => {},
+        onRecords: (partition, records) => {
+          seen.push(...(texts(records) as string[]));
+          if (jumped || records.length === 0) return;
+          jumped = true;
+          tail.assign(partition, at(190));
+        },
+      });
+      for (const from of [7, 199, 0, 42]) tail.assign(p(0), at(from));
+      await eventually(() => expect(seen.at(-1)).toBe('199'));
+      const turn = seen.lastIndexOf('190');
+      expect(seen.slice(turn)).toEqual(values.slice(190));
+      expect(seen.slice(0, turn)).toEqual(values.slice(42, 42 + turn));
+      await tail.stop();
+    });
+
+    test('hands nothing over once pause has returned, and misses nothing by it', async () => {
+      const topic = await newTopic(2);
+      const seen = collect(log, topic);
+      for (const partition of [p(0), p(1)]) seen.tail.assign(partition, at(0));
+      for (let round = 0; round < 10; round++) {
+        seen.tail.pause(p(0));
+        const before = texts(seen.records.get(p(0)));
+        await Promise.all([appendAll(topic, p(0), [`${round}`]), appendAll(topic, p(1), [`${round}`])]);
+        await eventually(() => expect(seen.records.get(p(1))).toHaveLength(round + 1));
+        expect(texts(seen.records.get(p(0)))).toEqual(before);
+        seen.tail.resume(p(0));
+      }
+      await eventually(() => expect(seen.records.get(p(0))?.map((r) => r.offset)).toEqual([...Array(10).keys()]));
       await seen.tail.stop();
     });
 
@@ -398,6 +453,102 @@ export function eventLogContract(name: string, makeHarness: () => Promise<LogHar
       await first.leave();
       await eventually(() => expect(owned.two).toEqual([0, 1, 2, 3, 4, 5]), harness.rebalanceMs);
       await second.leave();
+    });
+
+    test('tells of a rebalance while a batch is being handled, and hands over nothing of what was released', async () => {
+      const topic = await newTopic(2);
+      for (const partition of [p(0), p(1)]) await appendAll(topic, partition, ['a', 'b']);
+      const [one, two] = await Promise.all([open('slow'), open('other')]);
+      const held = Promise.withResolvers<void>();
+      const handling = new Set<Partition>();
+      const seen: Record<string, string[]> = { slow: [], other: [] };
+      const owned: Record<string, readonly Partition[]> = { slow: [], other: [] };
+      const work = (name: string, handle: EventLog) => {
+        const tail = handle.tail({
+          topic,
+          onError: () => {},
+          onRecords: (partition, records) => {
+            for (const { value } of records) seen[name]?.push(`${partition}${value}`);
+            if (name !== 'slow' || records.length === 0) return;
+            handling.add(partition);
+            return held.promise;
+          },
+        });
+        const joining = handle.joinGroup({
+          groupId: `busy-${topic}`,
+          topic,
+          sessionTimeoutMs: 6_000,
+          heartbeatIntervalMs: 100,
+          rebalanceTimeoutMs: 5_000,
+          onAssignment: (partitions) => {
+            for (const partition of owned[name] ?? []) if (!partitions.includes(partition)) tail.release(partition);
+            for (const partition of partitions) if (!owned[name]?.includes(partition)) tail.assign(partition, at(0));
+            owned[name] = partitions;
+          },
+          onError: () => {},
+        });
+        return { tail, joining };
+      };
+      const slow = work('slow', one);
+      await slow.joining;
+      await eventually(() => expect(handling.size).toBe(2), harness.rebalanceMs);
+      const other = work('other', two);
+      await other.joining;
+      await eventually(() => expect(owned.other).toHaveLength(1), harness.rebalanceMs);
+      await eventually(() => expect(owned.slow).toHaveLength(1));
+      const [lost] = owned.other as [Partition];
+      const [kept] = owned.slow as [Partition];
+      await eventually(() => expect(seen.other).toEqual([`${lost}a`, `${lost}b`]));
+      held.resolve();
+      for (const partition of [lost, kept]) await appendAll(topic, partition, ['c']);
+      await eventually(() => expect(seen.slow).toContain(`${kept}c`));
+      await eventually(() => expect(seen.other).toEqual([`${lost}a`, `${lost}b`, `${lost}c`]));
+      expect(seen.slow).not.toContain(`${lost}c`);
+      await Promise.all([one.close(), two.close()]);
+    });
+
+    test('closes while busy: everything that waits comes to its end, and nothing is called after', async () => {
+      const topic = await newTopic(2);
+      await appendAll(topic, p(0), ['a']);
+      const handle = await open('busy');
+      const held = Promise.withResolvers<void>();
+      let calls = 0;
+      const tail = handle.tail({
+        topic,
+        onError: () => void calls++,
+        onRecords: (_, records) => {
+          calls++;
+          return records.length > 0 ? held.promise : undefined;
+        },
+      });
+      for (const partition of [p(0), p(1)]) tail.assign(partition, at(0));
+      await handle.joinGroup({
+        groupId: `closing-${topic}`,
+        topic,
+        sessionTimeoutMs: 6_000,
+        heartbeatIntervalMs: 100,
+        rebalanceTimeoutMs: 5_000,
+        onAssignment: () => void calls++,
+        onError: () => void calls++,
+      });
+      await eventually(() => expect(calls).toBeGreaterThan(1));
+      const appends = Array.from({ length: 20 }, (_, i) =>
+        handle.append(topic, [{ partition: p(1), records: [record(`${i}`)] }]),
+      );
+      const asked = [handle.ranges(topic), reader.readAll(handle, topic, p(0), 0, 1), handle.offsetsAt(topic, 0)];
+      const closing = handle.close();
+      held.resolve();
+      await closing;
+      const after = calls;
+      const answers = await Promise.allSettled(asked);
+      for (const answer of answers)
+        if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(RoomlogError);
+      const outcomes = (await Promise.all(appends)).flat();
+      expect(outcomes).toHaveLength(20);
+      await appendAll(topic, p(1), ['later']);
+      const appended = outcomes.filter(({ status }) => status === 'appended').length;
+      expect(texts(await readAll(topic, p(1), 0, 100)).length).toBeGreaterThan(appended);
+      expect(calls).toBe(after);
     });
 
     test('is reachable, and closes twice without complaint', async () => {

@@ -32,16 +32,15 @@ export async function makeKafkaHarness(brokers: readonly string[]): Promise<LogH
       await admin.fetchTopicOffsets(topic);
       await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: `${start}` }] });
     },
-    abortTransaction: async (topic, partition) => {
+    transaction: async (topic, partition) => {
       const transaction = await producer.transaction();
-      await transaction.send({
-        topic,
-        messages: [
-          { partition, value: 'never' },
-          { partition, value: 'seen' },
-        ],
-      });
-      await transaction.abort();
+      return {
+        write: async (...values) => {
+          await transaction.send({ topic, messages: values.map((value) => ({ partition, value })) });
+        },
+        commit: () => transaction.commit(),
+        abort: () => transaction.abort(),
+      };
     },
     close: async () => {
       await Promise.all([admin.disconnect(), producer.disconnect()]);

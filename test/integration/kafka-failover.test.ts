@@ -7,7 +7,9 @@ import type { Config } from '../../core/config/schema.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
+import { eventLogFaultContract } from '../contract/event-log-faults.ts';
 import { kafkaConfig } from '../contract/kafka-harness.ts';
+import { API } from '../support/kafka-proxy.ts';
 import { makeOwnCluster, type OwnBroker, type OwnCluster } from '../support/own-kafka.ts';
 
 const PARTITIONS = 6;
@@ -31,8 +33,28 @@ async function coordinatorOf(groupId: string, brokers: readonly string[]): Promi
   }
 }
 
-describe('the Kafka log over three brokers', () => {
-  let cluster: OwnCluster;
+let cluster: OwnCluster;
+
+/** Moves the partition's replicas to the brokers that don't lead it. */
+async function moveLeader(topic: string, partition: Partition): Promise<void> {
+  const admin = new Kafka({ brokers: [...cluster.addresses], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    const leader = async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.find(({ partitionId }) => partitionId === partition)?.leader;
+    };
+    const before = await leader();
+    const replicas = cluster.brokers.map(({ nodeId }) => nodeId).filter((nodeId) => nodeId !== before);
+    const partitionAssignment = [{ partition, replicas }];
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+    await vi.waitFor(async () => expect(replicas).toContain(await leader()), { timeout: 30_000, interval: 50 });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+describe('over three brokers', () => {
   let config: Config;
   const logs: KafkaLog[] = [];
   const topic = 'failover';
@@ -43,7 +65,7 @@ describe('the Kafka log over three brokers', () => {
   };
 
   beforeAll(async () => {
-    cluster = await makeOwnCluster(3);
+    cluster = await makeOwnCluster(3, { proxied: true });
     await cluster.start();
     config = kafkaConfig(cluster.addresses, { requestTimeoutMs: 4_000, connectionTimeoutMs: 1_000 });
     const configs = { 'message.timestamp.type': 'LogAppendTime', 'min.insync.replicas': '2' };
@@ -54,7 +76,25 @@ describe('the Kafka log over three brokers', () => {
     await cluster.remove();
   }, 60_000);
 
-  test('loses and repeats nothing when one broker dies, and refuses when two are gone', async () => {
+  eventLogFaultContract('The Kafka log', async () => {
+    const patience = { requestTimeoutMs: 2_000, connectionTimeoutMs: 1_000 };
+    return {
+      open: (clientId) => openKafkaLog(kafkaConfig(cluster.proxied, patience), { clientId, logger: silentLog }),
+      createTopic: async (topic, partitions) => {
+        const configs = { 'message.timestamp.type': 'LogAppendTime', 'min.insync.replicas': '2' };
+        await createMissing(config.kafka, [{ topic, partitions, configs }], 3, silentLog);
+      },
+      loseAppendAnswers: (lose) => {
+        for (const proxy of cluster.proxies) {
+          if (lose) proxy.lose(API.produce);
+          else proxy.change(null);
+        }
+      },
+      moveLeader,
+    };
+  });
+
+  test('the Kafka log loses and repeats nothing when one broker dies, and refuses when two are gone', async () => {
     const [writer, reader] = await Promise.all([open('writer'), open('reader')]);
     const seen = new Map<Partition, LogRecord[]>(partitions.map((p) => [p, []]));
     const errors: unknown[] = [];

@@ -1,7 +1,7 @@
 /** Kafka brokers of a test's own, to kill, freeze and start again. Their jars come from the local stack's cache. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +10,8 @@ import { ensureJava } from '../../scripts/stack/java.ts';
 import { brokerAddresses, kafkaServices, newClusterId, prepareKafka } from '../../scripts/stack/kafka.ts';
 import type { Service } from '../../scripts/stack/launch.ts';
 import { freePortBase } from '../../scripts/stack/port-holder.ts';
-import { prepareStateDir, statePaths } from '../../scripts/stack/state-dir.ts';
+import { prepareStateDir, type StatePaths, statePaths } from '../../scripts/stack/state-dir.ts';
+import { KafkaProxy } from './kafka-proxy.ts';
 
 export interface OwnBroker {
   /** As in Kafka's metadata. */
@@ -29,6 +30,9 @@ export interface OwnBroker {
 export interface OwnCluster {
   readonly brokers: readonly OwnBroker[];
   readonly addresses: readonly string[];
+  /** One before each broker, in the same order, where they were asked for; clients that start from these addresses stay behind them. */
+  readonly proxies: readonly KafkaProxy[];
+  readonly proxied: readonly string[];
   /** Starts all and waits for them. */
   start(): Promise<void>;
   /** Runs one of Kafka's own command-line tools with `input` on its stdin; throws if it fails. */
@@ -40,8 +44,26 @@ export interface OwnCluster {
 const READY_WITHIN_MS = 90_000;
 const POLL_MS = 200;
 
+/** The port of a broker's second listener, which is advertised as its proxy. */
+const proxiedPort = (portBase: number, index: number) => portBase + 20 + index;
+
+/** Adds a second listener, which names the proxy as its address. */
+async function putProxyBefore(paths: StatePaths, portBase: number, index: number): Promise<KafkaProxy> {
+  const proxy = await KafkaProxy.before(proxiedPort(portBase, index));
+  const file = join(paths.configDir, `kafka-${index + 1}.properties`);
+  const also: Record<string, string> = {
+    listeners: `,PROXIED://127.0.0.1:${proxiedPort(portBase, index)}`,
+    'advertised.listeners': `,PROXIED://127.0.0.1:${proxy.port}`,
+    'listener.security.protocol.map': ',PROXIED:PLAINTEXT',
+  };
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const changed = lines.map((line) => line + (also[line.slice(0, line.indexOf('='))] ?? ''));
+  writeFileSync(file, changed.join('\n'));
+  return proxy;
+}
+
 /** `count` is 1 or 3. */
-export async function makeOwnCluster(count: number): Promise<OwnCluster> {
+export async function makeOwnCluster(count: number, options: { proxied?: boolean } = {}): Promise<OwnCluster> {
   const java = ensureJava();
   const { kafkaLib } = await ensureArtifacts(java.home, () => {});
   const portBase = await freePortBase();
@@ -50,10 +72,14 @@ export async function makeOwnCluster(count: number): Promise<OwnCluster> {
   const plan = { java: java.program, lib: kafkaLib, portBase, brokers: count, clusterId: newClusterId() };
   await prepareKafka(plan, paths);
   const addresses = brokerAddresses(portBase, count);
+  const wanted = options.proxied ? addresses.keys() : [];
+  const proxies = await Promise.all([...wanted].map((index) => putProxyBefore(paths, portBase, index)));
   const brokers = kafkaServices(plan, paths).map((service, i) => ownBroker(service, i + 1, addresses[i] ?? ''));
   return {
     brokers,
     addresses,
+    proxies,
+    proxied: proxies.map(({ port }) => `127.0.0.1:${port}`),
     async start() {
       for (const broker of brokers) broker.start();
       await Promise.all(brokers.map((broker) => broker.ready()));
@@ -67,7 +93,7 @@ export async function makeOwnCluster(count: number): Promise<OwnCluster> {
       if (status !== 0) throw new Error(`${mainClass} failed:\n${stdout}${stderr}`);
     },
     async remove() {
-      await Promise.all(brokers.map((broker) => broker.kill()));
+      await Promise.all([...brokers.map((broker) => broker.kill()), ...proxies.map((proxy) => proxy.close())]);
       rmSync(paths.root, { recursive: true, force: true });
     },
   };

@@ -7,6 +7,8 @@ interface EncodedBody {
 }
 
 export interface WireRequest<Answer> {
+  /** For metrics. */
+  readonly api: keyof typeof API_KEYS;
   readonly request: {
     readonly apiKey: number;
     readonly apiVersion: number;
@@ -29,6 +31,7 @@ export function wireRequest<Answer>(
   decode: (body: Buffer) => Answer & { readonly clientSideThrottleTime: number },
 ): WireRequest<Answer> {
   return {
+    api,
     request: {
       apiKey: API_KEYS[api],
       apiVersion,

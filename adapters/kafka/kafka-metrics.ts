@@ -1,0 +1,53 @@
+/** What the Kafka adapter counts. */
+import type { Partition } from '../../core/ids.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/**
+ * - `answered`: with whatever; codes of single partitions count as answers.
+ * - `refused`: an answer that says no as a whole (group requests).
+ * - `failed`: no answer, or none that could be read; the outcome is unknown.
+ * - `not_sent`: the broker could not be reached.
+ */
+export type RequestOutcome = 'answered' | 'refused' | 'failed' | 'not_sent';
+
+/** What the watchdogs start again: a tail's reading at one broker, a group membership. */
+export type Watched = 'tail' | 'group';
+
+/** Partitions of a topic whose readers wait for another producer's transaction, and for how long, ms. */
+export type OpenTransactionsReader = () => ReadonlyArray<{ topic: string; partition: Partition; openMs: number }>;
+
+export interface KafkaMetrics {
+  requested(api: string, outcome: RequestOutcome, ms: number): void;
+  restarted(what: Watched): void;
+  /** Read when somebody looks. */
+  openTransactions(read: OpenTransactionsReader): void;
+}
+
+export const noKafkaMetrics: KafkaMetrics = {
+  requested: () => {},
+  restarted: () => {},
+  openTransactions: () => {},
+};
+
+export function kafkaMetrics(metrics: Metrics): KafkaMetrics {
+  const requests = metrics.counter('roomlog_kafka_requests_total', 'Requests to Kafka, by API and outcome.');
+  const latency = metrics.histogram('roomlog_kafka_request_ms', 'Requests to Kafka that were answered, by API.');
+  const restarts = metrics.counter(
+    'roomlog_kafka_restarts_total',
+    'Tails and group memberships that made no progress and were started again.',
+  );
+  return {
+    requested(api, outcome, ms) {
+      requests.add(1, { api, outcome });
+      if (outcome === 'answered') latency.record(ms, { api });
+    },
+    restarted: (what) => restarts.add(1, { what }),
+    openTransactions(read) {
+      metrics.gauge(
+        'roomlog_kafka_open_transaction_ms',
+        'How long readers have waited for a transaction of another producer, by topic and partition.',
+        () => read().map(({ topic, partition, openMs }) => [openMs, { topic, partition }] as const),
+      );
+    },
+  };
+}
