@@ -6,7 +6,7 @@
  * Starts a local stack of its own (a temporary state folder), runs Roomlog, the usual kafkajs group loop and the best loop there is (raw, no
  * group) in turn, `repeats` times, and writes medians, ranges and ratios to bench/results/publish-delivered.json. A round in
  * which the load process used more than 90 % of a core, the brokers more than 90 % of all cores, or the hypervisor took more than 8 % of
- * the cores away, is void: repeated (up to three times as many rounds) and counted.
+ * the cores away, is void: repeated (up to twelve times as many rounds) and counted.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,7 +27,7 @@ const BUSY = 0.9;
 /** Above this share of the cores taken away by the hypervisor, a round says more about the neighbours than about us. */
 const STOLEN = 0.08;
 /** Rounds tried for each one asked for, since void ones are repeated. */
-const TRIES = 3;
+const TRIES = 12;
 
 const { values: options } = parseArgs({
   options: {
