@@ -50,6 +50,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/verify.ts')).define,
   },
   {
+    name: 'repair',
+    summary: 'Let partitions go on that halted since inbound was lost or recreated, after showing what is given up.',
+    load: async () => (await import('./commands/repair.ts')).define,
+  },
+  {
     name: 'topics',
     summary: 'Create the topics and register the schemas.',
     load: async () => (await import('./commands/topics.ts')).define,

@@ -35,14 +35,21 @@ export function readServicesConfig(
   return { config: readConfig(command, process.env, { path: join(stateDir, 'stack.json'), content }), stack };
 }
 
-/** The log and a codec that reads it. Throws `kafka_unreachable`. */
-export async function openLog(config: Config): Promise<{ log: EventLog; codec: Codec }> {
+/** The log and a codec that reads it; for who `writes`, also one that has the ids to write with. Throws `kafka_unreachable`. */
+export async function openLog(
+  config: Config,
+  use: 'reads' | 'writes' = 'reads',
+): Promise<{ log: EventLog; codec: Codec }> {
   const [{ openKafkaLog }, { Registry }, { createCodec }] = await Promise.all([
     import('../adapters/kafka/kafka-log.ts'),
     import('../adapters/registry/registry.ts'),
     import('../schemas/codec.ts'),
   ]);
   const log = await openKafkaLog(config, { logger: silentLog, clientId: `${config.kafka.clientId}-cli` });
+  if (use === 'writes') {
+    const { openCodec } = await import('../adapters/registry/open-codec.ts');
+    return { log, codec: await openCodec(config, silentLog, { signal: AbortSignal.abort() }) };
+  }
   // Only reads: schemas come from the registry by the ids that stand in the records.
   const codec = createCodec({
     inboundId: -1,

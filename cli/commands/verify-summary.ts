@@ -1,4 +1,5 @@
 /** What `roomlog verify` prints at its end: lines for people, one object for programs. */
+import type { Skip } from '../../consumers/verify/check.ts';
 import type { Fenced } from '../../consumers/verify/fences.ts';
 import type { Finding } from '../../consumers/verify/finding.ts';
 import type { Verified, VerifiedPartition } from '../../consumers/verify/verify.ts';
@@ -36,8 +37,8 @@ export function summaryJson({ findings, partitions, records }: Verified, cost: C
     letterRepeats: sum(partitions, ({ letterRepeats }) => letterRepeats),
     lettersUnchecked: sum(partitions, ({ lettersUnchecked }) => lettersUnchecked),
     lag: sum(partitions, ({ lag }) => lag ?? 0),
-    partitions: partitions.map(({ partition, streamId, checked, lag, claims, fenced, repeats }) => {
-      return { partition, streamId, checked, lag, claims, fenced, repeats };
+    partitions: partitions.map(({ partition, streamId, checked, lag, claims, fenced, repeats, skips }) => {
+      return { partition, streamId, checked, lag, claims, fenced, repeats, skips };
     }),
     findings: {
       total: findings.total,
@@ -69,6 +70,7 @@ export function summaryText({ findings, partitions, records }: Verified, cost: C
       ? [`           and ${fenced.length - FENCES_SHOWN} epochs more; -o json has them`]
       : []),
     `lag        ${sum(partitions, ({ lag }) => lag ?? 0)} inbound offsets wait${inPartitions(waits)}`,
+    ...partitions.flatMap((report) => report.skips.map((skip) => skipLine(report, skip))),
     ...(cut.length === 0 ? [] : [`not read   to the end of outbound: --to, or a fault${inPartitions(cut)}`]),
     ...findings.listed.map(findingLine),
   ];
@@ -92,6 +94,11 @@ function inPartitions(reports: readonly VerifiedPartition[]): string {
 function fenceLine({ partition }: VerifiedPartition, { epoch, fencedBy, records, first }: Fenced): string {
   const by = fencedBy === null ? 'stand before any claim' : `fenced by the claim at ${fencedBy}`;
   return `partition ${partition}: ${records} of epoch ${epoch}, from ${first} on, ${by}`;
+}
+
+function skipLine({ partition }: VerifiedPartition, { outbound, from, to, next, reason }: Skip): string {
+  const lost = to < from ? 'nothing known to be lost' : `inbound ${from} to ${to} given up`;
+  return `skip       partition ${partition}, outbound ${outbound}: ${reason}, ${lost}, went on at inbound ${next}`;
 }
 
 function totals(partitions: readonly VerifiedPartition[]): Record<Counted, number> {

@@ -66,8 +66,8 @@ export class DeadLetters {
     }
   }
 
-  /** Of these names (`letterName`), those that stand near the end of the topic already. */
-  async present(partition: Partition, names: ReadonlySet<string>, goOn: () => boolean): Promise<Set<string>> {
+  /** Of these names (`letterName`) of records with these timestamps, those that stand near the end of the topic already. */
+  async present(partition: Partition, names: ReadonlyMap<string, number>, goOn: () => boolean): Promise<Set<string>> {
     const { log, topic, codec } = this.#options;
     const found = new Set<string>();
     const target = await this.#targetOf(partition);
@@ -80,7 +80,8 @@ export class DeadLetters {
         const letter = value === null ? null : codec.decodeDeadLetter(value);
         if (letter === null || isUnknownSchema(letter)) continue;
         const name = letterName(letter.partition, letter.inbound);
-        if (names.has(name)) found.add(name);
+        // A recreated inbound has the same offsets again.
+        if (names.get(name) === letter.time) found.add(name);
       }
     }
     return found;

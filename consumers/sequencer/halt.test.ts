@@ -45,7 +45,7 @@ test('halts a partition whose inbound lost records to retention, loudly; the oth
   const a = await running.start(stream, 'a', { logger });
   await haltedWith(a, p0, 'input_lost');
   await until(() => expect(stream.anomalies(p1)).toEqual([]));
-  expect(logger.errors.join()).toContain(`Inbound records ${end} to ${end + 2}`);
+  expect(logger.errors.join()).toContain(`inbound records ${end} to ${end + 2} were deleted`);
   expect(a.notReady()).toContain('partition 0: halted');
 });
 

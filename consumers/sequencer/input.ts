@@ -3,8 +3,9 @@
  * Refuses to go on where inbound can't be the log that outbound was made from.
  */
 import { RoomlogError } from '../../core/errors.ts';
-import { NO_OFFSET, type Offset } from '../../core/ids.ts';
+import type { Offset } from '../../core/ids.ts';
 import type { LogRecord, OffsetRange } from '../../core/ports/event-log.ts';
+import { placeInbound } from '../inbound-place.ts';
 import { patiently, pause } from '../patience.ts';
 import type { SequencerContext } from './context.ts';
 import type { ReadBack } from './read-back.ts';
@@ -32,29 +33,21 @@ export async function findInput(context: SequencerContext, readBack: ReadBack, t
     await pause(BEHIND_PAUSE_MS);
     range = await patiently(() => rangeOf(context, partition), patience);
   }
-  if (next > range.end) {
-    throw new RoomlogError(
-      'inbound_replaced',
-      `Outbound answered inbound up to ${lastInbound}, but ${topic} partition ${partition} ends at ${range.end}: it was recreated or rewound. Restore it, or start a new stream with a new prefix.`,
-    );
-  }
-  if (next < range.start) {
-    throw new RoomlogError(
-      'input_lost',
-      `Inbound records ${next} to ${range.start - 1} of ${topic} partition ${partition} were deleted before they were sequenced. Raise its retention; see docs/guarantees.md for how to go on.`,
-    );
-  }
-  if (lastInbound !== NO_OFFSET && lastInbound >= range.start) {
-    const last = await patiently(() => readOne(context, readBack, lastInbound), patience);
-    const expected = readBack.lastInboundTime;
-    if (last !== null && expected !== 0 && last.timestamp !== expected) {
-      throw new RoomlogError(
-        'inbound_replaced',
-        `Inbound record ${lastInbound} of ${topic} partition ${partition} has timestamp ${last.timestamp}, but outbound answered one of ${expected}: it was recreated. Restore it, or start a new stream with a new prefix.`,
-      );
-    }
-  }
-  return next;
+  const answered = { lastInbound, lastInboundTime: readBack.lastInboundTime };
+  const place = await placeInbound(answered, range, (at) => patiently(() => readOne(context, readBack, at), patience));
+  if (place.kind === 'goes_on') return place.next;
+  throw inputError(place.kind, `${topic} partition ${partition}: ${place.found}.`);
+}
+
+/** Says what was found, and the way out. */
+export function inputError(
+  code: 'input_lost' | 'inbound_replaced',
+  found: string,
+  options: { readonly cause?: unknown } = {},
+): RoomlogError {
+  const first = code === 'input_lost' ? 'Raise the retention of inbound' : 'Restore inbound as it was, if you can';
+  const message = `${found} ${first}; \`roomlog repair skip\` shows what is lost and goes on (docs/guarantees.md).`;
+  return new RoomlogError(code, message, options);
 }
 
 async function rangeOf(context: SequencerContext, partition: ReadBack['partition']): Promise<OffsetRange> {

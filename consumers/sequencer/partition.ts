@@ -2,14 +2,14 @@
  * One partition's life in this process: while it is ours, claim → rebuild → process, and again after every fence; while it
  * is not, folded on for a while, so that taking it back is quick.
  */
-import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Epoch, Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { patiently } from '../patience.ts';
 import { claimPartition } from './claim.ts';
 import type { SequencerContext } from './context.ts';
 import { letterName } from './dead-letters.ts';
-import { findInput, readOne } from './input.ts';
+import { findInput, inputError, readOne } from './input.ts';
 import { halted, interruptionOf, LOST } from './interruption.ts';
 import { Process, type ProcessEnd } from './process.ts';
 import { Pulse } from './pulse.ts';
@@ -21,6 +21,8 @@ import type { Tenure } from './tenure.ts';
 export const WARM_MS = 60_000;
 /** A second fault of the fold within this time of the first halts the partition: reading again did not help. */
 const FAULT_MEMORY_MS = 600_000;
+/** How long a halted partition leaves a foreign claim alone: whoever repairs writes what it claimed for within this. */
+export const REPAIR_GRACE_MS = 3_000;
 
 /** `claiming` includes the rebuild: both end when the own claim is read. */
 export type PartitionState = 'cold' | 'warm' | 'claiming' | 'processing' | 'fenced' | 'halted';
@@ -244,9 +246,20 @@ export class PartitionSequencer {
       { partition: this.partition, code: error.code, message: error.message, ...error.details },
       'PARTITION HALTED: its records wait until this is repaired; the other partitions go on',
     );
-    const { epoch } = this.#readBack;
-    await this.#pulse.until(() => tenure.closing || (this.#readBack.fault === null && this.#readBack.epoch !== epoch));
+    const { epoch, lastInbound } = this.#readBack;
+    const claimed = () => this.#readBack.fault === null && this.#readBack.epoch !== epoch;
+    await this.#pulse.until(() => tenure.closing || claimed());
+    if (!tenure.closing) await this.#leaveToRepair(tenure, lastInbound);
     if (!tenure.closing) await this.#waitOutFence(tenure);
+  }
+
+  /** A claim at once would fence the record for which the operator claimed: it gets time to come. */
+  async #leaveToRepair(tenure: Tenure, lastInbound: Offset): Promise<void> {
+    const { clock } = this.#context;
+    const until = clock.monotonic() + REPAIR_GRACE_MS;
+    await this.#pulse.until(
+      () => tenure.closing || this.#readBack.lastInbound !== lastInbound || clock.monotonic() >= until,
+    );
   }
 
   #cool(): void {
@@ -266,7 +279,7 @@ export class PartitionSequencer {
     if (notes.length === 0) return;
     const { deadLetters, logger } = this.#context;
     const goOn = () => interruptionOf(tenure, this.#readBack, epoch) === null && !tenure.closing;
-    const names = new Set(notes.map(({ inbound }) => letterName(this.partition, inbound)));
+    const names = new Map(notes.map(({ inbound, inboundTime }) => [letterName(this.partition, inbound), inboundTime]));
     const patience = {
       goOn,
       onRetry: (error: RoomlogError) =>
@@ -286,10 +299,12 @@ export class PartitionSequencer {
 
 function explainInbound(error: RoomlogError, partition: Partition): RoomlogError {
   if (error.code !== 'offset_out_of_range') return error;
-  const { start, offset } = error.details;
-  return new RoomlogError(
-    'input_lost',
-    `Inbound records of partition ${partition} were deleted before they were sequenced: it begins at ${String(start)}, ${String(offset)} was next. Raise its retention; see docs/guarantees.md for how to go on.`,
-    { cause: error },
-  );
+  const { start, end, offset } = error.details;
+  const where = `Inbound partition ${partition}:`;
+  if (typeof end === 'number' && typeof offset === 'number' && offset > end) {
+    const found = `${where} it ends at ${end}, but ${offset} was next: it was recreated or rewound.`;
+    return inputError('inbound_replaced', found, { cause: error });
+  }
+  const found = `${where} it begins at ${String(start)}, but ${String(offset)} was next: records were deleted before they were sequenced.`;
+  return inputError('input_lost', found, { cause: error });
 }

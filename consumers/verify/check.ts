@@ -5,13 +5,13 @@
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { OutboundRecord, Skipped } from '../../core/log/record.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
 import type { PublishersLimits } from '../../core/sequencing/publishers.ts';
-import { differencesOfAnswer, differencesOfEvent, unfoundedPoison } from './content.ts';
+import { AgainstInbound } from './against-inbound.ts';
 import { type Fenced, Fences } from './fences.ts';
 import { countUp, type FindingKind, type Findings } from './finding.ts';
-import { type InboundItem, InboundWalk } from './inbound-walk.ts';
+import type { InboundItem } from './inbound-walk.ts';
 import type { LetterCheck } from './letters.ts';
 import { Order } from './order.ts';
 
@@ -27,7 +27,7 @@ export interface PartitionInput {
   readonly outbound: AsyncIterable<readonly OutboundItem[]>;
   /** What is retained; taken after outbound's end, so that nothing in `outbound` answers a record past it. */
   readonly inboundRange: OffsetRange;
-  /** The retained records from an offset on. Asked for once, when outbound has said where to begin. */
+  /** The retained records from an offset on. Asked for when outbound has said where to begin, and again where a skip went back. */
   readonly inbound: (from: Offset) => AsyncIterable<readonly InboundItem[]>;
   readonly limits: PublishersLimits;
   /** null: all rooms. Else contents and numbers are checked for this one, the chain for all. */
@@ -36,6 +36,15 @@ export interface PartitionInput {
   readonly toMs: number;
   readonly findings: Findings;
   readonly letters: LetterCheck;
+}
+
+/** An operator's record: what was given up, and where sequencing went on. */
+export interface Skip {
+  readonly outbound: Offset;
+  readonly from: Offset;
+  readonly to: Offset;
+  readonly next: Offset;
+  readonly reason: string;
 }
 
 export interface PartitionReport {
@@ -52,6 +61,7 @@ export interface PartitionReport {
   readonly poison: ReadonlyMap<string, number>;
   /** Inbound records that an operator gave up. */
   readonly skipped: number;
+  readonly skips: readonly Skip[];
   /** Records of a kind that this version does not know. */
   readonly unknownKinds: number;
   readonly rooms: number;
@@ -59,10 +69,15 @@ export interface PartitionReport {
   readonly stale: number;
   readonly fenced: readonly Fenced[];
   readonly repeats: number;
-  /** The inbound offsets whose answers were read, both inclusive; -1 for none. */
-  readonly checked: { readonly from: Offset; readonly to: Offset };
+  /** The inbound offsets whose answers were read, both inclusive; -1 for none. `sinceMs`: the first one's timestamp. */
+  readonly checked: { readonly from: Offset; readonly to: Offset; readonly sinceMs: number };
   /** Inbound offsets behind the last one folded; null where the check ended before outbound did. */
   readonly lag: number | null;
+}
+
+interface Place {
+  readonly inbound: Offset | null;
+  readonly outbound: Offset | null;
 }
 
 export function checkPartition(input: PartitionInput): Promise<PartitionReport> {
@@ -76,11 +91,10 @@ class PartitionCheck {
   readonly #fences = new Fences();
   readonly #answers = new Map<string, number>();
   readonly #poison = new Map<string, number>();
-  #walk: InboundWalk | null = null;
-  #firstInbound = -1 as Offset;
+  readonly #againstInbound: AgainstInbound;
+  readonly #skips: Skip[] = [];
+  #checked: { from: Offset; to: Offset; readonly sinceMs: number } | null = null;
   #read = 0;
-  #compared = 0;
-  #notRetained = 0;
   #events = 0;
   #skipped = 0;
   #unknownKinds = 0;
@@ -90,6 +104,7 @@ class PartitionCheck {
     this.#input = input;
     this.#chain = input.start === 'start' ? Chain.atStart() : Chain.atClaim();
     this.#order = new Order(input.limits, this.#chain.complete);
+    this.#againstInbound = new AgainstInbound({ ...input, range: input.inboundRange });
   }
 
   async run(): Promise<PartitionReport> {
@@ -103,14 +118,16 @@ class PartitionCheck {
       const place = side === 'inbound' ? { inbound: at, outbound: null } : { inbound: null, outbound: at };
       this.#report('corrupt_record', place, thrown.message);
     } finally {
-      await this.#walk?.close();
+      await this.#againstInbound.close();
     }
+    this.#againstInbound.finish();
     if (ended) this.#checkTail();
     return this.#summary(ended);
   }
 
   /** False where it went no further: a fault of the chain, or past the time asked for. */
   async #readAll(): Promise<boolean> {
+    let isPast = false;
     for await (const items of this.#input.outbound) {
       for (const { offset, record } of items) {
         const verdict = this.#chain.verdictOn(offset, record);
@@ -119,64 +136,38 @@ class PartitionCheck {
           this.#report(verdict.fault as FindingKind, { inbound, outbound: offset }, verdict.message);
           return false;
         }
-        if (verdict.kind === 'accepted' && record.inboundTime > this.#input.toMs) return false;
-        this.#read++;
+        isPast ||= verdict.kind === 'accepted' && record.inboundTime > this.#input.toMs;
+        // Past the time only a skip that went back matters: it would explain what inbound contradicts.
+        if (isPast && !this.#againstInbound.isDoubtful) return false;
         const before = this.#chain.settled ? this.#chain.lastInbound : record.prevInbound;
         this.#chain.advance(offset, record, verdict);
+        if (isPast) {
+          if (verdict.kind === 'accepted' && record.inbound <= before)
+            await this.#againstInbound.goBack(record.inbound);
+          continue;
+        }
+        this.#read++;
         if (verdict.kind === 'claim') this.#fences.claim(offset);
         else if (verdict.kind === 'stale') this.#fences.noteStale(offset, record.epoch);
         else if (verdict.kind === 'repeat') this.#repeats++;
         else await this.#accepted(offset, record, before);
       }
     }
-    return true;
+    return !isPast;
   }
 
   async #accepted(offset: Offset, record: OutboundRecord, before: Offset): Promise<void> {
-    const { inboundRange } = this.#input;
-    if (this.#walk === null) {
-      this.#firstInbound = (before + 1) as Offset;
-      this.#walk = new InboundWalk(this.#input.inbound(Math.max(before + 1, inboundRange.start) as Offset));
-    }
-    const { skipped } = record;
-    if (skipped !== null) this.#skipped += skipped.to - skipped.from + 1;
-    const item = await this.#walk.take(record.inbound, ({ offset: inbound }) => {
-      if (skipped !== null && inbound >= skipped.from && inbound <= skipped.to) return;
-      const message = `no outbound record answers it; the one at ${offset} answers ${record.inbound} after ${before}`;
-      this.#report('inbound_unanswered', { inbound, outbound: offset }, message);
-    });
-    if (skipped === null) this.#compare(offset, record, item);
+    this.#checked ??= { from: (before + 1) as Offset, to: before, sinceMs: record.inboundTime };
+    this.#checked.from = Math.min(this.#checked.from, record.inbound + 1) as Offset;
+    this.#checked.to = Math.max(this.#checked.to, record.inbound) as Offset;
+    if (record.skipped !== null) this.#skip(offset, record.skipped, record.inbound);
+    await this.#againstInbound.take(offset, record, before);
     this.#account(offset, record);
   }
 
-  #compare(outbound: Offset, record: OutboundRecord, item: InboundItem | null): void {
-    const place = { inbound: record.inbound, outbound };
-    if (item === null) {
-      if (record.inbound < this.#input.inboundRange.start) this.#notRetained++;
-      else this.#report('answer_without_inbound', place, 'it answers an offset at which inbound has no record');
-      return;
-    }
-    this.#compared++;
-    if (item.timestamp !== record.inboundTime) {
-      this.#report('time_mismatch', place, `it says ${record.inboundTime}, the record has ${item.timestamp}`);
-    }
-    const { content } = item;
-    const { event, answer } = record;
-    if (!this.#concerns(event?.room ?? answer?.room)) return;
-    if (event !== null && content.kind === 'poison') {
-      this.#report('poison_sequenced', place, `what could not be sequenced was: ${content.reason}`);
-    } else if (event !== null && content.kind === 'good') {
-      const differing = differencesOfEvent(content.event, event);
-      if (differing.length > 0) this.#report('content_mismatch', place, `other than asked: ${differing.join(', ')}`);
-    } else if (answer !== null && answer.code === 'poison') {
-      const unfounded = unfoundedPoison(content, answer.reason);
-      if (unfounded !== null) this.#report('answer_unfounded', place, unfounded);
-    } else if (answer !== null && content.kind === 'poison') {
-      this.#report('answer_unfounded', place, `answered ${answer.code}, but what is wrong is ${content.reason}`);
-    } else if (answer !== null && content.kind === 'good') {
-      const differing = differencesOfAnswer(content.event, answer);
-      if (differing.length > 0) this.#report('content_mismatch', place, `other than asked: ${differing.join(', ')}`);
-    }
+  #skip(outbound: Offset, { from, to, reason }: Skipped, inbound: Offset): void {
+    this.#skipped += to - from + 1;
+    this.#skips.push({ outbound, from, to, next: (inbound + 1) as Offset, reason });
   }
 
   /** What an accepted record means by itself and after those before it. */
@@ -217,7 +208,7 @@ class PartitionCheck {
     return this.#input.room === null || room === undefined || room === this.#input.room;
   }
 
-  #report(kind: FindingKind, place: { inbound: Offset | null; outbound: Offset | null }, message: string): void {
+  #report(kind: FindingKind, place: Place, message: string): void {
     this.#input.findings.add({ kind, partition: this.#input.partition, ...place, message });
   }
 
@@ -229,19 +220,20 @@ class PartitionCheck {
       partition,
       streamId,
       read: this.#read,
-      compared: this.#compared,
-      notRetained: this.#notRetained,
+      compared: this.#againstInbound.compared,
+      notRetained: this.#againstInbound.notRetained,
       events: this.#events,
       answers: this.#answers,
       poison: this.#poison,
       skipped: this.#skipped,
+      skips: this.#skips,
       unknownKinds: this.#unknownKinds,
       rooms: this.#order.rooms,
       claims: this.#fences.claims,
       stale: this.#fences.stale,
       fenced: this.#fences.fenced(),
       repeats: this.#repeats,
-      checked: { from: this.#firstInbound, to: this.#walk === null ? (-1 as Offset) : lastInbound },
+      checked: this.#checked ?? { from: -1 as Offset, to: -1 as Offset, sinceMs: 0 },
       lag: ended ? Math.max(0, inboundRange.end - next) : null,
     };
   }

@@ -49,6 +49,17 @@ export class Findings {
     this.#limit = limit;
   }
 
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** Takes over what was found apart. */
+  merge(other: Findings): void {
+    for (const [kind, count] of other.counts) this.counts.set(kind, (this.counts.get(kind) ?? 0) + count);
+    this.total += other.total;
+    this.listed.push(...other.listed.slice(0, Math.max(0, this.#limit - this.listed.length)));
+  }
+
   add(finding: Finding): void {
     this.total++;
     this.counts.set(finding.kind, (this.counts.get(finding.kind) ?? 0) + 1);

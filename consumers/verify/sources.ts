@@ -68,8 +68,8 @@ export async function* letters(source: Source): AsyncGenerator<LetterSeen> {
       }
       // Still unknown: a schema that can't be read; whoever wrote it, it is no letter of ours.
       if (isUnknownSchema(decoded)) continue;
-      const { partition, inbound, reason } = decoded;
-      yield { partition, inbound, reason, writtenAt: timestamp };
+      const { partition, inbound, time, reason } = decoded;
+      yield { partition, inbound, time, reason, writtenAt: timestamp };
     }
   }
 }

@@ -4,7 +4,9 @@ import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { partitionOf } from '../../core/log/partition.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
-import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
+import { RunningSequencers, sound, until } from '../../test/support/running-sequencers.ts';
+import { diagnose } from '../repair/diagnosis.ts';
+import { writeSkip } from '../repair/skip.ts';
 import { type VerifyOptions, verify } from './verify.ts';
 
 const running = new RunningSequencers();
@@ -145,4 +147,65 @@ test('partitions of different streams are told apart', async () => {
     stream.cluster.write(stream.topics.outbound, 1 as Partition, { value });
   }
   expect([...(await verified(stream)).findings.counts.keys()]).toEqual(['stream_conflict']);
+});
+
+/** As `roomlog repair skip` does it. */
+async function repair(stream: MemoryStream): Promise<void> {
+  const { codec, topics, partitions } = stream;
+  const source = { log: stream.cluster.open('operator'), codec, topics };
+  for (let number = 0; number < partitions; number++) {
+    const diagnosis = await diagnose(source, number as Partition);
+    if (diagnosis.kind !== 'skip') throw new Error(`nothing to skip: ${diagnosis.why}`);
+    const options = { ...source, partitions, random: (bytes: number) => Buffer.alloc(bytes, 200 + number) };
+    expect((await writeSkip(options, diagnosis.plan, diagnosis.folded)).kind).toBe('skipped');
+  }
+}
+
+async function goOn(stream: MemoryStream, answered: number): Promise<void> {
+  await running.start(stream, 'again');
+  await until(() => {
+    const all = [0, 1].map((number) => stream.judge(number as Partition).accepted.length);
+    expect(total(all)).toBe(answered);
+  });
+  await running.stopAll();
+}
+
+test('an inbound that was recreated and repaired is sound: what stands there now is compared, what it replaced is not', async () => {
+  const stream = await sequenced(100);
+  stream.cluster.createTopic(stream.topics.inbound, PARTITIONS);
+  for (let n = 0; n < 60; n++) stream.publish(inboundEvent({ room: `room-${n % ROOMS}`, key: `after-${n}` }));
+  for (const room of ['room-0', 'room-1', 'room-2']) {
+    stream.write(partitionOf(Buffer.from(room), PARTITIONS), Buffer.from('no avro'), Buffer.from(room));
+  }
+  const before = await verified(stream);
+  expect(before.findings.counts.get('time_mismatch')).toBeGreaterThan(0);
+  await repair(stream);
+  await goOn(stream, 102 + PARTITIONS + 63);
+  const { findings, partitions } = await verified(stream);
+  expect(findings.listed).toEqual([]);
+  expect(total(partitions.map(({ compared }) => compared))).toBe(63);
+  expect(total(partitions.map(({ notRetained }) => notRetained))).toBe(102);
+  expect(total(partitions.map(({ letters }) => letters.get('bad_avro') ?? 0))).toBe(5);
+  expect(partitions.map(({ skips }) => skips.map(({ reason, next }) => ({ reason, next })))).toEqual([
+    [{ reason: 'inbound_replaced', next: 0 }],
+    [{ reason: 'inbound_replaced', next: 0 }],
+  ]);
+  // Up to a time before the skip: what explains the difference stands behind it.
+  expect((await verified(stream, { toMs: START_MS + 50 * STEP_MS })).findings.listed).toEqual([]);
+});
+
+test('what an operator gave up is counted, and no finding', async () => {
+  const stream = await sequenced(100);
+  const answered = [0, 1].map((number) => stream.cluster.partition(stream.topics.inbound, number as Partition).end);
+  for (let n = 0; n < 60; n++) stream.publish(inboundEvent({ room: `room-${n % ROOMS}` }));
+  for (const number of [0, 1]) {
+    const start = ((answered[number] ?? 0) + 4) as Offset;
+    stream.cluster.trim(stream.topics.inbound, number as Partition, start);
+  }
+  expect((await verified(stream)).findings.counts.get('input_lost')).toBe(2);
+  await repair(stream);
+  await goOn(stream, 102 + PARTITIONS + 60 - 8);
+  const { findings, partitions } = await verified(stream);
+  expect(findings.listed).toEqual([]);
+  expect(partitions.map(({ skipped }) => skipped)).toEqual([4, 4]);
 });

@@ -169,7 +169,7 @@ class Run {
       const { end } = rangeOf(await log.ranges(topic, [target]), target);
       for await (const seen of letters({ log, codec, topic, partition: target, from: next, to: end, onRead })) {
         if (retainedSince === Number.POSITIVE_INFINITY) retainedSince = seen.writtenAt;
-        if (!known || check.expects(seen.inbound)) check.letter(seen, checked, this.findings);
+        if (!known || check.expects(seen)) check.letter(seen, checked, this.findings);
       }
       next = end;
       if (check.missing === 0 || performance.now() >= giveUpAt) break;

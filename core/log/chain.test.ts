@@ -7,6 +7,7 @@ const claim = (first = 1): ChainRecord => ({
   inbound: -1 as Offset,
   prevInbound: -1 as Offset,
   inboundTime: 0,
+  skipped: null,
   claim: { nonce: new Uint8Array(16).fill(first), streamId: '', foldVersion: 1, partitions: 12 },
 });
 const data = (epoch: number, inbound: number, prevInbound: number, inboundTime = 5): ChainRecord => ({
@@ -15,6 +16,7 @@ const data = (epoch: number, inbound: number, prevInbound: number, inboundTime =
   prevInbound: prevInbound as Offset,
   inboundTime,
   claim: null,
+  skipped: null,
 });
 const at = (offset: number) => offset as Offset;
 

@@ -8,7 +8,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { type Epoch, NO_EPOCH, NO_OFFSET, type Offset } from '../ids.ts';
-import type { Claim, OutboundHeader } from './record.ts';
+import type { Claim, OutboundHeader, Skipped } from './record.ts';
 import type { SnapshotMark } from './snapshot.ts';
 
 export type FaultKind = 'epoch_ahead' | 'chain_gap' | 'seq_conflict' | 'stream_conflict';
@@ -36,7 +36,7 @@ export interface Anchor {
 }
 
 /** What the chain looks at in an outbound record. */
-export type ChainRecord = OutboundHeader & { readonly claim: Claim | null };
+export type ChainRecord = OutboundHeader & { readonly claim: Claim | null; readonly skipped: Skipped | null };
 
 const CLAIM: Verdict = { kind: 'claim' };
 const ACCEPTED: Verdict = { kind: 'accepted' };
@@ -69,6 +69,11 @@ export class Chain {
   readonly complete: boolean;
   /** A reader that starts at a claim doesn't know lastInbound: it takes it from the first record in the epoch. */
   #settled: boolean;
+  /**
+   * lastInbound when the newest claim was read; null where this chain has not read that claim, or was not settled then. Whoever claimed had
+   * folded as much, so nothing of the epoch follows less.
+   */
+  #answeredAtClaim: Offset | null = null;
 
   protected constructor(complete: boolean, settled: boolean) {
     this.complete = complete;
@@ -130,6 +135,13 @@ export class Chain {
         `record ${offset} is of epoch ${record.epoch}, but the newest claim read is ${this.epoch}: a claim was lost or the log was rewound`,
       );
     }
+    if (this.#settled && this.#isSkippedAlready(record)) return REPEAT;
+    if (this.#answeredAtClaim !== null && record.prevInbound < this.#answeredAtClaim) {
+      return faultVerdict(
+        'chain_gap',
+        `record ${offset} follows inbound ${record.prevInbound}, but ${this.#answeredAtClaim} was folded before its epoch began: this reader missed a skip`,
+      );
+    }
     if (this.#settled && record.prevInbound < this.lastInbound) return REPEAT;
     if (this.#settled && record.prevInbound > this.lastInbound) {
       return faultVerdict(
@@ -137,7 +149,7 @@ export class Chain {
         `record ${offset} follows inbound ${record.prevInbound}, but the last one folded is ${this.lastInbound}: this reader missed records`,
       );
     }
-    if (record.inbound <= record.prevInbound) {
+    if (record.inbound <= record.prevInbound && record.skipped === null) {
       return faultVerdict('chain_gap', `record ${offset} answers ${record.inbound} after ${record.prevInbound}`);
     }
     return ACCEPTED;
@@ -153,6 +165,7 @@ export class Chain {
     } else if (verdict.kind === 'claim' && record.claim !== null) {
       const first = this.epoch === NO_EPOCH;
       this.epoch = offset as number as Epoch;
+      this.#answeredAtClaim = this.#settled ? this.lastInbound : null;
       this.partitions = record.claim.partitions;
       this.claimNonce = record.claim.nonce;
       this.streamId ??= this.#streamIdOf(record.claim, first);
@@ -162,6 +175,15 @@ export class Chain {
   /** Where another reader can go on. Only once `settled`: before, lastInbound would be a guess. */
   anchor(nextOffset: Offset): Anchor {
     return { offset: nextOffset, epoch: this.epoch, lastInbound: this.lastInbound, logTime: this.logTime };
+  }
+
+  /**
+   * A skip may go back, to where a recreated inbound begins (docs/adr/0012); its second copy then follows what lies ahead of the fold. Nothing
+   * else is written in a skip's epoch, so what follows the claim and would set what is set already is that copy.
+   */
+  #isSkippedAlready({ skipped, inbound, prevInbound }: ChainRecord): boolean {
+    if (skipped === null || inbound !== this.lastInbound || prevInbound === this.lastInbound) return false;
+    return this.#answeredAtClaim === null || prevInbound === this.#answeredAtClaim;
   }
 
   #verdictOnClaim(offset: Offset, claim: Claim): Verdict {

@@ -78,10 +78,15 @@ export interface Answer {
   readonly reason: string | null;
 }
 
-/** Inbound records that an operator chose to give up. Written by a command only. */
+/**
+ * Inbound records that an operator chose to give up: `from` to `to`, both inclusive; `to` is one below `from` where none is known. Written by
+ * a command only, alone in its epoch. The header's `inbound` says behind which offset sequencing goes on: a lower one than before where
+ * inbound was recreated (docs/adr/0012).
+ */
 export interface Skipped {
   readonly from: Offset;
   readonly to: Offset;
+  /** `input_lost` or `inbound_replaced`. */
   readonly reason: string;
 }
 
@@ -89,7 +94,7 @@ export interface Skipped {
 export interface OutboundHeader {
   /** The epoch that the writer believed in; -1 in a claim. */
   readonly epoch: Epoch;
-  /** The offset of the inbound record that this one answers; -1 in a claim. */
+  /** The offset of the inbound record that this one answers; -1 in a claim, and in a skip to the start of a recreated inbound. */
   readonly inbound: Offset;
   /** The offset of the inbound record answered before it; -1 in a claim or for the first. */
   readonly prevInbound: Offset;

@@ -20,6 +20,8 @@ export interface LogLine {
   readonly inbound: number;
   readonly prevInbound: number;
   readonly claim: boolean;
+  /** An operator's record; absent is false. */
+  readonly skipped?: boolean;
   readonly event: LogEvent | null;
 }
 
@@ -29,7 +31,7 @@ export function contentOf(event: string, data: string | Uint8Array): string {
 }
 
 export function logLineOf(partition: number, offset: number, record: OutboundRecord): LogLine {
-  const { epoch, inbound, prevInbound, claim, event } = record;
+  const { epoch, inbound, prevInbound, claim, event, skipped } = record;
   return {
     partition,
     offset,
@@ -37,6 +39,7 @@ export function logLineOf(partition: number, offset: number, record: OutboundRec
     inbound,
     prevInbound,
     claim: claim !== null,
+    ...(skipped === null ? {} : { skipped: true }),
     event: event && {
       room: event.room,
       seq: event.seq,

@@ -40,17 +40,25 @@ export function foldOwn(log: readonly LogLine[], findings: Findings): Folded {
 function foldPartition(lines: readonly LogLine[], events: FoldedEvent[], findings: Findings): number {
   let claimedAt = -1;
   let answered = -1;
+  let answeredAtClaim = -1;
   let dropped = 0;
-  for (const { partition, offset, epoch, inbound, prevInbound, claim, event } of lines) {
+  for (const { partition, offset, epoch, inbound, prevInbound, claim, event, skipped = false } of lines) {
     if (claim) {
       claimedAt = offset;
+      answeredAtClaim = answered;
       continue;
     }
-    if (epoch < claimedAt || (epoch === claimedAt && prevInbound < answered) || claimedAt === -1) {
+    const isOld = prevInbound < answered && prevInbound >= answeredAtClaim;
+    if (epoch < claimedAt || (epoch === claimedAt && isOld) || claimedAt === -1) {
       dropped++;
       continue;
     }
-    if (epoch > claimedAt || prevInbound > answered || inbound <= prevInbound) {
+    // A skip may go back to where a recreated inbound begins; its copy sets what is set already.
+    if (skipped && epoch === claimedAt && inbound === answered && prevInbound !== answered) {
+      dropped++;
+      continue;
+    }
+    if (epoch > claimedAt || prevInbound !== answered || (inbound <= prevInbound && !skipped)) {
       const found = `partition ${partition}, record ${offset}: epoch ${epoch} after ${prevInbound}`;
       findings.add('lost', `${found}, but the newest claim is ${claimedAt} and ${answered} was answered last`);
       return dropped;
