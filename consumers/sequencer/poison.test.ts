@@ -141,6 +141,19 @@ test('letters that a dead owner did not write are written by the next one, other
   expect(stream.deadLetters()[1]).toMatchObject({ key: Buffer.from('k'), value: Buffer.from('x') });
 });
 
+test('a letter of the same offset in a recreated inbound is another letter', async () => {
+  const stream = new MemoryStream();
+  await ready(await running.start(stream, 'a'));
+  stream.write(p0, null, null);
+  await until(() => expect(letters(stream)).toHaveLength(1));
+  const log = stream.cluster.open('b');
+  const options = { log, codec: stream.codec, topic: stream.topics.deadletter, logger: silentLog, metrics: noMetrics };
+  const deadLetters = new DeadLetters(options);
+  const { time } = stream.deadLetters()[0] ?? { time: 0 };
+  expect([...(await deadLetters.present(p0, new Map([['0/0', time]]), () => true))]).toEqual(['0/0']);
+  expect([...(await deadLetters.present(p0, new Map([['0/0', time + 1]]), () => true))]).toEqual([]);
+});
+
 test('a new owner repeats no letter, however many there are', async () => {
   const stream = new MemoryStream();
   for (let n = 0; n < 6_000; n++) stream.write(p0, Buffer.from('x'), null);
