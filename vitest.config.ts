@@ -1,6 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** Three lanes: `unit` needs nothing running; `integration` owns a real stack; `browser` adds real Chromium. */
+/** Files whose tests bring streams, brokers or servers of their own, and leave the shared ones alone. */
+const STREAMS = 'test/integration/{kafka,presence,redis,registry,resume-history,sequencer,verify}{,-*}.test.ts';
+
+/**
+ * Four lanes: `unit` needs nothing running; `integration` owns a real stack and kills parts of it; `streams` shares one Kafka and
+ * one registry, so it can run beside; `browser` adds real Chromium.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -20,6 +26,18 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          exclude: [STREAMS],
+          globalSetup: ['test/integration/stack.setup.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'streams',
+          include: [STREAMS],
           globalSetup: ['test/integration/stack.setup.ts'],
           pool: 'forks',
           fileParallelism: false,

@@ -15,25 +15,31 @@ export const LANES: readonly Lane[] = [
   vitestLane('unit', 'everything that needs nothing running'),
   dockerfile,
   compose,
-  vitestLane('integration', 'a real stack of three gateways and two sequencers', integrationEnvironment, {
+  vitestLane('streams', 'real Kafka, Redis and registry, with streams of the tests’ own', withToxiproxy, {
     tools: ['toxiproxy'],
+    beside: true,
+  }),
+  vitestLane('integration', 'a real stack of three gateways and two sequencers', withPackage, {
     after: ['package'],
   }),
-  vitestLane('browser', 'the demo page in real headless Chromium', async () => ({
-    ROOMLOG_TEST_CHROMIUM: ensureChromium(),
-  })),
+  vitestLane('browser', 'the demo page in real headless Chromium', withChromium),
   python,
   k6,
   charts,
 ];
 
-async function integrationEnvironment(context: LaneContext): Promise<Record<string, string>> {
+async function withToxiproxy(context: LaneContext): Promise<Record<string, string>> {
   const toxiproxy = await context.tool('toxiproxy');
-  const installed = packageFolder(context);
-  return {
-    ...('program' in toxiproxy ? { ROOMLOG_TEST_TOXIPROXY: toxiproxy.program } : {}),
-    ...(existsSync(join(installed, 'node_modules', '.bin', 'roomlog')) ? { ROOMLOG_TEST_PACKAGE: installed } : {}),
-  };
+  return 'program' in toxiproxy ? { ROOMLOG_TEST_TOXIPROXY: toxiproxy.program } : {};
+}
+
+async function withPackage(context: LaneContext): Promise<Record<string, string>> {
+  const folder = packageFolder(context);
+  return existsSync(join(folder, 'node_modules', '.bin', 'roomlog')) ? { ROOMLOG_TEST_PACKAGE: folder } : {};
+}
+
+async function withChromium(): Promise<Record<string, string>> {
+  return { ROOMLOG_TEST_CHROMIUM: ensureChromium() };
 }
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];

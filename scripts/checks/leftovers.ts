@@ -8,11 +8,14 @@ import { type StatePaths, statePaths } from '../stack/state-dir.ts';
 /** Environment variable that every process of a run inherits. */
 export const RUN_MARK = 'ROOMLOG_TEST_RUN';
 
-/** State folders below `stateRoot` whose processes still run. */
+/** State folders in `stateRoot`, and in the folders that lanes have in it, whose processes still run. */
 export function abandonedStacks(stateRoot: string): StatePaths[] {
   if (!existsSync(stateRoot)) return [];
-  return readdirSync(stateRoot)
-    .map((name) => statePaths(join(stateRoot, name)))
+  const within = (dir: string): string[] =>
+    readdirSync(dir, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? join(dir, entry.name) : []));
+  const folders = within(stateRoot);
+  return [...folders, ...folders.flatMap(within)]
+    .map((folder) => statePaths(folder))
     .filter((paths) => readTable(paths).some(isAlive));
 }
 

@@ -1,5 +1,5 @@
 /** Lanes that vitest runs, counted test by test from its JSON report. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ROOT } from '../stack/root.ts';
 import { stopStack } from '../stack/start.ts';
@@ -27,22 +27,25 @@ export function vitestLane(
   project: string,
   about: string,
   setUp: (context: LaneContext) => Promise<Record<string, string>> = async () => ({}),
-  { tools = [], after = [] }: Pick<Lane, 'tools' | 'after'> = {},
+  { tools = [], after = [], beside = false }: Pick<Lane, 'tools' | 'after' | 'beside'> = {},
 ): Lane {
   return {
     name: project,
     about,
     tools,
     after,
+    beside,
     run: async (context) => {
       const reportFile = join(context.workDir, `${project}.json`);
       const argv = [
         ...[process.execPath, join(ROOT, 'node_modules', 'vitest', 'vitest.mjs')],
         ...['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`],
       ];
-      const env = { ROOMLOG_TEST_STATE_ROOT: context.stateRoot, ROOMLOG_TEST_KEEP: '1', ...(await setUp(context)) };
+      const stateRoot = join(context.stateRoot, project);
+      mkdirSync(stateRoot);
+      const env = { ROOMLOG_TEST_STATE_ROOT: stateRoot, ROOMLOG_TEST_KEEP: '1', ...(await setUp(context)) };
       const { code, output } = await command(argv, { aborted: context.aborted, env });
-      for (const paths of abandonedStacks(context.stateRoot)) await stopStack(paths, () => {});
+      for (const paths of abandonedStacks(stateRoot)) await stopStack(paths, () => {});
       if (!existsSync(reportFile)) return fail(`vitest wrote no report and ended with ${code}`, ...lastLines(output));
       const result = countReport(JSON.parse(readFileSync(reportFile, 'utf8')) as Report);
       if (result.passed + result.failed === 0) return fail(`there are no ${project} tests`, ...lastLines(output));

@@ -1,5 +1,6 @@
 /**
- * One real stack for all tests of a lane: three gateways, two sequencers, a state folder and a block of ports of its own.
+ * One real stack for all tests of a lane: three gateways, two sequencers (or only what they stand on), a state folder and a block of
+ * ports of its own.
  * ROOMLOG_TEST_STATE_DIR names a running stack to use instead (quick while writing tests); ROOMLOG_TEST_STATE_ROOT a folder
  * to make the state folder in, so that the caller can look for what a killed run left behind.
  */
@@ -14,6 +15,8 @@ import { statePaths } from '../../scripts/stack/state-dir.ts';
 
 const GATEWAYS = 3;
 const SEQUENCERS = 2;
+/** Its tests start the sequencers and gateways they need. */
+const INFRA_ONLY = 'streams';
 const START_WITHIN_MS = 300_000;
 
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
@@ -38,7 +41,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
         fresh: false,
         detach: false,
         restart: null,
-        infraOnly: false,
+        infraOnly: project.name === INFRA_ONLY,
         help: false,
       },
       { say, aborted: AbortSignal.timeout(START_WITHIN_MS) },
