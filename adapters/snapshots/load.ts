@@ -195,7 +195,8 @@ async function readChunks(
     if (missing.size === 0) break;
   }
   if (missing.size > 0) return mismatched ? 'corrupt' : 'torn';
-  if (fold.heads.size !== manifest.rooms) return 'corrupt';
+  const { rooms, publishers: sessions, keys } = manifest;
+  if (fold.heads.size !== rooms || (fold.publishers?.size ?? sessions + keys) !== sessions + keys) return 'corrupt';
   const anchors = manifest.anchors.filter(({ offset }) => offset >= range.start);
   return {
     fold,
