@@ -144,7 +144,7 @@ async function twoSnapshots(fill = false): Promise<{ world: World; older: number
 
 function flipped(value: Buffer): Buffer {
   const changed = Buffer.from(value);
-  const at = changed.length - 3;
+  const at = changed.length >>> 1;
   changed[at] = (changed[at] ?? 0) ^ 1;
   return changed;
 }

@@ -3,7 +3,7 @@
  * is not, folded on for a while, so that taking it back is quick.
  */
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
-import type { Epoch, Offset, Partition } from '../../core/ids.ts';
+import { type Epoch, NO_EPOCH, type Offset, type Partition } from '../../core/ids.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { patiently } from '../patience.ts';
 import { claimPartition } from './claim.ts';
@@ -99,8 +99,8 @@ export class PartitionSequencer {
   /** Writes a snapshot, unless there is nothing new to write or it is not ours to write. Never rejects. */
   async snapshot(): Promise<void> {
     const tenure = this.#tenure;
-    const { snapshots } = this.#readBack;
-    if (tenure === null || this.#state !== 'processing' || !snapshots.behind) return;
+    const { snapshots, located, epoch } = this.#readBack;
+    if (tenure === null || !located || epoch === NO_EPOCH || !snapshots.behind) return;
     await snapshots.write(
       this.#readBack,
       () => tenure.mayWrite && interruptionOf(tenure, this.#readBack, null) === null,
