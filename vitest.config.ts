@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const STREAMS = 'test/integration/{kafka,presence,redis,registry,resume-history,sequencer,verify}{,-*}.test.ts';
 
 /**
- * Four lanes: `unit` needs nothing running; `integration` owns a real stack and kills parts of it; `streams` shares one Kafka and
+ * Five lanes: `unit` and `simulation` need nothing running; `integration` owns a real stack and kills parts of it; `streams` shares one Kafka and
  * one registry, so it can run beside; `browser` adds real Chromium.
  */
 export default defineConfig({
@@ -20,6 +20,14 @@ export default defineConfig({
           pool: 'forks',
           // Property tests take seconds on a machine that does other things too.
           testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
         },
       },
       {

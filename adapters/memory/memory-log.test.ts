@@ -123,3 +123,22 @@ test('evicts a frozen member without telling it', async () => {
   expect(owned.a).toHaveLength(2);
   expect(a.lastHeartbeatAt).toBe(last);
 });
+
+test('begins to read what was assigned while nobody answered, once somebody does', async () => {
+  const log = new MemoryLog({ topics: ['t'] });
+  log.cluster.write('t', p0, { value: Buffer.from('a') });
+  const seen: string[] = [];
+  const errors: string[] = [];
+  const tail = log.tail({
+    topic: 't',
+    onRecords: (_, records) => void seen.push(...records.map((r) => String(r.value))),
+    onError: (_, error) => void errors.push(error.code),
+  });
+  log.cluster.unreachable = true;
+  tail.assign(p0, 0 as Offset);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(seen).toEqual([]);
+  log.cluster.unreachable = false;
+  await vi.waitFor(() => expect(seen).toEqual(['a']));
+  expect(errors).toEqual([]);
+});

@@ -11,6 +11,8 @@ export class MemoryTail implements Tail {
   readonly #cluster: MemoryBrokers;
   readonly #options: TailOptions;
   readonly #readers = new Map<Partition, Reader>();
+  /** Assigned while no broker answered: begun as soon as one does. */
+  readonly #awaiting = new Map<Partition, Offset>();
   readonly #running = new Set<Promise<void>>();
   readonly #onReachability = () => this.#reachabilityChanged();
   #stopped = false;
@@ -24,6 +26,10 @@ export class MemoryTail implements Tail {
   assign(partition: Partition, from: Offset): void {
     if (this.#stopped) return;
     this.release(partition);
+    if (this.#cluster.unreachable) {
+      this.#awaiting.set(partition, from);
+      return;
+    }
     let source: MemoryPartition;
     try {
       source = this.#cluster.partition(this.#options.topic, partition);
@@ -48,6 +54,7 @@ export class MemoryTail implements Tail {
   }
 
   release(partition: Partition): void {
+    this.#awaiting.delete(partition);
     const reader = this.#readers.get(partition);
     if (!reader) return;
     this.#readers.delete(partition);
@@ -78,7 +85,11 @@ export class MemoryTail implements Tail {
     this.#cluster.defer(() => {
       if (!this.#stopped) this.#options.onStall?.(stalled ? new RoomlogError('kafka_unreachable') : null);
     });
-    if (!stalled) for (const reader of this.#readers.values()) reader.wake();
+    if (stalled) return;
+    for (const reader of this.#readers.values()) reader.wake();
+    const awaiting = [...this.#awaiting];
+    this.#awaiting.clear();
+    for (const [partition, from] of awaiting) this.assign(partition, from);
   }
 
   #schedule(reader: Reader): void {

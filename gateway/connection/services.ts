@@ -21,7 +21,7 @@ export interface Services {
   readonly random: (bytes: number) => Uint8Array;
   readonly logger: LogSink;
   readonly metrics: EdgeMetrics;
-  readonly verifier: TokenVerifier;
+  readonly verifier: Pick<TokenVerifier, 'verify' | 'toleranceMs'>;
   readonly connections: Connections;
   /** Which gateway holds which connection of which user, over all gateways. */
   readonly registry: ConnectionRegistry;

@@ -13,6 +13,7 @@ export const LANES: readonly Lane[] = [
   lint,
   types,
   vitestLane('unit', 'everything that needs nothing running'),
+  vitestLane('simulation', 'seeded runs of the whole system, in virtual time'),
   dockerfile,
   compose,
   vitestLane('streams', 'real Kafka, Redis and registry, with streams of the tests’ own', withToxiproxy, {
