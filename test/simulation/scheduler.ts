@@ -61,7 +61,12 @@ export class Scheduler {
   }
 
   after(ms: number, actor: Actor | null, run: () => void): Task {
-    const task = { at: this.now + (ms > 0 ? ms : 0), order: this.#order++, actor, run };
+    return this.at(this.now + (ms > 0 ? ms : 0), actor, run);
+  }
+
+  /** `timeMs`: not before now. What is asked for the same time keeps its order, as no sum of a difference would promise. */
+  at(timeMs: number, actor: Actor | null, run: () => void): Task {
+    const task = { at: timeMs, order: this.#order++, actor, run };
     this.#push(task);
     return task;
   }

@@ -44,7 +44,7 @@ export class Line {
     const { scheduler, server, latencyMs } = this.options;
     if (this.silent) return;
     this.#up = Math.max(this.#up, scheduler.now + latencyMs());
-    scheduler.after(this.#up - scheduler.now, server, () => {
+    scheduler.at(this.#up, server, () => {
       if (!this.silent) run();
     });
   }
@@ -53,7 +53,7 @@ export class Line {
     const { scheduler, client, latencyMs } = this.options;
     if (this.silent) return;
     this.#down = Math.max(this.#down, scheduler.now + latencyMs());
-    scheduler.after(this.#down - scheduler.now, client, () => {
+    scheduler.at(this.#down, client, () => {
       if (!this.silent) run();
     });
   }
