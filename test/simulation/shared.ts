@@ -10,6 +10,7 @@ const IDS: ReadonlyMap<number, string> = new Map([
   [1, SCHEMAS.inbound],
   [2, SCHEMAS.outbound],
   [3, SCHEMAS.deadletter],
+  [4, SCHEMAS.snapshots],
 ]);
 
 export const TOPICS = topicsOf('simulation');
@@ -20,6 +21,7 @@ export const CODEC = createCodec({
   inboundId: 1,
   outboundId: 2,
   deadLetterId: 3,
+  snapshotId: 4,
   store: {
     known: (id) => IDS.get(id),
     load: async (id) => {
