@@ -100,7 +100,7 @@ export class PartitionSequencer {
   async snapshot(): Promise<void> {
     const tenure = this.#tenure;
     const { snapshots, located, epoch } = this.#readBack;
-    if (tenure === null || !located || epoch === NO_EPOCH || !snapshots.behind) return;
+    if (tenure === null || !located || epoch === NO_EPOCH) return;
     await snapshots.write(
       this.#readBack,
       () => tenure.mayWrite && interruptionOf(tenure, this.#readBack, null) === null,

@@ -129,6 +129,24 @@ describe('writing', () => {
     expect(world.stream.cluster.records(world.stream.topics.snapshots, p0)).toHaveLength(written);
   });
 
+  test('waits on stop for the one under way, and for one of what came after it', async () => {
+    const world = new World({ snapshotEveryRecords: 5 });
+    const a = await world.start('a');
+    const gate = Promise.withResolvers<void>();
+    let appends = 0;
+    const { snapshots } = world.stream.topics;
+    world.stream.cluster.onAppend = ({ topic }) =>
+      topic === snapshots && ++appends === 1 ? { hold: gate.promise } : undefined;
+    world.publish(10);
+    await until(() => expect(appends).toBe(1));
+    world.publish(3);
+    await world.seqOf('r', 13);
+    const stopped = a.stop();
+    gate.resolve();
+    await stopped;
+    expect((await world.load())?.mark.offset).toBe(world.end);
+  });
+
   test('writes nothing once the partition may be another’s', async () => {
     const world = new World();
     const a = await world.start('a');
@@ -237,22 +255,29 @@ describe('starting', () => {
     ]);
   });
 
-  test('halts where outbound begins above 0 and no snapshot can be used: it claims nothing and guesses nothing', async () => {
-    const world = new World();
-    const a = await world.start('a');
-    world.publish(10);
-    await world.seqOf('r', 10);
-    await a.stop();
-    await world.deleteCovered();
-    const { cluster, topics } = world.stream;
-    cluster.createTopic(topics.snapshots, 1);
-    const { end } = world;
-    const b = await running.start(world.stream, 'b', { logger: linesInto(world.lines) });
-    world.publish(1);
-    await until(() => expect(b.report().partitions[0]?.state).toBe('halted'));
-    expect(b.report().partitions[0]?.error?.message).toMatch(/begins at 12.*Restore that topic.*new prefix/);
-    expect(world.end).toBe(end);
-  });
+  test.each(['missing', 'stale'])(
+    'halts where outbound begins above 0 and its snapshots are %s: it claims nothing, guesses nothing',
+    async (what) => {
+      const world = new World();
+      const a = await world.start('a');
+      world.publish(10);
+      await world.seqOf('r', 10);
+      await a.stop();
+      await world.deleteCovered();
+      const { cluster, topics } = world.stream;
+      if (what === 'missing') cluster.createTopic(topics.snapshots, 1);
+      else {
+        cluster.writeControl(topics.outbound, p0);
+        cluster.trim(topics.outbound, p0, world.end as Offset);
+      }
+      const { end } = world;
+      const b = await running.start(world.stream, 'b', { logger: linesInto(world.lines) });
+      world.publish(1);
+      await until(() => expect(b.report().partitions[0]?.state).toBe('halted'));
+      expect(b.report().partitions[0]?.error?.message).toMatch(/begins at 1[23].*Restore that topic.*new prefix/);
+      expect(world.end).toBe(end);
+    },
+  );
 
   test('reads from offset 0 where the snapshots topic is missing, and says so', async () => {
     const world = new World();
@@ -349,6 +374,9 @@ describe('starting', () => {
     const b = await world.start('b');
     expect(streamId).not.toBeNull();
     expect(b.report().streamId).toBe(streamId);
+    // Not even for a moment is it a stream without a name, to be named anew.
+    const claims = world.stream.outbound(p0).map(({ record }) => record.claim?.streamId);
+    expect(new Set(claims)).toEqual(new Set([streamId]));
     await b.stop();
     for (let number = 0; number < 3; number++) {
       expect((await world.load(number as Partition))?.mark.streamId).toBe(streamId);

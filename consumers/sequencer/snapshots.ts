@@ -52,7 +52,8 @@ export class Snapshots {
   /** Clock.monotonic() from which the next one's time counts. */
   #countedFrom = 0;
   #notBefore = 0;
-  #writing: Promise<void> | null = null;
+  /** Writes that wait for their turn or have it. */
+  #underWay = 0;
   #complainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(partition: Partition, context: SequencerContext) {
@@ -63,11 +64,6 @@ export class Snapshots {
 
   get newest(): SnapshotReport | null {
     return this.#newest;
-  }
-
-  /** Whether something was folded that no snapshot has. */
-  get behind(): boolean {
-    return this.#records > 0;
   }
 
   /** Whether a quarter of outbound's retention has passed over what no snapshot has. */
@@ -117,7 +113,7 @@ export class Snapshots {
   get due(): boolean {
     const { clock, config } = this.#context;
     const now = clock.monotonic();
-    if (this.#records === 0 || this.#writing !== null || now < this.#notBefore) return false;
+    if (this.#records === 0 || this.#underWay > 0 || now < this.#notBefore) return false;
     return this.#records >= config.snapshotEveryRecords || now - this.#countedFrom >= config.snapshotEveryMs;
   }
 
@@ -133,33 +129,33 @@ export class Snapshots {
     );
   }
 
-  /** Writes one of what `source` holds at the moment when its turn comes. Resolves when it is written or given up; never rejects. */
-  write(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
-    this.#writing ??= this.#write(source, mayLeave).finally(() => {
-      this.#writing = null;
-    });
-    return this.#writing;
+  /**
+   * Writes one of what `source` holds at the moment when its turn comes, which is after the one under way, and
+   * none where nothing was folded since. Resolves when it is written or given up; never rejects.
+   */
+  async write(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
+    this.#underWay++;
+    await this.#context.snapshotTurns.take(() => this.#write(source, mayLeave));
+    this.#underWay--;
   }
 
   async #write(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
-    const { snapshotTurns, clock } = this.#context;
-    await snapshotTurns.take(async () => {
-      if (!mayLeave() || source.fault !== null || this.#records === 0) return;
-      const before = { records: this.#records, since: this.#since };
-      const startedAt = clock.monotonic();
-      this.#records = 0;
-      this.#since = null;
-      try {
-        await this.#writeNow(source, mayLeave);
-        this.#countedFrom = startedAt;
-        this.#complainedAt = Number.NEGATIVE_INFINITY;
-      } catch (thrown) {
-        this.#records += before.records;
-        this.#since = before.since ?? this.#since;
-        this.#notBefore = clock.monotonic() + RETRY_MS;
-        if (mayLeave()) this.#failed(asRoomlogError(thrown, 'kafka_unreachable'));
-      }
-    });
+    if (!mayLeave() || source.fault !== null || this.#records === 0) return;
+    const { clock } = this.#context;
+    const before = { records: this.#records, since: this.#since };
+    const startedAt = clock.monotonic();
+    this.#records = 0;
+    this.#since = null;
+    try {
+      await this.#writeNow(source, mayLeave);
+      this.#countedFrom = startedAt;
+      this.#complainedAt = Number.NEGATIVE_INFINITY;
+    } catch (thrown) {
+      this.#records += before.records;
+      this.#since = before.since ?? this.#since;
+      this.#notBefore = clock.monotonic() + RETRY_MS;
+      if (mayLeave()) this.#failed(asRoomlogError(thrown, 'kafka_unreachable'));
+    }
   }
 
   async #writeNow(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
