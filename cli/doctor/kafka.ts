@@ -84,21 +84,20 @@ function configFaults(name: string, spec: TopicSpec, facts: TopicFacts): Check[]
   const faults: Check[] = [];
   for (const [key, wanted] of Object.entries(spec.configs)) {
     const found = facts.configs[key] ?? '';
-    if (isFine(key, wanted, found, spec.topic)) continue;
+    if (isFine(key, wanted, found)) continue;
     faults.push(finding(name, `${key} is ${found || 'not told'}, Roomlog needs ${wanted}`, change(key, wanted)));
   }
   return faults;
 }
 
-function isFine(key: string, wanted: string, found: string, topic: string): boolean {
+function isFine(key: string, wanted: string, found: string): boolean {
   switch (key) {
     case 'min.insync.replicas':
       return true; // Judged with the replicas.
     case 'max.message.bytes':
       return Number(found) >= Number(wanted);
     case 'retention.ms':
-      // Without snapshots a reader needs outbound from its first record on; how long the others are kept is a choice.
-      return !topic.endsWith('.outbound') || found === '-1';
+      return true; // How long records are kept is a choice; rooms and publishers outlive them in the snapshots.
     default:
       return found === wanted;
   }

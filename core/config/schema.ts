@@ -141,11 +141,11 @@ export const configSchema = z.strictObject({
       publishesPerSecond: count().default(2_000).describe('Per connection, sustained; above it `rate_limited`.'),
       publishBurst: count().default(4_000).describe('Per connection, at once.'),
       publishBytesPerSecond: bytes()
-        .default(1_048_576)
+        .default(16_777_216)
         .describe(
           'Bytes of frames per connection, sustained; a frame above it is not parsed but answered `rate_limited`.',
         ),
-      publishBurstBytes: bytes().default(2_097_152).describe('Bytes of frames per connection, at once.'),
+      publishBurstBytes: bytes().default(33_554_432).describe('Bytes of frames per connection, at once.'),
       maxPendingPublishes: count()
         .default(50_000)
         .describe('Unanswered publishes of this gateway; above it `unavailable`.'),

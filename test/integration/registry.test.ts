@@ -33,7 +33,7 @@ describe('a real registry', () => {
     const topics = freshTopics();
     const first = await new Registry(config).registerAll(topics);
     expect(await new Registry(config).registerAll(topics)).toEqual(first);
-    expect(new Set(Object.values(first)).size).toBe(3);
+    expect(new Set(Object.values(first)).size).toBe(4);
     expect(await client.getCompatibility(`${topics.outbound}-value`)).toBe('FULL_TRANSITIVE');
   });
 
