@@ -41,6 +41,16 @@ export class FanOut {
     this.#touched.add(room);
   }
 
+  /** The fold knows events of the room that were never added: those who lack them have to catch up. */
+  jumped(room: Room): void {
+    const head = room.history.head(room.id)?.seq ?? 0;
+    for (const member of room.live) {
+      if ((member.seq ?? 0) >= head) continue;
+      room.live.delete(member);
+      this.#options.onBehind(member, 'missed');
+    }
+  }
+
   /** Writes every open window. To be called whenever the tail lets go of the event loop. */
   flush(): void {
     if (this.#touched.size === 0) return;

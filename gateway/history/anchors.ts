@@ -59,6 +59,12 @@ export class Anchors {
     this.#everyBytes *= 2;
   }
 
+  /** Forgets all, and notes these, which are ascending. */
+  replace(anchors: readonly Anchor[]): void {
+    this.#anchors = [];
+    for (const anchor of anchors) this.note(anchor);
+  }
+
   /** The newest anchor at or below an offset; undefined where all are above it. */
   atOrBelow(offset: number): Anchor | undefined {
     return this.#anchors[this.#count((anchor) => anchor.offset <= offset) - 1];

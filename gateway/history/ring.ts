@@ -39,7 +39,7 @@ class Run {
 
 export class Ring {
   readonly #limitBytes: number;
-  readonly #all = new Run();
+  #all = new Run();
   readonly #rooms = new Map<RoomId, Run>();
   #bytes = 0;
 
@@ -110,6 +110,13 @@ export class Ring {
       bytes += event.bytes;
     }
     return found;
+  }
+
+  /** Forgets all: what comes next does not follow what is held. */
+  clear(): void {
+    this.#all = new Run();
+    this.#rooms.clear();
+    this.#bytes = 0;
   }
 
   #dropOldest(): void {

@@ -82,6 +82,10 @@ export class RoomReader {
 
   /** Reads one block of the log. Throws as `Ranges.read` does, but for `offset_out_of_range`: then it goes on with what is left. */
   async read(): Promise<Portion> {
+    if (this.#isAllGone()) {
+      this.#fromOldest = true;
+      return this.#atEnd();
+    }
     const from = this.#next ?? this.#firstAnchor();
     try {
       const block = await this.#ranges.read(this.#view, from);
@@ -95,6 +99,12 @@ export class RoomReader {
       this.#next = null;
       return NOTHING;
     }
+  }
+
+  /** Whether the room's last event lies below all that can be read: there is no need to look for it. */
+  #isAllGone(): boolean {
+    const head = this.#view.head(this.room);
+    return head !== undefined && head.offset < (this.#view.anchors.oldest?.offset ?? 0);
   }
 
   #firstAnchor(): Anchor {

@@ -69,7 +69,7 @@ export class Room {
 }
 
 /** Bounded by the edge: connections times rooms per connection. */
-export class Rooms {
+export class Rooms implements Iterable<Room> {
   readonly #rooms = new Map<RoomId, Room>();
   #members = 0;
 
@@ -79,6 +79,10 @@ export class Rooms {
 
   get members(): number {
     return this.#members;
+  }
+
+  [Symbol.iterator](): Iterator<Room> {
+    return this.#rooms.values();
   }
 
   get(id: RoomId): Room | undefined {

@@ -1,12 +1,10 @@
 /**
- * One outbound partition as this gateway follows it: record by record through the fold; what is accepted goes into the hot ring and
- * to whoever listens. A fault of the log is read again once from the start, since this reader may have missed records; the same
- * fault a second time halts the partition, and only this one.
+ * One outbound partition as this gateway follows it: from a snapshot where there is one, record by record through the fold; what is accepted
+ * goes into the hot ring and to whoever listens. A fault of the log is read again, since this reader may have missed records, each time
+ * from further back, since a snapshot may be wrong. A fault that is still there halts the partition, and only this one.
  */
-import { RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { NO_EPOCH, NO_OFFSET, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
-import type { Chain, Verdict } from '../../core/log/chain.ts';
-import { Fold } from '../../core/log/fold.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogRecord, OffsetRange, TailProgress } from '../../core/ports/event-log.ts';
@@ -17,8 +15,12 @@ import { LogEvent } from '../history/log-event.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
 import { Ring } from '../history/ring.ts';
 import { decodeOutbound } from './decode.ts';
+import { Faults, type FaultVerdict, type Retry, retentionPassedTo } from './faults.ts';
+import { FoldInCharge } from './fold-in-charge.ts';
+import { type FoldStart, foldStart } from './fold-start.ts';
 import type { LoopBudget } from './loop-budget.ts';
 import type { PartitionListener } from './partition-listener.ts';
+import type { Snapshots } from './snapshots.ts';
 import type { StreamIdentity } from './stream-identity.ts';
 import { Waiters } from './waiters.ts';
 
@@ -27,10 +29,9 @@ const RECORDS_PER_LOOK = 32;
 
 export interface FollowedPartitionOptions {
   readonly partition: Partition;
-  /** P, which every claim must have too. */
-  readonly partitions: number;
   readonly codec: Codec;
   readonly identity: StreamIdentity;
+  readonly snapshots: Pick<Snapshots, 'newest'>;
   readonly budget: LoopBudget;
   readonly ringBytes: number;
   readonly anchors: AnchorsOptions;
@@ -44,10 +45,12 @@ export class FollowedPartition implements PartitionHistory {
   readonly anchors: Anchors;
   readonly #options: FollowedPartitionOptions;
   readonly #waiters = new Waiters();
-  #fold = new Fold();
-  /** While reading again: takes the place of `#fold` once it has come as far. */
-  #rebuilding: Fold | null = null;
-  #start: Offset = 0 as Offset;
+  readonly #faults = new Faults();
+  readonly #fold = new FoldInCharge();
+  /** A place to read from is looked for; what the tail hands over meanwhile is dropped. */
+  #seeking = false;
+  /** The oldest record, when that was last asked for. */
+  #oldest: Offset = 0 as Offset;
   #next: Offset = 0 as Offset;
   /** Everything below was handed out. */
   #position: Offset = 0 as Offset;
@@ -55,7 +58,6 @@ export class FollowedPartition implements PartitionHistory {
   #newestExpiring: Offset = NO_OFFSET;
   /** Moves on when the tail is moved, so that a chunk in the works is dropped. */
   #generation = 0;
-  #faultAt: Offset = NO_OFFSET;
   #halted: RoomlogError | null = null;
 
   constructor(options: FollowedPartitionOptions) {
@@ -70,15 +72,15 @@ export class FollowedPartition implements PartitionHistory {
   }
 
   get logTime(): number {
-    return this.#fold.chain.logTime;
+    return this.#fold.known.chain.logTime;
   }
 
   get newestClaim(): Offset {
-    return this.#fold.chain.epoch as number as Offset;
+    return this.#fold.known.chain.epoch as number as Offset;
   }
 
   get complete(): boolean {
-    return this.#fold.chain.complete;
+    return this.#fold.known.chain.complete;
   }
 
   get newestExpiring(): Offset {
@@ -98,7 +100,7 @@ export class FollowedPartition implements PartitionHistory {
 
   /** Reading again after a fault. */
   get reloading(): boolean {
-    return this.#rebuilding !== null;
+    return this.#fold.isRebuilding || this.#seeking;
   }
 
   /** Records that the log has and this fold has not. */
@@ -107,7 +109,7 @@ export class FollowedPartition implements PartitionHistory {
   }
 
   head(room: RoomId): RoomHead | undefined {
-    return this.#fold.heads.get(room);
+    return this.#fold.known.heads.get(room);
   }
 
   folded(offset: Offset, timeoutMs: number): Promise<boolean> {
@@ -116,27 +118,27 @@ export class FollowedPartition implements PartitionHistory {
 
   retentionPassed(start: Offset): void {
     this.anchors.dropBelow(start);
-    const { chain } = this.#fold;
+    const { chain } = this.#fold.known;
     if (this.anchors.size === 0 && chain.settled) this.anchors.note(chain.anchor(this.#position));
   }
 
   /**
-   * Begins at the oldest record there is; returns the offset to tail from. Resolves `caughtUp` when the end of the range was
-   * folded; it rejects when the partition halts before.
+   * Begins at the newest snapshot, else at the oldest record; resolves with the offset to tail from. `caughtUp` resolves when the end of
+   * the range was folded; it rejects when the partition halts before. Throws `draining` once stopped, `stream_mismatch`.
    */
-  begin({ start, end }: OffsetRange): { from: Offset; caughtUp: Promise<void> } {
-    this.#fold = this.#foldFrom(start);
-    this.#next = start;
-    this.#position = start;
+  async begin({ start, end }: OffsetRange): Promise<{ from: Offset; caughtUp: Promise<void> }> {
     this.#end = end;
-    const caughtUp = this.#waiters.reached(end, start);
-    return { from: start, caughtUp };
+    this.#oldest = start;
+    const begun = await this.#seek(null);
+    if (begun === null) throw new RoomlogError('draining');
+    this.#jump(begun);
+    return { from: begun.from, caughtUp: this.#waiters.reached(end, begun.from) };
   }
 
   async take(records: readonly LogRecord[], progress: TailProgress): Promise<void> {
     const generation = this.#generation;
     const isCurrent = (): boolean => this.#generation === generation && this.#halted === null;
-    if (!isCurrent()) return;
+    if (!isCurrent() || this.#seeking) return;
     this.#end = progress.end;
     const { budget, listener } = this.#options;
     try {
@@ -154,14 +156,16 @@ export class FollowedPartition implements PartitionHistory {
           record = await record;
           if (!isCurrent()) return;
         }
-        if (!this.#apply(offset, record as OutboundRecord, value?.length ?? 0)) return;
+        const fault = this.#apply(offset, record as OutboundRecord, value?.length ?? 0);
+        if (fault === null) continue;
+        listener.onPause();
+        await this.#fault(offset, fault);
+        return;
       }
       if (progress.next > this.#next) this.#advance(progress.next);
     } catch (thrown) {
       if (!isCurrent()) return;
-      this.halt(
-        thrown instanceof RoomlogError ? thrown : new RoomlogError('fold_halted', undefined, { cause: thrown }),
-      );
+      this.halt(asRoomlogError(thrown, 'fold_halted'));
     } finally {
       listener.onPause();
       this.#waiters.settle(this.#position);
@@ -170,13 +174,8 @@ export class FollowedPartition implements PartitionHistory {
 
   /** The tail could not go on. */
   fail(error: RoomlogError): void {
-    const { start, end } = error.details;
-    if (
-      error.code !== 'offset_out_of_range' ||
-      typeof start !== 'number' ||
-      typeof end !== 'number' ||
-      end < this.#next
-    ) {
+    const start = retentionPassedTo(error, this.#next);
+    if (start === null) {
       this.halt(error);
       return;
     }
@@ -184,8 +183,9 @@ export class FollowedPartition implements PartitionHistory {
       { err: error, partition: this.partition, next: this.#next, start },
       'retention has passed this gateway: its members in this partition get a gap',
     );
-    this.retentionPassed(start as Offset);
-    this.#reload(start as Offset, false);
+    this.#oldest = start;
+    this.anchors.dropBelow(start);
+    void this.#readAgain({ below: null, isSnapshotDoubted: false });
   }
 
   halt(error: RoomlogError): void {
@@ -203,99 +203,98 @@ export class FollowedPartition implements PartitionHistory {
     this.#waiters.fail(new RoomlogError('draining'));
   }
 
-  #foldFrom(start: Offset): Fold {
-    this.#start = start;
-    const fold = new Fold({ start: start === 0 ? 'start' : 'claim' });
-    if (start === 0) this.anchors.note(fold.chain.anchor(start));
-    else {
-      this.#options.logger.warn(
-        { partition: this.partition, start },
-        'the oldest records are gone: reading starts at the first claim that is left',
-      );
-    }
-    return fold;
-  }
-
-  /** False where the rest of the chunk must not be looked at. */
-  #apply(offset: Offset, record: OutboundRecord, bytes: number): boolean {
-    const fold = this.#rebuilding ?? this.#fold;
-    const { chain } = fold;
+  /** Applies a record; the fault where the rest of the chunk must not be looked at. */
+  #apply(offset: Offset, record: OutboundRecord, bytes: number): FaultVerdict | null {
+    const { chain } = this.#fold.reading;
     if (!chain.complete && chain.epoch === NO_EPOCH && record.claim === null) {
       this.#options.listener.onVerdict('unprovable');
       this.#advance((offset + 1) as Offset);
-      return true;
+      return null;
     }
-    const verdict = fold.apply(offset, record);
+    const verdict = this.#fold.reading.apply(offset, record);
     this.#options.listener.onVerdict(verdict.kind);
-    if (verdict.kind === 'fault') {
-      this.#fault(offset, verdict);
-      return false;
-    }
-    if (verdict.kind === 'claim') this.#learn(chain);
+    if (verdict.kind === 'fault') return verdict;
+    if (verdict.kind === 'claim') this.#options.identity.learnFrom(chain);
     const isNew = offset >= this.#position;
     this.#advance((offset + 1) as Offset);
-    if (!isNew) return true;
     if (verdict.kind === 'accepted' && this.anchors.size === 0)
       this.anchors.note({ ...chain.anchor(offset), lastInbound: record.prevInbound });
-    this.anchors.passed(chain, this.#position, bytes);
-    if (verdict.kind === 'accepted') this.#accept(offset, record);
-    return true;
-  }
-
-  /** Throws `stream_mismatch`, `partition_mismatch`. */
-  #learn({ streamId, partitions }: Chain): void {
-    if (streamId !== null) this.#options.identity.learn(streamId);
-    const expected = this.#options.partitions;
-    if (partitions !== null && partitions !== expected) {
-      throw new RoomlogError('partition_mismatch', undefined, { details: { expected, found: partitions } });
-    }
+    this.anchors.passed(chain, this.#next, bytes);
+    if (isNew && verdict.kind === 'accepted') this.#accept(offset, record);
+    return null;
   }
 
   #accept(offset: Offset, { event, answer }: OutboundRecord): void {
-    if (event !== null) {
-      const accepted = new LogEvent(this.streamId, this.partition, offset, event);
-      if (event.expiresAt !== null) this.#newestExpiring = offset;
-      this.ring.push(accepted);
-      this.#options.listener.onEvent(accepted);
-    } else if (answer !== null) this.#options.listener.onAnswer(answer);
+    if (answer !== null) this.#options.listener.onAnswer(answer);
+    if (event === null) return;
+    const accepted = new LogEvent(this.streamId, this.partition, offset, event);
+    if (event.expiresAt !== null) this.#newestExpiring = offset;
+    this.ring.push(accepted);
+    this.#options.listener.onEvent(accepted);
   }
 
   #advance(next: Offset): void {
     this.#next = next;
     if (next < this.#position) return;
     this.#position = next;
-    if (this.#rebuilding === null) return;
-    this.#fold = this.#rebuilding;
-    this.#rebuilding = null;
+    if (!this.#fold.isRebuilding) return;
+    this.#fold.take();
     this.#options.logger.info({ partition: this.partition, offset: next }, 'partition read again');
   }
 
-  #fault(offset: Offset, fault: Extract<Verdict, { kind: 'fault' }>): void {
-    const mayHaveMissed = fault.fault === 'epoch_ahead' || fault.fault === 'chain_gap';
-    if (!mayHaveMissed || this.#rebuilding !== null || offset <= this.#faultAt) {
-      const code = fault.fault === 'stream_conflict' ? 'stream_mismatch' : 'fold_halted';
-      this.halt(new RoomlogError(code, fault.message, { details: { fault: fault.fault } }));
-      return;
-    }
-    this.#faultAt = offset;
+  /** Throws the error to halt by where reading again can't help. */
+  async #fault(offset: Offset, fault: FaultVerdict): Promise<void> {
+    const retry = this.#faults.judge(fault, offset, this.#position, this.#fold.snapshot);
     this.#options.logger.error(
-      { partition: this.partition, offset, fault: fault.fault },
+      { partition: this.partition, offset, fault: fault.fault, snapshot: this.#fold.snapshot },
       `${fault.message}; reading again`,
     );
-    this.#reload(this.#start, true);
+    await this.#readAgain(retry);
   }
 
-  /** @param keeps whether what was folded stays true until the new fold has come as far. */
-  #reload(from: Offset, keeps: boolean): void {
-    this.#generation += 1;
-    const fold = this.#foldFrom(from);
-    if (keeps) this.#rebuilding = fold;
-    else {
-      this.#rebuilding = null;
-      this.#fold = fold;
-      this.#position = from;
+  async #readAgain({ below, isSnapshotDoubted }: Retry): Promise<void> {
+    const start = await this.#seek(below);
+    if (start === null) return;
+    const jumps = start.from > this.#position;
+    try {
+      if (jumps) this.#jump(start);
+      else this.#goBack(start, isSnapshotDoubted);
+    } catch (thrown) {
+      this.halt(asRoomlogError(thrown, 'fold_halted'));
+      return;
     }
-    this.#next = from;
-    this.#options.listener.onReload(from);
+    this.#options.listener.onReload(start.from);
+    if (jumps) this.#options.listener.onJump();
+    this.#waiters.settle(this.#position);
+  }
+
+  /** Where to read from; null where the partition was stopped or halted meanwhile. @param below see `Snapshots.newest` */
+  async #seek(below: Offset | null): Promise<FoldStart | null> {
+    this.#generation += 1;
+    const generation = this.#generation;
+    this.#seeking = true;
+    const loaded = await this.#options.snapshots.newest(this.partition, below);
+    if (this.#generation !== generation) return null;
+    this.#seeking = false;
+    return foldStart(loaded, this.#oldest, this.partition, this.#options.logger);
+  }
+
+  /** Reads from `start` up to what was handed out; nothing is handed out twice. */
+  #goBack(start: FoldStart, isSnapshotDoubted: boolean): void {
+    if (isSnapshotDoubted) this.anchors.replace(start.anchors);
+    this.#fold.rebuild(start);
+    this.#advance(start.from);
+  }
+
+  /** The fold goes on at `start` whatever was handed out before. Throws `stream_mismatch`. */
+  #jump(start: FoldStart): void {
+    const { fold, from, anchors, snapshot } = start;
+    this.#options.identity.learnFrom(fold.chain);
+    this.#fold.replace(start);
+    this.#advance(from);
+    this.anchors.replace(anchors);
+    this.ring.clear();
+    // Those below a snapshot are not known.
+    if (snapshot !== null) this.#newestExpiring = (from - 1) as Offset;
   }
 }

@@ -17,6 +17,8 @@ export interface PartitionListener {
   onVerdict(kind: VerdictKind): void;
   /** The tail has to move to `from`. */
   onReload(from: Offset): void;
+  /** The fold has gone on without handing out what came between. */
+  onJump(): void;
   /** The partition has stopped for good. */
   onHalt(error: RoomlogError): void;
 }

@@ -284,12 +284,12 @@ describe('resuming', () => {
       const { record } = w.publish('a', 'one');
       const oldEpoch = record.epoch;
       w.of('a').claim();
-      const { inbound, inboundTime, prevInbound } = record;
+      const { inbound, inboundTime } = record;
       const event = { ...record.event, seq: 2, data: Buffer.from('"forged"') } as unknown as SequencedEvent;
       const after = { inbound: (inbound + 1) as Offset, prevInbound: inbound, inboundTime };
       const zombie = w.of('a').append({ ...record, ...after, epoch: oldEpoch, event });
-      const repeat = w.of('a').append({ ...record, inbound, prevInbound, epoch: w.of('a').fold.chain.epoch, event });
-      w.publish('a', 'two');
+      const two = w.publish('a', 'two').record;
+      const repeat = w.of('a').append({ ...two, event });
       w.publish('a', 'three');
       const stream = await w.openStream();
       const { sink } = await joinRoom(stream, 'a', { kind: 'start' });

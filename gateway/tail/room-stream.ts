@@ -6,8 +6,7 @@ import type { Buffer } from 'node:buffer';
 import type { Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
-import { type Partition, partition, type RoomId } from '../../core/ids.ts';
-import { partitionOf } from '../../core/log/partition.ts';
+import type { Partition, RoomId } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EventLog, Tail } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
@@ -26,7 +25,9 @@ import { LoopBudget } from './loop-budget.ts';
 import { endOfPartition, outboundRanges } from './outbound-ranges.ts';
 import { OwnOutcomes } from './own-outcomes.ts';
 import type { PartitionListener } from './partition-listener.ts';
+import { Partitions } from './partitions.ts';
 import { Readiness } from './readiness.ts';
+import { Snapshots } from './snapshots.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 
@@ -34,13 +35,13 @@ import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 const FOLD_TURN_MS = 20;
 /** What bringing members up to date may take of one turn, ms: less, since those who are live come first. */
 const CATCH_UP_TURN_MS = 10;
-/** What a client is told to wait when something can't be served right now, ms. */
+/** What a client is told to wait, ms. */
 const RETRY_AFTER_MS = 1_000;
 
 export interface RoomStreamOptions {
   readonly log: EventLog;
   readonly codec: Codec;
-  readonly topics: { readonly outbound: string };
+  readonly topics: { readonly outbound: string; readonly snapshots: string };
   readonly partitions: number;
   /** The first 8 bytes of every `origin` that this gateway gives. */
   readonly originTag: Buffer;
@@ -61,9 +62,9 @@ export function createRoomStream(options: RoomStreamOptions): RoomStream {
 
 class OutboundRoomStream implements RoomStream {
   readonly #options: RoomStreamOptions;
-  readonly #identity = new StreamIdentity();
+  readonly #identity: StreamIdentity;
   readonly #rooms = new Rooms();
-  readonly #partitions: readonly FollowedPartition[];
+  readonly #partitions: Partitions;
   readonly #readiness: Readiness;
   readonly #fanOut: FanOut;
   readonly #ranges: Ranges;
@@ -71,6 +72,7 @@ class OutboundRoomStream implements RoomStream {
   readonly #catchUp: CatchUp;
   readonly #metrics: StreamMetrics;
   readonly #outcomes: OwnOutcomes;
+  readonly #snapshots: Snapshots;
   #tail: Tail | null = null;
   #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
   #folded = 0;
@@ -78,13 +80,14 @@ class OutboundRoomStream implements RoomStream {
 
   constructor(options: RoomStreamOptions) {
     this.#options = options;
+    this.#identity = new StreamIdentity(options.partitions);
     const { log, codec, topics, config, logger, clock, metrics } = options;
     const { slowClientBytes, slowClientTimeoutMs, cursorWaitMs, ringBytes } = config.gateway;
     this.#metrics = createStreamMetrics(metrics, {
-      lagRecords: () => this.#lag(),
+      lagRecords: () => this.#partitions.lag,
       catchingUp: () => this.#catchUp.active,
-      haltedPartitions: () => this.#partitions.filter(({ halted }) => halted !== null).length,
-      ringBytes: () => this.#partitions.reduce((sum, { ring }) => sum + ring.bytes, 0),
+      haltedPartitions: () => this.#partitions.halted,
+      ringBytes: () => this.#partitions.ringBytes,
       rooms: () => this.#rooms.size,
       members: () => this.#rooms.members,
     });
@@ -128,11 +131,10 @@ class OutboundRoomStream implements RoomStream {
     });
     const { originTag, outcomes } = options;
     this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
+    this.#snapshots = new Snapshots({ ...options, identity: this.#identity, metrics: this.#metrics });
     const budget = new LoopBudget(clock, FOLD_TURN_MS);
-    this.#partitions = Array.from({ length: options.partitions }, (_, number) =>
-      this.#follow(partition(number), budget, ringBytes),
-    );
-    this.#readiness = new Readiness(this.#partitions, logger);
+    this.#partitions = new Partitions(options.partitions, (number) => this.#follow(number, budget, ringBytes));
+    this.#readiness = new Readiness(this.#partitions.all, logger);
   }
 
   async start(): Promise<void> {
@@ -145,22 +147,22 @@ class OutboundRoomStream implements RoomStream {
     const tail = log.tail({
       topic: topics.outbound,
       maxPartitionBytes: config.kafka.fetchPartitionBytes,
-      onRecords: (number, records, progress) => this.#at(number).take(records, progress),
-      onError: (number, error) => this.#at(number).fail(error),
+      onRecords: (number, records, progress) => this.#partitions.at(number).take(records, progress),
+      onError: (number, error) => this.#partitions.at(number).fail(error),
       onStall: (error) => this.#readiness.onStall(error),
     });
     this.#tail = tail;
-    const caughtUp = this.#partitions.map((followed) => {
+    const caughtUp = this.#partitions.all.map(async (followed) => {
       const range = ranges.get(followed.partition);
       if (range === undefined) throw new RoomlogError('partition_mismatch');
-      const begun = followed.begin(range);
+      const begun = await followed.begin(range);
       tail.assign(followed.partition, begun.from);
-      return begun.caughtUp;
+      await begun.caughtUp;
     });
     await Promise.all(caughtUp);
     if (!isWanted()) throw new RoomlogError('draining');
     this.#state = 'running';
-    logger.info({ records: this.#folded, partitions: this.#partitions.length }, 'outbound folded to its end');
+    logger.info({ records: this.#folded, partitions }, 'outbound folded to its end');
   }
 
   get ready(): boolean {
@@ -173,11 +175,11 @@ class OutboundRoomStream implements RoomStream {
   }
 
   partitionAvailable(room: RoomId): boolean {
-    return this.#state === 'running' && this.#readiness.serves(this.#of(room));
+    return this.#state === 'running' && this.#readiness.serves(this.#partitions.of(room));
   }
 
   async subscribe(room: RoomId, start: JoinStart, sink: Sink): Promise<Subscription> {
-    const followed = this.#of(room);
+    const followed = this.#partitions.of(room);
     if (this.#state !== 'running') throw unavailable('This gateway is not ready.');
     if (followed.halted !== null) throw unavailable('The partition of this room has halted.', followed.halted);
     try {
@@ -213,14 +215,15 @@ class OutboundRoomStream implements RoomStream {
       members: this.#rooms.members,
       foldedRecords: this.#folded,
       staleRecords: this.#stale,
-      lagRecords: this.#lag(),
+      lagRecords: this.#partitions.lag,
     };
   }
 
   async stop(): Promise<void> {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
-    for (const followed of this.#partitions) followed.stop();
+    for (const followed of this.#partitions.all) followed.stop();
+    this.#snapshots.stop();
     this.#ranges.stop();
     this.#rooms.leaveAll();
     await this.#tail?.stop();
@@ -247,12 +250,12 @@ class OutboundRoomStream implements RoomStream {
   }
 
   #follow(number: Partition, budget: LoopBudget, ringBytes: number): FollowedPartition {
-    const { codec, logger, partitions, anchors = {} } = this.#options;
+    const { codec, logger, anchors = {} } = this.#options;
     return new FollowedPartition({
       partition: number,
-      partitions,
       codec,
       identity: this.#identity,
+      snapshots: this.#snapshots,
       budget,
       ringBytes,
       anchors,
@@ -276,22 +279,12 @@ class OutboundRoomStream implements RoomStream {
         this.#metrics.verdicts[kind].add();
       },
       onReload: (from) => this.#tail?.assign(number, from),
+      onJump: () => {
+        this.#fanOut.flush();
+        for (const room of this.#rooms) if (room.history.partition === number) this.#fanOut.jumped(room);
+      },
       onHalt: () => this.#tail?.release(number),
     };
-  }
-
-  #of(room: RoomId): FollowedPartition {
-    return this.#at(partitionOf(room, this.#options.partitions));
-  }
-
-  #at(number: Partition): FollowedPartition {
-    const followed = this.#partitions[number];
-    if (followed === undefined) throw new RangeError(`no partition ${number}`);
-    return followed;
-  }
-
-  #lag(): number {
-    return this.#partitions.reduce((sum, { lag }) => sum + lag, 0);
   }
 }
 

@@ -1,9 +1,11 @@
 /** What the stream half counts. Label sets are bound once, so that counting is an addition. */
 import type { Counter, Metrics } from '../../adapters/telemetry/metrics.ts';
+import type { SnapshotRefusal } from '../../core/log/snapshot.ts';
 import type { GapReason } from '../protocol/event-frame.ts';
 import type { VerdictKind } from './partition-listener.ts';
 
 const VERDICTS: readonly VerdictKind[] = ['claim', 'accepted', 'stale', 'repeat', 'fault', 'unprovable'];
+const REFUSALS: readonly SnapshotRefusal[] = ['torn', 'corrupt', 'stale', 'ahead', 'foreign', 'newer_version'];
 const GAP_REASONS: readonly GapReason[] = ['retention', 'expired', 'slow'];
 
 export interface StreamMetrics {
@@ -14,6 +16,8 @@ export interface StreamMetrics {
   readonly eventFrames: Counter;
   readonly historyBytes: Counter;
   readonly slowClients: Counter;
+  readonly snapshotsLoaded: Counter;
+  readonly snapshotsRefused: Readonly<Record<SnapshotRefusal, Counter>>;
 }
 
 export interface StreamGauges {
@@ -31,6 +35,10 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
     'Outbound records read, by what the fold made of them.',
   );
   const gaps = metrics.counter('roomlog_gaps_total', 'Gap frames sent, by reason.');
+  const refused = metrics.counter(
+    'roomlog_gateway_snapshots_refused_total',
+    'Snapshots that this gateway did not start from, by why.',
+  );
   metrics.gauge(
     'roomlog_fold_lag_records',
     'Outbound records that are in the log and not folded yet.',
@@ -60,6 +68,11 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
       'roomlog_history_bytes_read_total',
       'Bytes of records read from Kafka for catching up.',
     ),
+    snapshotsLoaded: metrics.counter(
+      'roomlog_gateway_snapshots_loaded_total',
+      'Snapshots that this gateway read a partition from.',
+    ),
+    snapshotsRefused: bind(refused, 'reason', REFUSALS),
     slowClients: metrics.counter('roomlog_slow_clients_total', 'Members that left the live path, by why.'),
   };
 }

@@ -26,6 +26,7 @@ import type { PublishOutcomes, RoomStream, Sink, StoredEvent } from '../stream.t
 import { createRoomStream } from './room-stream.ts';
 
 export const TOPIC = 'test.outbound';
+export const SNAPSHOTS = 'test.snapshots';
 export const LIMITS = { sessionMaxAgeMs: 86_400_000, keyWindowMs: 86_400_000 };
 /** Log times of tests start here, one millisecond an event. */
 export const T0 = 1_800_000_000_000;
@@ -229,7 +230,7 @@ export class World {
   constructor(options: WorldOptions = {}) {
     this.#options = options;
     this.partitions = options.partitions ?? 1;
-    this.log = new MemoryLog({ topics: [TOPIC], partitions: this.partitions });
+    this.log = new MemoryLog({ topics: [TOPIC, SNAPSHOTS], partitions: this.partitions });
     const nonce = createHash('md5').update('stream').digest();
     this.streamId = nonce.toString('hex');
     this.sequencers = Array.from(
@@ -259,7 +260,7 @@ export class World {
     const stream = createRoomStream({
       log: this.log.cluster.open('gateway'),
       codec: this.#options.codec ?? codec,
-      topics: { outbound: TOPIC },
+      topics: { outbound: TOPIC, snapshots: SNAPSHOTS },
       partitions: this.partitions,
       originTag: ORIGIN_TAG,
       outcomes: { onEvent: (event) => this.published.push(event), onAnswer: (answer) => this.answered.push(answer) },
