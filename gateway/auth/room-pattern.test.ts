@@ -82,10 +82,13 @@ describe('a room pattern', () => {
       compilePattern(index % 2 === 0 ? `${'**a'.repeat(66)}c` : `${'*a'.repeat(99)}c`),
     );
     const room = 'a'.repeat(200);
-    const started = performance.now();
-    for (let round = 0; round < 100; round += 1)
+    // The best of many rounds, since other processes take their share: 1 ms with 32 states at a time, 18 with one.
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 40; round += 1) {
+      const started = performance.now();
       for (const { matches: covers } of worst) expect(covers(room)).toBe(false);
-    // 100 rooms: about 1,800 ms with one state at a time, 100 ms with 32.
-    expect(performance.now() - started).toBeLessThan(750);
+      best = Math.min(best, performance.now() - started);
+    }
+    expect(best).toBeLessThan(9);
   });
 });
