@@ -63,6 +63,7 @@ const bodies = {
     streamId: text,
     foldVersion: fc.integer(),
     partitions: fc.integer({ min: 1, max: 4096 }),
+    canaryIntervalMs: fc.nat({ max: 3_600_000 }),
   }),
   event: fc.record({ ...publisher, seq: positive, time: long, prev: long, ...content }),
   answer: fc.record({

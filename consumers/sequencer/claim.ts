@@ -101,7 +101,7 @@ async function claimOnce(request: ClaimRequest, streamId: string): Promise<Claim
   if (before !== null) return before;
 
   const nonce = context.random(NONCE_BYTES);
-  const value = context.codec.encodeOutbound(claimRecord(nonce, streamId, context.partitions));
+  const value = context.codec.encodeOutbound(claimRecord(nonce, streamId, context));
   readBack.awaitClaim(nonce);
   const outcome = await appendOnce(context, partition, value, () => blocked() === null && tenure.mayWrite);
   const settledAt = context.clock.monotonic();
@@ -141,13 +141,14 @@ async function appendOnce(
   return outcome ?? { partition, status: 'unknown', error: new RoomlogError('kafka_unreachable') };
 }
 
-function claimRecord(nonce: Uint8Array, streamId: string, partitions: number): OutboundRecord {
+function claimRecord(nonce: Uint8Array, streamId: string, { partitions, canaries }: SequencerContext): OutboundRecord {
+  const { intervalMs: canaryIntervalMs } = canaries;
   return {
     epoch: NO_EPOCH,
     inbound: NO_OFFSET,
     prevInbound: NO_OFFSET,
     inboundTime: 0,
-    claim: { nonce, streamId, foldVersion: FOLD_VERSION, partitions },
+    claim: { nonce, streamId, foldVersion: FOLD_VERSION, partitions, canaryIntervalMs },
     event: null,
     answer: null,
     skipped: null,

@@ -19,6 +19,8 @@ export interface SequencerMetrics {
   snapshotRefused(reason: SnapshotRefusal): void;
   /** One append, from send to answer. */
   appendMs(ms: number): void;
+  /** A canary, from its append to its read-back. */
+  canaryMs(ms: number): void;
   /** One batch, from the arrival of its oldest record to its read-back. */
   batchMs(ms: number): void;
 }
@@ -36,5 +38,6 @@ export const noMetrics: SequencerMetrics = {
   snapshotFailed: () => {},
   snapshotRefused: () => {},
   appendMs: () => {},
+  canaryMs: () => {},
   batchMs: () => {},
 };

@@ -40,6 +40,8 @@ export class Process {
   readonly #decisions: Decisions;
   readonly #queue = new InboundQueue();
   readonly #startedAt: number;
+  /** As the claim of this epoch tells it. */
+  readonly #canaryIntervalMs: number;
   /** Batches that were decided, then cut in pieces; to be sent before anything else is decided. */
   #cut: Batch[] = [];
   #inFlight: InFlight | null = null;
@@ -54,6 +56,7 @@ export class Process {
     this.#request = request;
     this.#decisions = new Decisions(request, this.#queue, () => this.#interruption() === null);
     this.#startedAt = request.context.clock.monotonic();
+    this.#canaryIntervalMs = request.context.canaries.intervalMs;
   }
 
   /** For health: what the partition waits for, if anything. */
@@ -112,6 +115,7 @@ export class Process {
   #claimIsDue(): boolean {
     const { context, readBack } = this.#request;
     const { claimEveryBytes, claimEveryMs } = context.config;
+    if (context.canaries.intervalMs !== this.#canaryIntervalMs) return true;
     if (readBack.bytesSinceClaim >= claimEveryBytes) return true;
     return readBack.bytesSinceClaim > 0 && context.clock.monotonic() - this.#startedAt >= claimEveryMs;
   }

@@ -198,6 +198,7 @@ export class ReadBack {
     }
     if (verdict.kind === 'accepted') {
       this.#poison.note(outbound, bytes);
+      if (outbound.answer !== null) this.#context.canaries.readBack(this.partition, outbound.answer);
     } else if (verdict.kind === 'claim') {
       this.bytesSinceClaim = 0;
       const { claim } = outbound;

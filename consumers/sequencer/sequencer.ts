@@ -3,11 +3,13 @@
  * Knows no process, port or file, so that tests run two of them against one memory log.
  */
 import { randomBytes } from 'node:crypto';
+import { Alarms } from '../../core/alarms.ts';
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { systemClock } from '../../core/ports/clock.ts';
 import type { GroupMember, LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { patiently } from '../patience.ts';
+import { Canaries } from './canaries.ts';
 import type { SequencerContext } from './context.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { noMetrics } from './metrics.ts';
@@ -30,7 +32,7 @@ const STOP_GRACE_MS = 1_000;
 const FETCH_BYTES = 262_144;
 
 export type SequencerOptions = Pick<SequencerContext, 'log' | 'codec' | 'topics' | 'partitions' | 'config' | 'logger'> &
-  Partial<Pick<SequencerContext, 'metrics' | 'clock' | 'random' | 'outboundRetentionMs'>> & {
+  Partial<Pick<SequencerContext, 'metrics' | 'clock' | 'random' | 'outboundRetentionMs' | 'alarms'>> & {
     /** The consumer group that shares the partitions. */
     readonly groupId: string;
   };
@@ -65,6 +67,7 @@ export class Sequencer {
     this.#options = options;
     const { log, codec, topics, partitions, logger } = options;
     const metrics = options.metrics ?? noMetrics;
+    const clock = options.clock ?? systemClock;
     this.#context = {
       log,
       codec,
@@ -73,12 +76,23 @@ export class Sequencer {
       logger,
       metrics,
       config: options.config,
-      clock: options.clock ?? systemClock,
+      clock,
       random: options.random ?? ((bytes) => randomBytes(bytes)),
       pace: new Pace(),
       outbox: new Outbox(log, topics.outbound),
       deadLetters: new DeadLetters({ log, codec, topic: topics.deadletter, logger, metrics }),
       identity: new StreamIdentity({ log, codec, topics, partitions, logger }),
+      canaries: new Canaries({
+        log,
+        codec,
+        topic: topics.inbound,
+        partitions,
+        intervalMs: options.config.canaryIntervalMs,
+        clock,
+        logger,
+        onRoundTrip: (ms) => metrics.canaryMs(ms),
+      }),
+      alarms: options.alarms ?? new Alarms({ logger, clock }),
       outboundRetentionMs: options.outboundRetentionMs ?? -1,
       snapshotTurns: new Turns(),
     };
@@ -233,10 +247,16 @@ export class Sequencer {
 
   #tick(): void {
     for (const partition of this.#partitions.values()) partition.tick();
+    this.#context.canaries.tick(this.#processed());
     const now = this.#context.clock.monotonic();
     if (now - this.#committedAt < COMMIT_EVERY_MS) return;
     this.#committedAt = now;
     this.#commit();
+  }
+
+  #processed(): Partition[] {
+    if (this.#stops) return [];
+    return [...this.#partitions].flatMap(([number, { state }]) => (state === 'processing' ? [number] : []));
   }
 
   /** For lag displays only: where to start is in outbound. */

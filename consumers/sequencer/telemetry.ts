@@ -26,6 +26,10 @@ export function countInto(metrics: Metrics): SequencerMetrics {
   const snapshotFailures = metrics.counter('roomlog_snapshot_failures_total', 'Snapshots given up, by error code.');
   const snapshotRefusals = metrics.counter('roomlog_snapshots_refused_total', 'Snapshots not believed, by reason.');
   const snapshotMs = metrics.histogram('roomlog_snapshot_ms', 'One snapshot, from its capture to its manifest.');
+  const canary = metrics.histogram(
+    'roomlog_canary_round_trip_ms',
+    'A canary of this sequencer, from its append to inbound to its read-back from outbound.',
+  );
   return {
     sequenced: (kind, count) => kinds[kind].add(count),
     claimed: () => claims.add(),
@@ -42,6 +46,7 @@ export function countInto(metrics: Metrics): SequencerMetrics {
     snapshotFailed: (code) => snapshotFailures.add(1, { code }),
     snapshotRefused: (reason) => snapshotRefusals.add(1, { reason }),
     appendMs: (ms) => append.record(ms),
+    canaryMs: (ms) => canary.record(ms),
     batchMs: (ms) => batch.record(ms),
   };
 }

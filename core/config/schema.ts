@@ -207,6 +207,15 @@ export const configSchema = z.strictObject({
         .default(67_108_864)
         .describe('Outbound bytes of a partition after which it is claimed again.'),
       claimEveryMs: ms().default(3_600_000).describe('Time after which an active partition is claimed again.'),
+      canaryIntervalMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(3_600_000)
+        .default(10_000)
+        .describe(
+          'How often a canary goes through each owned partition; 0: never. Gateways refuse publishes to a partition in which nothing was sequenced for three intervals. Sequencers need to write to inbound for it.',
+        ),
       snapshotEveryRecords: count()
         .default(200_000)
         .describe('Outbound records of a partition after which its state is written to the snapshots topic.'),

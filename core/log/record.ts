@@ -34,6 +34,8 @@ export interface Claim {
   readonly foldVersion: number;
   /** P, the same on inbound and outbound for the life of a stream. */
   readonly partitions: number;
+  /** How often the writer sends a canary through the partition, ms; 0 or absent: it sends none. The fold does not look at it. */
+  readonly canaryIntervalMs?: number;
 }
 
 /** A sequenced event. */

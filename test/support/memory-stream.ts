@@ -72,7 +72,7 @@ export class MemoryStream {
     });
     this.config = configSchema.parse({
       stream: { prefix: 'test', partitions: this.partitions },
-      sequencer: { sessionTimeoutMs: 500, heartbeatIntervalMs: 20, ...options.sequencer },
+      sequencer: { sessionTimeoutMs: 500, heartbeatIntervalMs: 20, canaryIntervalMs: 0, ...options.sequencer },
     });
     this.codec = this.newCodec();
   }

@@ -115,6 +115,8 @@ export class RealStream {
       ROOMLOG_REGISTRY_URL: this.config.registry.url,
       ROOMLOG_SEQUENCER_NAME: name,
       ROOMLOG_SEQUENCER_ADMIN_PORT: `${port}`,
+      // Tests count records; those that are about canaries set it.
+      ROOMLOG_SEQUENCER_CANARY_INTERVAL_MS: '0',
       ...settings,
     };
     const node = `${ROOT}/node_modules/.bin/node`;
