@@ -2,6 +2,7 @@
  * What an operator must look at: a closed list, each with the way out. An alarm is raised by whoever sees it, as often as it sees it; it is logged
  * and counted once, until it is cleared.
  */
+import type { RoomlogError } from './errors.ts';
 import type { Partition } from './ids.ts';
 import type { Clock } from './ports/clock.ts';
 import type { LogSink } from './ports/logger.ts';
@@ -76,6 +77,19 @@ export class Alarms {
   raised(): RaisedAlarm[] {
     return [...this.#raised.values()];
   }
+}
+
+/** The alarm that an error of following outbound is; null where it is none. */
+export function alarmOf({ code, details }: RoomlogError): Alarm | null {
+  if (details.fault === 'epoch_ahead') return 'epoch_ahead';
+  if (code === 'partition_mismatch') return 'partition_count';
+  if (code === 'stream_mismatch' || details.fault === 'stream_conflict') return 'stream_id';
+  return code === 'offset_out_of_range' && isTruncated(details) ? 'outbound_truncated' : null;
+}
+
+/** Whether a tail was told that the log ends below where it had read. */
+export function isTruncated({ end, offset }: Readonly<Record<string, unknown>>): boolean {
+  return typeof end === 'number' && typeof offset === 'number' && end < offset;
 }
 
 const nameOf = (alarm: Alarm, partition: Partition | null): string => `${alarm}/${partition ?? ''}`;

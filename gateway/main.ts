@@ -9,9 +9,11 @@ import { checkTopics } from '../adapters/kafka/topics.ts';
 import { createRedisStores, type RedisStores } from '../adapters/redis/stores.ts';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { Registry } from '../adapters/registry/registry.ts';
+import { openAlarms } from '../adapters/telemetry/alarms.ts';
 import { createLogger, type Logger } from '../adapters/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.ts';
 import { observeProcess } from '../adapters/telemetry/process-metrics.ts';
+import type { Alarms } from '../core/alarms.ts';
 import type { Config } from '../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../core/errors.ts';
 import { topicsOf } from '../core/names.ts';
@@ -72,6 +74,7 @@ class Gateway implements RunningGateway {
   readonly #edge: Edge;
   readonly #registry: Registry;
   readonly #stores: RedisStores;
+  readonly #alarms: Alarms;
   readonly #stopObserving: () => void;
   #admin: AdminServer | null = null;
   #log: EventLog | null = null;
@@ -85,6 +88,7 @@ class Gateway implements RunningGateway {
     this.#metrics = metrics;
     this.#logger = dependencies.logger ?? createLogger(config, { name: config.gateway.name });
     this.#registry = new Registry(config.registry);
+    this.#alarms = openAlarms(this.#logger, clock, metrics);
     this.#stores = dependencies.stores ?? createRedisStores(config, this.#logger, { clock, metrics: this.#metrics });
     const secret = readSecret(config);
     const auth = { ...config.auth, secret: secret.toString('utf8') };
@@ -131,6 +135,7 @@ class Gateway implements RunningGateway {
       logger: this.#logger,
       metrics: this.#metrics,
       clock: this.#clock,
+      alarms: this.#alarms,
     });
     this.#stream = stream;
     this.#edge.serve({ log, inboundTopic: topics.inbound, codec, pending, stream, presence, ephemeral, registry });
@@ -201,6 +206,7 @@ class Gateway implements RunningGateway {
       gateway: this.#config.gateway.name,
       connections: this.#edge.connections.size,
       stream: this.#stream?.stats() ?? null,
+      alarms: this.#alarms.raised(),
       kafka: { reachable: this.#log?.reachable() ?? false },
       redis: { reachable: this.#stores.presence.available },
       registry: { reachable: registry },

@@ -90,6 +90,8 @@ export interface RoomStream {
     readonly foldedRecords: number;
     readonly staleRecords: number;
     readonly lagRecords: number;
+    /** Partitions in which nothing is sequenced; publishes to them are refused. */
+    readonly failingPartitions: readonly Partition[];
   };
   stop(): Promise<void>;
 }

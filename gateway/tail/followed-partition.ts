@@ -221,6 +221,7 @@ export class FollowedPartition implements PartitionHistory {
       this.anchors.note({ ...chain.anchor(offset), lastInbound: record.prevInbound });
     this.anchors.passed(chain, this.#next, bytes);
     if (isNew && verdict.kind === 'accepted') this.#accept(offset, record);
+    if (isNew && record.claim !== null) this.#options.listener.onClaim(record.claim);
     return null;
   }
 

@@ -2,7 +2,7 @@
 import type { RoomlogError } from '../../core/errors.ts';
 import type { Offset } from '../../core/ids.ts';
 import type { Verdict } from '../../core/log/chain.ts';
-import type { Answer } from '../../core/log/record.ts';
+import type { Answer, Claim } from '../../core/log/record.ts';
 import type { LogEvent } from '../history/log-event.ts';
 
 /** `unprovable`: before the first claim of a log whose beginning is gone. */
@@ -12,6 +12,8 @@ export interface PartitionListener {
   /** This and `onAnswer` are called once per accepted record, in order, never for a record twice. */
   onEvent(event: LogEvent): void;
   onAnswer(answer: Answer): void;
+  /** Once per claim, in order with these. */
+  onClaim(claim: Claim): void;
   /** The event loop is about to be let go: whatever was collected has to go out. */
   onPause(): void;
   onVerdict(kind: VerdictKind): void;

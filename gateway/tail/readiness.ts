@@ -1,5 +1,6 @@
 /** Whether this gateway should have clients, and which partitions it can serve, by what the tail has seen of them. */
 import type { RoomlogError } from '../../core/errors.ts';
+import type { Partition } from '../../core/ids.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { FollowedPartition } from './followed-partition.ts';
 
@@ -35,6 +36,11 @@ export class Readiness {
       if (halted === null && lag > MAX_LAG_RECORDS) return `partition ${number} is ${lag} records behind`;
     }
     return null;
+  }
+
+  /** Whether brokers answer for a partition, and it is read. */
+  hears(number: Partition): boolean {
+    return !this.#silent.has(number) && this.#partitions[number]?.halted === null;
   }
 
   /** Whether what is published to a partition now would be read back soon. */

@@ -4,6 +4,7 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { Metrics } from '../../adapters/telemetry/metrics.ts';
+import { Alarms } from '../../core/alarms.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Partition, RoomId } from '../../core/ids.ts';
@@ -20,6 +21,7 @@ import { Ranges } from '../history/ranges.ts';
 import { Starts } from '../history/starts.ts';
 import { type Member, Rooms } from '../rooms/rooms.ts';
 import type { JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
+import { CanaryWatch } from './canary-watch.ts';
 import { FollowedPartition } from './followed-partition.ts';
 import { LoopBudget } from './loop-budget.ts';
 import { endOfPartition, outboundRanges } from './outbound-ranges.ts';
@@ -30,6 +32,7 @@ import { Readiness } from './readiness.ts';
 import { Snapshots } from './snapshots.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
+import { watched } from './watched-listener.ts';
 
 /** What folding may take of one turn of the event loop, ms. */
 const FOLD_TURN_MS = 20;
@@ -50,6 +53,8 @@ export interface RoomStreamOptions {
   readonly logger: LogSink;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Left out: they are logged, and nobody else is told. */
+  readonly alarms?: Alarms;
   /** How often anchors are noted; tests make it small. */
   readonly anchors?: AnchorsOptions;
   /** See `RangesOptions.cacheBytes`. */
@@ -73,6 +78,8 @@ class OutboundRoomStream implements RoomStream {
   readonly #metrics: StreamMetrics;
   readonly #outcomes: OwnOutcomes;
   readonly #snapshots: Snapshots;
+  readonly #canaries: CanaryWatch;
+  readonly #alarms: Alarms;
   #tail: Tail | null = null;
   #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
   #folded = 0;
@@ -133,6 +140,9 @@ class OutboundRoomStream implements RoomStream {
     this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
     this.#snapshots = new Snapshots({ ...options, identity: this.#identity, metrics: this.#metrics });
     const budget = new LoopBudget(clock, FOLD_TURN_MS);
+    this.#alarms = options.alarms ?? new Alarms({ logger, clock });
+    const hears = (number: Partition): boolean => this.#readiness.hears(number);
+    this.#canaries = new CanaryWatch({ ...options, alarms: this.#alarms, hears });
     this.#partitions = new Partitions(options.partitions, (number) => this.#follow(number, budget, ringBytes));
     this.#readiness = new Readiness(this.#partitions.all, logger);
   }
@@ -162,6 +172,7 @@ class OutboundRoomStream implements RoomStream {
     await Promise.all(caughtUp);
     if (!isWanted()) throw new RoomlogError('draining');
     this.#state = 'running';
+    this.#canaries.start();
     logger.info({ records: this.#folded, partitions }, 'outbound folded to its end');
   }
 
@@ -175,7 +186,9 @@ class OutboundRoomStream implements RoomStream {
   }
 
   partitionAvailable(room: RoomId): boolean {
-    return this.#state === 'running' && this.#readiness.serves(this.#partitions.of(room));
+    const followed = this.#partitions.of(room);
+    if (this.#state !== 'running' || this.#canaries.isFailing(followed.partition)) return false;
+    return this.#readiness.serves(followed);
   }
 
   async subscribe(room: RoomId, start: JoinStart, sink: Sink): Promise<Subscription> {
@@ -216,6 +229,7 @@ class OutboundRoomStream implements RoomStream {
       foldedRecords: this.#folded,
       staleRecords: this.#stale,
       lagRecords: this.#partitions.lag,
+      failingPartitions: this.#canaries.failing,
     };
   }
 
@@ -224,6 +238,7 @@ class OutboundRoomStream implements RoomStream {
     this.#state = 'stopped';
     for (const followed of this.#partitions.all) followed.stop();
     this.#snapshots.stop();
+    this.#canaries.stop();
     this.#ranges.stop();
     this.#rooms.leaveAll();
     await this.#tail?.stop();
@@ -260,11 +275,11 @@ class OutboundRoomStream implements RoomStream {
       ringBytes,
       anchors,
       logger,
-      listener: this.#listen(number),
+      listener: watched(number, this.#listen(number), this.#canaries, this.#alarms),
     });
   }
 
-  #listen(number: Partition): PartitionListener {
+  #listen(number: Partition): Omit<PartitionListener, 'onClaim'> {
     return {
       onEvent: (event) => {
         this.#outcomes.event(event);

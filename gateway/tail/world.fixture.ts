@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { createHash, randomBytes } from 'node:crypto';
 import { MemoryLog } from '../../adapters/memory/memory-log.ts';
 import { createMetrics } from '../../adapters/telemetry/metrics.ts';
+import { Alarms } from '../../core/alarms.ts';
 import { configSchema } from '../../core/config/schema.ts';
 import {
   type Epoch,
@@ -79,13 +80,19 @@ export class TestSequencer {
     return offset;
   }
 
-  claim(streamId: string = this.#streamId, nonce: Uint8Array = randomBytes(16)): Offset {
+  claim(streamId: string = this.#streamId, nonce: Uint8Array = randomBytes(16), canaryIntervalMs = 0): Offset {
     const record: OutboundRecord = {
       epoch: NO_EPOCH,
       inbound: NO_OFFSET,
       prevInbound: NO_OFFSET,
       inboundTime: 0,
-      claim: { nonce, streamId, foldVersion: FOLD_VERSION, partitions: this.#log.cluster.partitions(TOPIC).length },
+      claim: {
+        nonce,
+        streamId,
+        foldVersion: FOLD_VERSION,
+        partitions: this.#log.cluster.partitions(TOPIC).length,
+        canaryIntervalMs,
+      },
       event: null,
       answer: null,
       skipped: null,
@@ -224,6 +231,7 @@ export class World {
   readonly metrics = createMetrics();
   /** The gateways' wall clock, ms since the Unix epoch. */
   now = T0;
+  readonly alarms = new Alarms({ logger: silentLog, clock: systemClock });
   readonly published: StoredEvent[] = [];
   readonly answered: Array<Parameters<PublishOutcomes['onAnswer']>[0]> = [];
 
@@ -267,6 +275,7 @@ export class World {
       config,
       logger: silentLog,
       metrics: this.metrics,
+      alarms: this.alarms,
       clock: { now: () => this.now, monotonic: systemClock.monotonic },
       historyCacheBytes: this.#options.historyCacheBytes ?? 16_777_216,
       ...(this.#options.anchors && { anchors: this.#options.anchors }),
