@@ -4,6 +4,7 @@
  * kafkajs's consumer sends heartbeats only between fetches, restarts itself in its own time and does not tell when a heartbeat was sent;
  * so only its requests are used.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
@@ -38,7 +39,8 @@ export const STUCK_AFTER_MS = 2_000;
 const STUCK_JOINS_AS_SAME_MEMBER = 2;
 
 /** kafkajs's names of the codes that a member has to act on. */
-const REJOIN = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION']);
+const WAITING_FOR_MEMBERS = 'REBALANCE_IN_PROGRESS';
+const REJOIN = new Set([WAITING_FOR_MEMBERS, 'ILLEGAL_GENERATION']);
 const FORGOTTEN = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
 const REFUSED = new Set([
   'GROUP_AUTHORIZATION_FAILED',
@@ -48,6 +50,8 @@ const REFUSED = new Set([
   'INCONSISTENT_GROUP_PROTOCOL',
   'GROUP_MAX_SIZE_REACHED',
 ]);
+
+const typeOf = (thrown: unknown) => (thrown as { type?: string }).type;
 
 interface Membership {
   readonly coordinator: BrokerAddress;
@@ -139,7 +143,7 @@ export class KafkaMember implements GroupMember {
   }
 
   #afterFailure(thrown: unknown): void {
-    const { type } = thrown as { type?: string };
+    const type = typeOf(thrown);
     const { groupId } = this.#options;
     if (type && REJOIN.has(type)) {
       this.#joined = false;
@@ -183,7 +187,8 @@ export class KafkaMember implements GroupMember {
     const { groupId, topic } = this.#options;
     const { metadata, clock } = this.#parts;
     const coordinator = await this.#findCoordinator();
-    const joined = await this.#stepOfJoin(coordinator, 'joinGroup', (broker) =>
+    const before = this.#membership;
+    const joining = this.#stepOfJoin(coordinator, 'joinGroup', (broker) =>
       broker.joinGroup({
         groupId,
         memberId: this.#memberId,
@@ -192,6 +197,8 @@ export class KafkaMember implements GroupMember {
         groupProtocols: [{ name: PROTOCOL_NAME, metadata: encodeSubscription(topic, this.#owned) }],
       }),
     );
+    if (before) void this.#beatWhile(joining, before);
+    const joined = await joining;
     const { memberId, generationId, leaderId, members } = joined;
     this.#memberId = memberId;
     const leads = memberId === leaderId;
@@ -254,19 +261,49 @@ export class KafkaMember implements GroupMember {
   }
 
   /** Heartbeats until the broker says something else than yes, which is thrown. */
-  async #beat({ coordinator, memberId, generation }: Membership): Promise<void> {
-    const { groupId, heartbeatIntervalMs } = this.#options;
-    const { clock } = this.#parts;
+  async #beat(membership: Membership): Promise<void> {
+    const { heartbeatIntervalMs } = this.#options;
     while (!this.#leaving) {
       // After a fault the first one is due at once.
       if (this.#failures === 0) await this.#pause.for(heartbeatIntervalMs);
       if (this.#leaving) return;
-      const sentAt = clock.monotonic();
+      await this.#heartbeat(membership);
+      this.#failures = 0;
+    }
+  }
+
+  async #heartbeat({ coordinator, memberId, generation }: Membership): Promise<void> {
+    const { groupId } = this.#options;
+    const sentAt = this.#parts.clock.monotonic();
+    const heard = () => {
+      if (!this.#leaving && this.#membership?.generation === generation) this.#lastHeartbeatAt = sentAt;
+    };
+    try {
       await this.#parts.beats.use(coordinator, 'heartbeat', (broker) =>
         broker.heartbeat({ groupId, memberId, groupGenerationId: generation }),
       );
-      this.#failures = 0;
-      if (!this.#leaving) this.#lastHeartbeatAt = sentAt;
+      heard();
+    } catch (thrown) {
+      // The group still waits for its members: as long as it does, nobody else was given what this generation has.
+      if (typeOf(thrown) === WAITING_FOR_MEMBERS) heard();
+      throw thrown;
+    }
+  }
+
+  /** A rebalance takes as long as its slowest member. Those that keep their partitions should not have to stop writing meanwhile. */
+  async #beatWhile(joining: Promise<unknown>, membership: Membership): Promise<void> {
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+    };
+    joining.then(over, over);
+    while (!isOver && !this.#leaving) {
+      const stillWaiting = await this.#heartbeat(membership).then(
+        () => true,
+        (thrown) => typeOf(thrown) === WAITING_FOR_MEMBERS,
+      );
+      if (!stillWaiting) return;
+      await pause(this.#options.heartbeatIntervalMs, undefined, { ref: false });
     }
   }
 

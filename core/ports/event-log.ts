@@ -118,7 +118,10 @@ export interface GroupOptions {
 
 export interface GroupMember {
   readonly generation: number;
-  /** Clock.monotonic() of the moment the last *successful* heartbeat (or join) of this generation was sent; -Infinity if none. */
+  /**
+   * Clock.monotonic() of the moment the last *successful* heartbeat (or join) of this generation was sent; -Infinity if none. One that was
+   * answered by "the group waits for its members" counts: until they all came nobody is given anything.
+   */
   readonly lastHeartbeatAt: number;
   /** Publishes progress for lag displays only; failures are swallowed and counted. */
   commit(positions: ReadonlyMap<Partition, Offset>): void;
