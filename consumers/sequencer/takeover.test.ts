@@ -91,6 +91,49 @@ test('sends nothing once its last heartbeat is older than the session time-out',
   await sound(stream);
 });
 
+test('a stop waits for what is in flight, and only then lets others take over', async () => {
+  const stream = new MemoryStream();
+  const a = await running.start(stream, 'a');
+  await ready(a);
+  const answer = Promise.withResolvers<void>();
+  let sent = 0;
+  stream.cluster.onAppend = (attempt) => {
+    if (!isData(stream, attempt)) return undefined;
+    sent++;
+    return attempt.clientId === 'a' ? { hold: answer.promise } : undefined;
+  };
+  numbered(stream, 5);
+  await until(() => expect(sent).toBe(1));
+  const stopping = a.stop();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(stream.member('a')).toBeDefined();
+  answer.resolve();
+  await stopping;
+  expect(stream.member('a')).toBeUndefined();
+  expect(stream.judge(p0).stale).toBe(0);
+  await sound(stream);
+  expect(sent).toBe(1);
+});
+
+test('a stop does not wait for ever', async () => {
+  const stream = new MemoryStream();
+  const a = await running.start(stream, 'a');
+  await ready(a);
+  let sent = 0;
+  stream.cluster.onAppend = (attempt) => {
+    if (!isData(stream, attempt)) return undefined;
+    sent++;
+    return { hold: new Promise(() => {}) };
+  };
+  numbered(stream, 5);
+  await until(() => expect(sent).toBe(1));
+  await a.stop();
+  expect(stream.member('a')).toBeUndefined();
+  stream.cluster.onAppend = undefined;
+  await ready(await running.start(stream, 'b'));
+  await sound(stream);
+});
+
 describe('what waits on its way out, for a connection or for other batches, is not sent', () => {
   /** A log whose appends wait until told to go on, as they do while a leader is looked for. */
   class SlowLog extends MemoryLog {
