@@ -1,12 +1,13 @@
 /**
  * Calls `send(index, intendedAt)` at a fixed rate by the clock, never by the answers: what falls behind is sent late, and its latency
  * counts from the moment it should have been sent (correction for coordinated omission). `intendedAt` is on the
- * performance.now() scale, ms. Resolves after `count` calls.
+ * performance.now() scale, ms. Resolves after `count` calls, or once `isOver` says so.
  */
 export function pace(
   perSecond: number,
   count: number,
   send: (index: number, intendedAt: number) => void,
+  isOver: () => boolean = () => false,
 ): Promise<void> {
   const started = performance.now();
   const periodMs = 1000 / perSecond;
@@ -15,7 +16,7 @@ export function pace(
     const timer = setInterval(() => {
       const now = performance.now();
       for (; index < count && started + index * periodMs <= now; index++) send(index, started + index * periodMs);
-      if (index < count) return;
+      if (index < count && !isOver()) return;
       clearInterval(timer);
       resolve();
     }, 1);

@@ -20,6 +20,8 @@ import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 DEADLINE_S = 30
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+PACKED_RECORDS = 500
 
 
 class Registry:
@@ -116,6 +118,28 @@ def main(state_dir):
     producer.flush(10)
     assert delivered and delivered[0][0] is None, f"not produced: {delivered}"
     print("ok a stock producer's record was appended")
+
+    packed = {codec: f"stock/{codec}/{marker}" for codec in CODECS}
+    for codec, packed_room in packed.items():
+        packer = Producer(
+            {"bootstrap.servers": brokers, "partitioner": "murmur2_random", "compression.type": codec, "linger.ms": 200}
+        )
+        for number in range(PACKED_RECORDS):
+            data = json.dumps({"n": number, "pad": codec * 20}).encode()
+            record = {"room": packed_room, "user": "stock", "event": "packed", "key": f"{marker}/{number}", "data": data}
+            packer.produce(topics["inbound"], key=packed_room.encode(), value=encode(schema_id, schema, record))
+        assert packer.flush(10) == 0, f"not produced with {codec}"
+    waiting = set(packed)
+    deadline = time.monotonic() + DEADLINE_S
+    while waiting:
+        assert time.monotonic() < deadline, f"not sequenced within {DEADLINE_S} s: batches packed with {waiting}"
+        by_room = {}
+        for partition in read_all(brokers, topics["outbound"], partitions).values():
+            for _, record in fold(partition, registry):
+                if record["event"] is not None:
+                    by_room.setdefault(record["event"]["room"], []).append(json.loads(record["event"]["data"])["n"] if record["event"]["event"] == "packed" else None)
+        waiting = {codec for codec in waiting if by_room.get(packed[codec]) != list(range(PACKED_RECORDS))}
+    print(f"ok batches that librdkafka packs with {', '.join(CODECS)} are sequenced, whole and in order")
 
     found = None
     deadline = time.monotonic() + DEADLINE_S
