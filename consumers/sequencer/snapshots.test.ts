@@ -271,7 +271,14 @@ describe('starting', () => {
         cluster.trim(topics.outbound, p0, world.end as Offset);
       }
       const { end } = world;
-      const b = await running.start(world.stream, 'b', { logger: linesInto(world.lines) });
+      // Slower than a claim would be.
+      const log = cluster.open('b');
+      const ranges = log.ranges.bind(log);
+      log.ranges = async (topic, partitions) => {
+        if (topic === topics.snapshots) await new Promise((resolve) => setTimeout(resolve, 50));
+        return ranges(topic, partitions);
+      };
+      const b = await running.start(world.stream, 'b', { logger: linesInto(world.lines), log });
       world.publish(1);
       await until(() => expect(b.report().partitions[0]?.state).toBe('halted'));
       expect(b.report().partitions[0]?.error?.message).toMatch(/begins at 1[23].*Restore that topic.*new prefix/);
