@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { configSchema } from '../../core/config/schema.ts';
+import { CHUNK_BYTES } from '../snapshots/chunks.ts';
 import { topicSpecs } from './topics.ts';
 
 const { stream } = configSchema.parse({ stream: { prefix: 'p', partitions: 12 } });
@@ -27,6 +28,12 @@ test('no topic loses what was acknowledged: two replicas have it, and only they 
   }
 });
 
-test('outbound is kept for ever as long as readers need it from its first record on', () => {
-  expect(specs.get('p.outbound')?.configs['retention.ms']).toBe('-1');
+test('outbound is kept for as long as inbound, since snapshots hold what rooms need for ever', () => {
+  const week = `${7 * 24 * 3_600_000}`;
+  expect(specs.get('p.inbound')?.configs['retention.ms']).toBe(week);
+  expect(specs.get('p.outbound')?.configs['retention.ms']).toBe(week);
+});
+
+test('a snapshot’s largest record fits its topic', () => {
+  expect(Number(specs.get('p.snapshots')?.configs['max.message.bytes'])).toBeGreaterThan(2 * CHUNK_BYTES);
 });

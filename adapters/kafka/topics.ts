@@ -18,6 +18,7 @@ export interface TopicSpec {
 }
 
 const MIB = 1_048_576;
+const HOUR_MS = 3_600_000;
 const CREATE_TIMEOUT_MS = 10_000;
 /** Waiting for the leaders of new topics, and for the controller. */
 const MAX_TRIES = 12;
@@ -50,7 +51,21 @@ export function topicSpecs(stream: Config['stream']): TopicSpec[] {
         'retention.ms': `${stream.outboundRetentionMs}`,
       },
     },
-    { topic: `${prefix}.snapshots`, partitions, configs: { ...common, 'cleanup.policy': 'compact' } },
+    {
+      topic: `${prefix}.snapshots`,
+      partitions,
+      configs: {
+        ...common,
+        'cleanup.policy': 'compact',
+        'max.message.bytes': `${MIB}`,
+        // Small segments, closed and cleaned soon: of some hundred snapshots a day two are of use.
+        'segment.bytes': `${64 * MIB}`,
+        'segment.ms': `${HOUR_MS}`,
+        'min.cleanable.dirty.ratio': '0.1',
+        'max.compaction.lag.ms': `${HOUR_MS}`,
+        'delete.retention.ms': `${HOUR_MS}`,
+      },
+    },
     {
       topic: `${prefix}.deadletter`,
       partitions,
