@@ -18,6 +18,16 @@ export interface KafkaCluster {
   readonly portBase: number;
   readonly brokers: number;
   readonly clusterId: string;
+  /** More listeners, for clients that must come another way. */
+  readonly listeners?: readonly RoleListener[];
+}
+
+/** A listener of its own for some clients; metadata asked through it names `advertisedPort`, where a proxy may stand. */
+export interface RoleListener {
+  /** Capitals, digits and underscores; not BROKER or CONTROLLER. */
+  readonly name: string;
+  port(node: number): number;
+  advertisedPort(node: number): number;
 }
 
 const LOG4J = `<Configuration>
@@ -80,7 +90,7 @@ export function kafkaServices(cluster: KafkaCluster, paths: StatePaths): Service
         ...['-cp', `${cluster.lib}/*`, 'kafka.Kafka', configFile(paths, node)],
       ],
       env: {},
-      ports: [ports.client, ports.controller],
+      ports: [ports.client, ports.controller, ...(cluster.listeners ?? []).map((listener) => listener.port(node))],
       readyWithinMs: 120_000,
       stopWithinMs: 20_000,
       ready: () => askKafka(addresses, node),
@@ -116,13 +126,24 @@ function nodeProperties(cluster: KafkaCluster, node: number, dataDir: string): s
   const voters = numbers(cluster.brokers).map(
     (id) => `${id}@127.0.0.1:${brokerPorts(cluster.portBase, id).controller}`,
   );
+  const roles = cluster.listeners ?? [];
+  const at = (name: string, port: number): string => `${name}://127.0.0.1:${port}`;
   const properties = {
     'process.roles': 'broker,controller',
     'node.id': node,
     'controller.quorum.voters': voters.join(','),
-    listeners: `BROKER://127.0.0.1:${ports.client},CONTROLLER://127.0.0.1:${ports.controller}`,
-    'advertised.listeners': `BROKER://127.0.0.1:${ports.client}`,
-    'listener.security.protocol.map': 'BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: [
+      at('BROKER', ports.client),
+      at('CONTROLLER', ports.controller),
+      ...roles.map((role) => at(role.name, role.port(node))),
+    ].join(','),
+    'advertised.listeners': [
+      at('BROKER', ports.client),
+      ...roles.map((role) => at(role.name, role.advertisedPort(node))),
+    ].join(','),
+    'listener.security.protocol.map': ['BROKER', 'CONTROLLER', ...roles.map(({ name }) => name)]
+      .map((name) => `${name}:PLAINTEXT`)
+      .join(','),
     'inter.broker.listener.name': 'BROKER',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': dataDir,

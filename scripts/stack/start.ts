@@ -110,7 +110,7 @@ async function stopLeftovers(paths: StatePaths, reporting: Reporting): Promise<v
 
 /** Gateways first, then sequencers, then what they stand on; Kafka's nodes together, as a lone one has no quorum to leave. */
 async function stopProcesses(paths: StatePaths, say: (line: string) => void): Promise<void> {
-  for (const group of [/^gateway-/, /^sequencer-/, /^(redis|registry)$/, /^kafka-/]) {
+  for (const group of [/^gateway-/, /^sequencer-/, /^(redis|registry|toxiproxy)$/, /^kafka-/]) {
     const members = readTable(paths).filter((record) => group.test(record.name));
     await Promise.all(
       members.map(async (record) => {

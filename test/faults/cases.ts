@@ -1,0 +1,35 @@
+/** All cases of the table, and those that nobody has written yet: these are told as such, never as passed. */
+import type { FaultCase } from './case.ts';
+import { gatewayKilled } from './cases/01-gateway-killed.ts';
+import { sequencerKilled } from './cases/02-sequencer-killed.ts';
+
+export const CASES: readonly FaultCase[] = [gatewayKilled, sequencerKilled];
+
+/** The whole table. */
+export const TABLE: ReadonlyMap<number, string> = new Map([
+  [1, 'gateway killed (-9), one and all'],
+  [2, 'sequencer killed between produce and response'],
+  [3, 'zombie sequencer'],
+  [4, 'pause between assignment and claim'],
+  [5, 'broker killed, 1 of 3, then 2 of 3'],
+  [6, 'response lost after the append'],
+  [7, 'network cut: gateway–Kafka, sequencer–Kafka, one-way'],
+  [8, 'broker’s disk full'],
+  [9, 'Redis killed, restarted, FLUSHALL'],
+  [10, 'registry down, also at a process’s start'],
+  [11, 'slow and stalled clients'],
+  [12, 'clock skew of 10 minutes'],
+  [13, 'poison records, unknown schema id, wrong partition, foreign codec, transaction markers'],
+  [14, 'oversized, invalid, unauthorised frames'],
+  [15, 'reconnect storm of thousands'],
+  [16, 'rolling restart under load'],
+  [17, 'partition count changed, inbound recreated'],
+  [18, 'retention passes a lagging reader'],
+  [19, 'members join and leave the group every 2 s'],
+  [20, 'snapshot missing, stale, corrupt'],
+]);
+
+export function notYet(): number[] {
+  const done = new Set(CASES.map(({ number }) => number));
+  return [...TABLE.keys()].filter((number) => !done.has(number));
+}

@@ -1,0 +1,55 @@
+/**
+ * Case 2: a sequencer is killed when its records stand in the log and it does not know yet: the proxy holds every answer
+ * back. Its successor must find them in the log, and not write them again.
+ */
+import type { FaultCase } from '../case.ts';
+import { dumpLog } from '../dump-log.ts';
+import { roleOf, until } from '../roomlog.ts';
+import type { SequencerPartition } from '../world.ts';
+
+/** Answers are late by this much, so at any moment so much of its work stands in the log unknown to it. */
+const ANSWERS_LATE_MS = 600;
+const STEADY_MS = 1_500;
+
+export const sequencerKilled: FaultCase = {
+  number: 2,
+  name: 'sequencer killed between produce and response',
+  seconds: 40,
+  async run(world) {
+    const { processes, network, roomlog } = world;
+    await world.repeat(async () => {
+      await world.allOwned();
+      const victim = world.random.of(roomlog.sequencers);
+      let known: readonly SequencerPartition[] = [];
+      let undo = async (): Promise<void> => {};
+      await world.fault({
+        name: 'sequencer-killed-before-response',
+        async make() {
+          undo = await network.add([roleOf(victim)], {
+            type: 'latency',
+            stream: 'downstream',
+            attributes: { latency: ANSWERS_LATE_MS },
+          });
+          await world.pass(STEADY_MS);
+          known = await until(`${victim} owning something`, 5_000, async () => {
+            const partitions = await world.partitionsOf(victim);
+            return partitions.length > 0 && partitions;
+          });
+          await processes.kill(victim);
+          await undo();
+        },
+        async seen() {
+          if (processes.isAlive(victim)) return false;
+          const log = await dumpLog(world.cluster, roomlog);
+          const ahead = known.reduce((sum, { partition, epoch, lastInbound }) => {
+            const own = log.filter((line) => line.partition === partition && line.epoch === epoch && !line.claim);
+            return sum + own.filter(({ inbound }) => inbound > lastInbound).length;
+          }, 0);
+          return ahead > 0 && `${victim} gone; ${ahead} of its records stood in the log that it had not read back`;
+        },
+        heal: () => processes.restart(victim),
+        recovery: 'begin',
+      });
+    });
+  },
+};

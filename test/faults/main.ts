@@ -1,0 +1,103 @@
+/**
+ * `scripts/test-faults`: one cluster, the cases one after the other, each on topics and processes of its own; last
+ * `N passed, N failed`. Exit code 0 where all passed, 1 where one did not, 2 where it was called wrongly.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { RoomlogError } from '../../core/errors.ts';
+import { prepareTools } from '../../scripts/checks/tools.ts';
+import { CASES } from './cases.ts';
+import { Cluster } from './cluster.ts';
+import { type FaultsOptions, parseOptions, USAGE } from './options.ts';
+import { failures, writeReport } from './report.ts';
+import { type CaseResult, runCase } from './run-case.ts';
+import { SABOTAGES } from './sabotages.ts';
+
+const aborting = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => aborting.abort(new RoomlogError('stack_failed', 'Stopped before all cases were run.')));
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const toxiproxy = await prepareTools(['toxiproxy'], aborting.signal).get('toxiproxy');
+  if (toxiproxy === undefined || 'missing' in toxiproxy) {
+    throw new RoomlogError('stack_failed', `Fault runs need toxiproxy: ${toxiproxy?.missing ?? 'it was not found'}.`);
+  }
+  const root = process.env.ROOMLOG_TEST_STATE_ROOT ?? tmpdir();
+  const dir = options.dir === null ? mkdtempSync(join(root, 'roomlog-faults-')) : resolve(options.dir);
+  mkdirSync(dir, { recursive: true });
+  console.log(`seed ${options.seed}, ${options.load.clients} clients, ${options.load.publishesPerSecond} publishes/s`);
+  const results = await runAll(options, dir, toxiproxy.program);
+  const failed = results.filter(({ verdict }) => verdict === 'failed').length;
+  if (options.report !== null) {
+    for (const path of writeReport(resolve(options.report), options, results)) console.log(path);
+  }
+  if (failed > 0 || options.dir !== null) console.log(`Histories, logs and states: ${dir}`);
+  else rmSync(dir, { recursive: true, force: true });
+  console.log(`${results.length - failed} passed, ${failed} failed`);
+  return failed === 0 && results.length > 0 ? 0 : 1;
+}
+
+async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): Promise<CaseResult[]> {
+  const say = (line: string): void => console.log(`  ${line}`);
+  const cluster = await Cluster.start({ dir: join(dir, 'cluster'), toxiproxy, aborted: aborting.signal, say });
+  const results: CaseResult[] = [];
+  try {
+    const { seconds, seed, load } = options;
+    const sabotaged = SABOTAGES.filter(({ name }) => options.sabotages.includes(name));
+    const plain = options.sabotages.length > 0 ? [] : options.cases;
+    for (const number of plain) {
+      const fault = CASES.find((one) => one.number === number);
+      if (fault === undefined || aborting.signal.aborted) continue;
+      console.log(`case ${number}: ${fault.name}`);
+      const result = await runCase(cluster, fault, { seconds, seed, load, dir: join(dir, `case-${number}`), say });
+      results.push(result);
+      tell(result);
+    }
+    for (const { name, scenario, expected } of sabotaged) {
+      if (aborting.signal.aborted) continue;
+      console.log(`sabotage ${name}: ${scenario.name}`);
+      const caseDir = join(dir, `sabotage-${name}`);
+      const result = await runCase(cluster, scenario, { seconds, seed, load, dir: caseDir, say });
+      const caught = expected.filter((anomaly) => (result.anomalies[anomaly] ?? 0) > 0);
+      const judged: CaseResult = {
+        ...result,
+        name: `sabotage: ${name}`,
+        verdict: caught.length > 0 ? 'passed' : 'failed',
+        notes: [
+          ...result.notes,
+          caught.length > 0 ? `caught as ${caught.join(', ')}` : `not caught as ${expected.join(' or ')}`,
+        ],
+      };
+      results.push(judged);
+      tell(judged);
+    }
+  } finally {
+    await cluster.stop();
+  }
+  return results;
+}
+
+function tell(result: CaseResult): void {
+  const { verdict, number, name, published, acked, unknown, delivered, anomalies } = result;
+  const found = Object.entries(anomalies).map(([anomaly, count]) => `${count} ${anomaly}`);
+  console.log(
+    `${verdict === 'passed' ? 'ok  ' : 'FAIL'} case ${number} ${name}: ${published} published, ${acked} acked, ${unknown} unknown, ${delivered} delivered; ${found.join(', ') || 'no anomaly'}`,
+  );
+  for (const note of result.notes) console.log(`     ${note}`);
+  for (const line of failures(result)) console.log(`     ${line}`);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const told = error instanceof RoomlogError;
+  console.error(told ? error.message : error);
+  process.exitCode = told && error.code === 'config_invalid' ? 2 : 1;
+}

@@ -1,0 +1,190 @@
+/** One case from its first process to its verdict. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Anomaly } from '../checker/anomaly.ts';
+import { check } from '../checker/check.ts';
+import type { Guard } from '../checker/guards.ts';
+import { type HistoryLine, parseHistory } from '../checker/history.ts';
+import type { FaultCase } from './case.ts';
+import type { Cluster } from './cluster.ts';
+import { dumpLog, headsOf } from './dump-log.ts';
+import { Random } from './load/random.ts';
+import { Recorder } from './load/recorder.ts';
+import { Load, type LoadOptions } from './load.ts';
+import { type Recovery, recoveryOf } from './recovery.ts';
+import { Roomlog, until } from './roomlog.ts';
+import { runVerify, type VerifyResult } from './verify.ts';
+import { type MadeFault, World } from './world.ts';
+
+export interface CaseOptions {
+  readonly seconds: number | null;
+  readonly seed: number;
+  readonly load: LoadOptions;
+  /** Where the history, the log and the report of this case go. */
+  readonly dir: string;
+  say(line: string): void;
+}
+
+export type Verdict = 'passed' | 'failed';
+
+export interface CaseResult {
+  readonly number: number;
+  readonly name: string;
+  readonly verdict: Verdict;
+  readonly seed: number;
+  /** From the first fault to the last recovery. */
+  readonly seconds: number;
+  readonly clients: number;
+  readonly published: number;
+  readonly acked: number;
+  readonly unknown: number;
+  readonly delivered: number;
+  readonly gaps: number;
+  readonly eventsInLog: number;
+  readonly droppedInLog: number;
+  readonly faults: readonly (MadeFault & Recovery)[];
+  readonly anomalies: Readonly<Record<string, number>>;
+  readonly firstAnomalies: readonly Anomaly[];
+  readonly guards: readonly Guard[];
+  readonly verify: VerifyResult | null;
+  readonly notes: readonly string[];
+  readonly problems: readonly string[];
+}
+
+const PARTITIONS = 6;
+const WARM_WITHIN_MS = 60_000;
+const FLUSH_WITHIN_MS = 60_000;
+const DRAIN_WITHIN_MS = 40_000;
+/** Under load after the last fault, so that the healed system is seen working. */
+const AFTERWARDS_MS = 2_000;
+/** A run with less says nothing. */
+const LEAST_ACKED = 200;
+const ANOMALIES_SHOWN = 20;
+
+export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseOptions): Promise<CaseResult> {
+  const { dir, seed, say } = options;
+  mkdirSync(dir, { recursive: true });
+  const environment = fault.environment ?? {};
+  const roomlog = new Roomlog(cluster, {
+    prefix: `case-${fault.number}-${seed}-${Date.now().toString(36)}`,
+    partitions: PARTITIONS,
+    gateways: fault.gateways ?? 3,
+    sequencers: fault.sequencers ?? 2,
+    environment,
+    ...(fault.setting === undefined ? {} : { setting: (name: string) => fault.setting?.(name) ?? {} }),
+  });
+  const load = await Load.plan(roomlog, { ...options.load, ...fault.load }, dir, seed);
+  const recorder = new Recorder('harness', join(dir, 'history.harness.jsonl'));
+  for (const user of load.users) recorder.write({ type: 'rights', user, rooms: 'all' });
+  const problems: string[] = [];
+  let world: World | null = null;
+  let took = 0;
+  let verify: VerifyResult | null = null;
+  try {
+    await roomlog.start();
+    await load.open();
+    load.run();
+    world = new World({
+      ...{ cluster, roomlog, load, recorder, say },
+      random: new Random(seed),
+      seconds: options.seconds ?? fault.seconds,
+    });
+    await world.recovered(undefined, WARM_WITHIN_MS);
+    const began = performance.now();
+    world.begin();
+    await fault.run(world).finally(() => {
+      took = (performance.now() - began) / 1_000;
+    });
+    await world.recovered();
+    await world.pass(AFTERWARDS_MS);
+  } catch (error) {
+    problems.push(told(error));
+  }
+  try {
+    cluster.processes.thawAll();
+    await cluster.network.heal();
+    load.pause();
+    problems.push(...(await load.drain(null, FLUSH_WITHIN_MS)).map((left) => `no answer: ${left}`));
+    const log = await settledLog(cluster, roomlog);
+    problems.push(...(await load.drain(headsOf(log), DRAIN_WITHIN_MS)).map((left) => `left behind: ${left}`));
+    if (world !== null) problems.push(...((await fault.judge?.(world)) ?? []));
+    problems.push(...(await load.end()));
+    recorder.write({ type: 'end', drained: true });
+    for (const name of cluster.processes.crashed()) problems.push(`${name} ended by itself`);
+    if (fault.notVerified === undefined) {
+      verify = await runVerify(cluster, roomlog);
+      if (!verify.sound) problems.push(`roomlog verify: ${verify.message}`);
+    }
+  } catch (error) {
+    problems.push(told(error));
+  } finally {
+    load.abandon();
+    recorder.close();
+    await roomlog.stop();
+  }
+  // Read once more: nothing writes now.
+  const log = await dumpLog(cluster, roomlog);
+  writeFileSync(join(dir, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const history = readHistory([...load.historyFiles, join(dir, 'history.harness.jsonl')]);
+  writeFileSync(join(dir, 'history.jsonl'), history.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const made = world?.faults ?? [];
+  const names = [...new Set(made.map(({ name }) => name))];
+  const report = check(history, log, { leastAcked: LEAST_ACKED, leastDelivered: LEAST_ACKED, faults: names });
+  problems.push(...(world?.problems ?? []));
+  if (made.length === 0) problems.push('no fault was made');
+  const result: CaseResult = {
+    number: fault.number,
+    name: fault.name,
+    verdict: report.passed && problems.length === 0 ? 'passed' : 'failed',
+    seed,
+    seconds: Math.round(took * 10) / 10,
+    clients: load.users.length,
+    published: report.published,
+    acked: report.acked,
+    unknown: report.unknown,
+    delivered: report.delivered,
+    gaps: report.gaps,
+    eventsInLog: report.eventsInLog,
+    droppedInLog: report.droppedInLog,
+    faults: made.map((one) => ({ ...one, ...recoveryOf(history, one, PARTITIONS) })),
+    anomalies: report.counts,
+    firstAnomalies: report.anomalies.slice(0, ANOMALIES_SHOWN),
+    guards: report.guards,
+    verify,
+    notes: [
+      ...(world?.notes ?? []),
+      ...(fault.notVerified === undefined ? [] : [`verify not run: ${fault.notVerified}`]),
+    ],
+    problems,
+  };
+  writeFileSync(join(dir, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  return result;
+}
+
+/** The log once it has stopped growing: what was given up by everybody may still be on its way. */
+async function settledLog(cluster: Cluster, roomlog: Roomlog) {
+  let before = -1;
+  return await until(
+    'an outbound log that stands still',
+    FLUSH_WITHIN_MS,
+    async () => {
+      const log = await dumpLog(cluster, roomlog);
+      const still = log.length === before;
+      before = log.length;
+      return still ? log : false;
+    },
+    500,
+  );
+}
+
+/** Sorted by time; the lines of one client stay in their order. */
+function readHistory(files: readonly string[]): HistoryLine[] {
+  const lines = files.flatMap((file) => parseHistory(readFileSync(file, 'utf8')));
+  return lines.sort((left, right) => left.at - right.at);
+}
+
+function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return `${error.message}${cause}`;
+}
