@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPackages, onPath } from '../stack/packages.ts';
+import { faults } from './faults.ts';
 import type { Lane, LaneContext } from './lane.ts';
 import { k6, python } from './on-stack.ts';
 import { packageFolder, packed } from './packed.ts';
@@ -24,6 +25,7 @@ export const LANES: readonly Lane[] = [
     after: ['package'],
   }),
   vitestLane('browser', 'the demo page in real headless Chromium', withChromium),
+  faults,
   python,
   k6,
   charts,

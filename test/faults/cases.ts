@@ -2,8 +2,26 @@
 import type { FaultCase } from './case.ts';
 import { gatewayKilled } from './cases/01-gateway-killed.ts';
 import { sequencerKilled } from './cases/02-sequencer-killed.ts';
+import { zombieSequencer } from './cases/03-zombie-sequencer.ts';
+import { lateClaim } from './cases/04-late-claim.ts';
+import { brokerKilled } from './cases/05-broker-killed.ts';
+import { responseLost } from './cases/06-response-lost.ts';
+import { networkCut } from './cases/07-network-cut.ts';
+import { rollingRestart } from './cases/16-rolling-restart.ts';
+import { groupChurn } from './cases/19-group-churn.ts';
 
-export const CASES: readonly FaultCase[] = [gatewayKilled, sequencerKilled];
+/** In the order in which they run. */
+export const CASES: readonly FaultCase[] = [
+  gatewayKilled,
+  sequencerKilled,
+  zombieSequencer,
+  lateClaim,
+  brokerKilled,
+  responseLost,
+  networkCut,
+  rollingRestart,
+  groupChurn,
+];
 
 /** The whole table. */
 export const TABLE: ReadonlyMap<number, string> = new Map([

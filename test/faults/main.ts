@@ -12,7 +12,7 @@ import { Cluster } from './cluster.ts';
 import { type FaultsOptions, parseOptions, USAGE } from './options.ts';
 import { failures, writeReport } from './report.ts';
 import { type CaseResult, runCase } from './run-case.ts';
-import { SABOTAGES } from './sabotages.ts';
+import { SABOTAGES, sabotaged } from './sabotages.ts';
 
 const aborting = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -50,7 +50,7 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
   const results: CaseResult[] = [];
   try {
     const { seconds, seed, load } = options;
-    const sabotaged = SABOTAGES.filter(({ name }) => options.sabotages.includes(name));
+    const chosen = SABOTAGES.filter(({ name }) => options.sabotages.includes(name));
     const plain = options.sabotages.length > 0 ? [] : options.cases;
     for (const number of plain) {
       const fault = CASES.find((one) => one.number === number);
@@ -60,23 +60,20 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
       results.push(result);
       tell(result);
     }
-    for (const { name, scenario, expected } of sabotaged) {
+    for (const sabotage of chosen) {
       if (aborting.signal.aborted) continue;
-      console.log(`sabotage ${name}: ${scenario.name}`);
-      const caseDir = join(dir, `sabotage-${name}`);
-      const result = await runCase(cluster, scenario, { seconds, seed, load, dir: caseDir, say });
-      const caught = expected.filter((anomaly) => (result.anomalies[anomaly] ?? 0) > 0);
-      const judged: CaseResult = {
-        ...result,
-        name: `sabotage: ${name}`,
-        verdict: caught.length > 0 ? 'passed' : 'failed',
-        notes: [
-          ...result.notes,
-          caught.length > 0 ? `caught as ${caught.join(', ')}` : `not caught as ${expected.join(' or ')}`,
-        ],
-      };
-      results.push(judged);
-      tell(judged);
+      const { name, about, scenario, expected } = sabotage;
+      console.log(`sabotage ${name}: without ${about}`);
+      const same = { seconds, seed, load, say };
+      const taken = await runCase(cluster, sabotaged(sabotage), { ...same, dir: join(dir, `sabotage-${name}`) });
+      const caught = expected.filter((anomaly) => (taken.anomalies[anomaly] ?? 0) > 0);
+      const verdict = caught.length > 0 ? 'passed' : 'failed';
+      const note = caught.length > 0 ? `caught as ${caught.join(', ')}` : `not caught as ${expected.join(' or ')}`;
+      results.push({ ...taken, name: `without ${about}`, verdict, notes: [...taken.notes, note] });
+      tell(results.at(-1) as CaseResult);
+      const control = await runCase(cluster, scenario, { ...same, dir: join(dir, `control-${name}`) });
+      results.push({ ...control, name: `with it: ${control.name}` });
+      tell(results.at(-1) as CaseResult);
     }
   } finally {
     await cluster.stop();

@@ -181,8 +181,13 @@ export class World {
 
   /** Waits until living sequencers process every partition. */
   async allOwned(withinMs = RECOVERED_WITHIN_MS): Promise<void> {
-    await until('an owner for every partition', withinMs, async () => {
-      const names = this.processes.names(/^sequencer-/).filter((name) => this.processes.isAlive(name));
+    const alive = this.processes.names(/^sequencer-/).filter((name) => this.processes.isAlive(name));
+    await this.owned(alive, withinMs);
+  }
+
+  /** Waits until these sequencers process every partition between them. */
+  async owned(names: readonly string[], withinMs: number): Promise<void> {
+    await until(`every partition at ${names.join(', ')}`, withinMs, async () => {
       const lists = await Promise.all(names.map((name) => this.partitionsOf(name)));
       const working = lists.flat().filter(({ state }) => state === 'processing');
       return new Set(working.map(({ partition }) => partition)).size === this.roomlog.partitions;

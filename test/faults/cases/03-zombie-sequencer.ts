@@ -1,0 +1,60 @@
+/**
+ * Case 3: a sequencer is frozen (SIGSTOP) past its session, with appends under way that the network holds back. Others take its
+ * partitions over; then its records arrive after all, and it wakes up. None of what it wrote may count.
+ */
+import type { FaultCase } from '../case.ts';
+import { roleOf } from '../roomlog.ts';
+import type { World } from '../world.ts';
+
+/** Held back until it is taken away. */
+const HELD_MS = 600_000;
+/** For appends to begin. */
+const PENDING_MS = 800;
+/** For the late appends to arrive. */
+const ARRIVING_MS = 500;
+
+export const zombieSequencer: FaultCase = {
+  number: 3,
+  name: 'zombie sequencer',
+  seconds: 45,
+  async run(world) {
+    const { processes, network, roomlog } = world;
+    await world.repeat(async () => {
+      await world.allOwned();
+      const zombie = world.random.of(roomlog.sequencers);
+      const before = await staleRecords(world);
+      await world.fault({
+        name: 'sequencer-frozen',
+        async make() {
+          const release = await network.add([roleOf(zombie)], {
+            type: 'latency',
+            stream: 'upstream',
+            attributes: { latency: HELD_MS },
+          });
+          await world.pass(PENDING_MS);
+          await processes.freeze(zombie);
+          await othersOwnAll(world, zombie);
+          await release();
+          await world.pass(ARRIVING_MS);
+          processes.thaw(zombie);
+        },
+        async seen() {
+          const late = (await staleRecords(world)) - before;
+          return late > 0 && `${zombie} lost its partitions, and ${late} of its records arrived after the new claims`;
+        },
+        recovery: 'begin',
+      });
+    });
+  },
+};
+
+/** Waits until the other sequencers process every partition. */
+export async function othersOwnAll(world: World, without: string): Promise<void> {
+  const others = world.roomlog.sequencers.filter((name) => name !== without);
+  await world.owned(others, 30_000);
+}
+
+/** Outbound records of fenced writers, as the first gateway has folded them. */
+async function staleRecords(world: World): Promise<number> {
+  return await world.metric('gateway-1', 'roomlog_outbound_records_total', { verdict: 'stale' });
+}
