@@ -15,7 +15,7 @@ export default defineConfig({
           name: 'unit',
           include: [
             '{core,adapters,schemas,gateway,consumers,client,cli,scripts,bench}/**/*.test.ts',
-            'test/{unit,checker}/**/*.test.ts',
+            'test/{unit,checker,faults}/**/*.test.ts',
           ],
           pool: 'forks',
           // Property tests take seconds on a machine that does other things too.
