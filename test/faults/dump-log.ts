@@ -14,7 +14,13 @@ import type { Roomlog } from './roomlog.ts';
 export async function dumpLog(cluster: Cluster, roomlog: Roomlog): Promise<LogLine[]> {
   const config = { ...roomlog.config, kafka: { ...roomlog.config.kafka, brokers: cluster.ports.brokers('tools') } };
   const log = await openKafkaLog(config, { logger: silentLog, clientId: 'faults-dump' });
-  const codec = createCodec({ inboundId: -1, outboundId: -1, deadLetterId: -1, store: new Registry(config.registry) });
+  const codec = createCodec({
+    inboundId: -1,
+    outboundId: -1,
+    deadLetterId: -1,
+    snapshotId: -1,
+    store: new Registry(config.registry),
+  });
   const topic = roomlog.topics.outbound;
   const lines: LogLine[] = [];
   try {
