@@ -111,7 +111,8 @@ function toxiproxyService(program: string, port: number, network: Network): Serv
   return {
     name: 'toxiproxy',
     command: [program, '-host', '127.0.0.1', '-port', String(port)],
-    env: {},
+    // It tells each connection otherwise.
+    env: { LOG_LEVEL: 'warn' },
     ports: [port],
     readyWithinMs: 20_000,
     stopWithinMs: 5_000,
