@@ -4,16 +4,10 @@
  */
 const offsetMs = Number(process.env.ROOMLOG_TEST_CLOCK_OFFSET_MS ?? '0');
 const RealDate = Date;
+const now = (): number => RealDate.now() + offsetMs;
 
-class SkewedDate extends RealDate {
-  constructor(...given: unknown[]) {
-    if (given.length === 0) super(RealDate.now() + offsetMs);
-    else super(...(given as [number]));
-  }
-
-  static override now(): number {
-    return RealDate.now() + offsetMs;
-  }
-}
-
-globalThis.Date = SkewedDate as DateConstructor;
+globalThis.Date = new Proxy(RealDate, {
+  construct: (target, given, newTarget) => Reflect.construct(target, given.length === 0 ? [now()] : given, newTarget),
+  apply: () => new RealDate(now()).toString(),
+  get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+});
