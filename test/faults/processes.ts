@@ -90,6 +90,14 @@ export class Processes {
     return [...this.#services.keys()].filter((name) => !this.#ended.has(name) && !this.isAlive(name));
   }
 
+  /** Brings back whatever is dead or frozen: after a case that ended in the middle of a fault. */
+  async restoreAll(): Promise<void> {
+    this.thawAll();
+    await Promise.all(
+      [...this.#services.keys()].filter((name) => !this.isAlive(name)).map((name) => this.restart(name)),
+    );
+  }
+
   /** Stops those whose name matches, and forgets them. */
   async stopAll(pattern: RegExp): Promise<void> {
     this.thawAll();

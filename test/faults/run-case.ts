@@ -101,16 +101,16 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
     problems.push(told(error));
   }
   try {
-    cluster.processes.thawAll();
-    await cluster.network.heal();
     load.pause();
+    for (const name of cluster.processes.crashed()) problems.push(`${name} ended by itself`);
+    await cluster.network.heal();
+    if (problems.length > 0) await cluster.processes.restoreAll();
     problems.push(...(await load.drain(null, FLUSH_WITHIN_MS)).map((left) => `no answer: ${left}`));
     const log = await settledLog(cluster, roomlog);
     problems.push(...(await load.drain(headsOf(log), DRAIN_WITHIN_MS)).map((left) => `left behind: ${left}`));
     if (world !== null) problems.push(...((await fault.judge?.(world)) ?? []));
     problems.push(...(await load.end()));
     recorder.write({ type: 'end', drained: true });
-    for (const name of cluster.processes.crashed()) problems.push(`${name} ended by itself`);
     if (fault.notVerified === undefined) {
       verify = await runVerify(cluster, roomlog);
       if (!verify.sound) problems.push(`roomlog verify: ${verify.message}`);

@@ -106,8 +106,14 @@ export class World {
   async fault(fault: Fault): Promise<MadeFault> {
     const { name, recovery, holdMs = 0 } = fault;
     const beganAt = this.recorder.write({ type: 'fault', fault: name, phase: 'begin' });
-    await fault.make();
-    const evidence = await until(`evidence of ${name}`, SEEN_WITHIN_MS, () => fault.seen());
+    let evidence = '';
+    try {
+      await fault.make();
+      evidence = await until(`evidence of ${name}`, SEEN_WITHIN_MS, () => fault.seen());
+    } catch (error) {
+      await fault.heal?.().catch(() => {});
+      throw error;
+    }
     this.recorder.write({ type: 'fault', fault: name, phase: 'seen' });
     await delay(holdMs);
     await fault.heal?.();
