@@ -68,6 +68,12 @@ export interface LiveLine extends RoomLine {
   readonly seq: number;
 }
 
+/** A join with presence was sent: from now on the others may see the connection, whether or not it hears of it itself. */
+export interface AskedLine extends RoomLine {
+  readonly type: 'asked';
+  readonly connection: string;
+}
+
 /** A new subscription: what was delivered before does not count. */
 export interface JoinLine extends RoomLine {
   readonly type: 'join';
@@ -133,6 +139,7 @@ export type HistoryLine =
   | DeliveryLine
   | GapLine
   | LiveLine
+  | AskedLine
   | JoinLine
   | ResumeLine
   | LeaveLine
@@ -155,6 +162,7 @@ const FIELDS: Readonly<Record<HistoryLine['type'], Readonly<Record<string, Field
   delivery: { ...ROOM, user: 'string', seq: 'number', content: 'string' },
   gap: { ...ROOM, from: 'number', to: 'number' },
   live: { ...ROOM, seq: 'number' },
+  asked: { ...ROOM, connection: 'string' },
   join: { ...ROOM, from: 'number|null' },
   resume: { ...ROOM, seq: 'number' },
   leave: ROOM,

@@ -10,6 +10,8 @@ interface Stay {
   readonly connection: string;
   readonly from: number;
   to: number;
+  /** Asked for, whatever came of it: the others may see it, and need not. */
+  readonly maybe: boolean;
 }
 
 interface View {
@@ -48,8 +50,8 @@ export function checkPresence(
       const known = there.some((stay) => stay.connection === member && stay.from <= at && stay.to >= since);
       if (!known) report('presence-ghost', member);
     }
-    for (const { connection, from, to } of there) {
-      if (from <= since && to > at && !members.has(connection)) report('presence-missing', connection);
+    for (const { connection, from, to, maybe } of there) {
+      if (!maybe && from <= since && to > at && !members.has(connection)) report('presence-missing', connection);
     }
   };
 
@@ -81,16 +83,29 @@ function staysIn(history: readonly HistoryLine[]): Stay[] {
     if (current !== undefined) current.stay.to = at;
     open.delete(name);
   };
+  const begin = (
+    name: string,
+    line: HistoryLine & { client: string; room: string },
+    maybe: boolean,
+    connection: string,
+  ) => {
+    const stay = { room: line.room, connection, from: line.at, to: Number.POSITIVE_INFINITY, maybe };
+    stays.push(stay);
+    open.set(name, { client: line.client, stay });
+  };
   for (const line of history) {
-    if (line.type === 'join' || line.type === 'resume') {
+    if (line.type === 'asked') {
+      const name = JSON.stringify([line.client, line.room, 'asked']);
+      end(name, line.at);
+      begin(name, line, true, line.connection);
+    } else if (line.type === 'join' || line.type === 'resume') {
       const name = JSON.stringify([line.client, line.room]);
       end(name, line.at);
-      if (line.connection === undefined) continue;
-      const stay = { room: line.room, connection: line.connection, from: line.at, to: Number.POSITIVE_INFINITY };
-      stays.push(stay);
-      open.set(name, { client: line.client, stay });
-    } else if (line.type === 'leave') end(JSON.stringify([line.client, line.room]), line.at);
-    else if (line.type === 'close') {
+      if (line.connection !== undefined) begin(name, line, false, line.connection);
+    } else if (line.type === 'leave') {
+      end(JSON.stringify([line.client, line.room]), line.at);
+      end(JSON.stringify([line.client, line.room, 'asked']), line.at);
+    } else if (line.type === 'close') {
       for (const [name, { client }] of [...open]) if (client === line.client) end(name, line.at);
     }
   }

@@ -32,7 +32,7 @@ export interface RoomlogOptions {
 
 const TOKEN_TTL_MS = 7_200_000;
 /** A silent gateway is noticed soon. */
-const ENVIRONMENT = { ROOMLOG_GATEWAY_PING_INTERVAL_MS: '5000' };
+const ENVIRONMENT = { ROOMLOG_GATEWAY_PING_INTERVAL_MS: '5000', ROOMLOG_GATEWAY_PONG_TIMEOUT_MS: '3000' };
 
 export class Roomlog {
   readonly config: Config;

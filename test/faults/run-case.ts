@@ -1,5 +1,5 @@
 /** One case from its first process to its verdict. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Anomaly } from '../checker/anomaly.ts';
 import { check } from '../checker/check.ts';
@@ -177,9 +177,9 @@ async function settledLog(cluster: Cluster, roomlog: Roomlog) {
   );
 }
 
-/** Sorted by time; the lines of one client stay in their order. */
+/** Sorted by time, of those who came to write any; the lines of one client stay in their order. */
 function readHistory(files: readonly string[]): HistoryLine[] {
-  const lines = files.flatMap((file) => parseHistory(readFileSync(file, 'utf8')));
+  const lines = files.filter(existsSync).flatMap((file) => parseHistory(readFileSync(file, 'utf8')));
   return lines.sort((left, right) => left.at - right.at);
 }
 

@@ -64,6 +64,7 @@ export class World {
   readonly problems: string[] = [];
   readonly say: (line: string) => void;
   #beganAt = performance.now();
+  #struckAt = 0;
 
   constructor({ cluster, roomlog, load, recorder, random, seconds, say }: WorldParts) {
     this.cluster = cluster;
@@ -102,10 +103,15 @@ export class World {
     for (let round = 1; round === 1 || this.secondsLeft > 0; round++) await what(round);
   }
 
+  /** In `make`, where preparations came first: service is disturbed from now on, so R counts from here. */
+  strike(): void {
+    this.#struckAt = monotonicMs();
+  }
+
   /** Makes, proves, holds and heals one fault, then waits until service is back in every partition. */
   async fault(fault: Fault): Promise<MadeFault> {
     const { name, recovery, holdMs = 0 } = fault;
-    const beganAt = this.recorder.write({ type: 'fault', fault: name, phase: 'begin' });
+    this.#struckAt = this.recorder.write({ type: 'fault', fault: name, phase: 'begin' });
     let evidence = '';
     try {
       await fault.make();
@@ -118,9 +124,9 @@ export class World {
     await delay(holdMs);
     await fault.heal?.();
     const healedAt = this.recorder.write({ type: 'fault', fault: name, phase: 'heal' });
-    const made = { name, evidence, recovery, beganAt, healedAt };
+    const made = { name, evidence, recovery, beganAt: this.#struckAt, healedAt };
     this.faults.push(made);
-    this.say(`${name}: ${evidence}; healed after ${((healedAt - beganAt) / 1_000).toFixed(1)} s`);
+    this.say(`${name}: ${evidence}; healed after ${((healedAt - made.beganAt) / 1_000).toFixed(1)} s`);
     await this.recovered(healedAt);
     return made;
   }

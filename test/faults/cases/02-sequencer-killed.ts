@@ -6,6 +6,7 @@ import type { FaultCase } from '../case.ts';
 import { dumpLog } from '../dump-log.ts';
 import { roleOf, until } from '../roomlog.ts';
 import type { SequencerPartition } from '../world.ts';
+import { othersOwnAll } from './03-zombie-sequencer.ts';
 
 /** Answers are late by this much, so at any moment so much of its work stands in the log unknown to it. */
 const ANSWERS_LATE_MS = 600;
@@ -35,6 +36,7 @@ export const sequencerKilled: FaultCase = {
             const partitions = await world.partitionsOf(victim);
             return partitions.length > 0 && partitions;
           });
+          world.strike();
           await processes.kill(victim);
           await undo();
         },
@@ -47,7 +49,10 @@ export const sequencerKilled: FaultCase = {
           }, 0);
           return ahead > 0 && `${victim} gone; ${ahead} of its records stood in the log that it had not read back`;
         },
-        heal: () => processes.restart(victim),
+        async heal() {
+          await othersOwnAll(world, victim);
+          await processes.restart(victim);
+        },
         recovery: 'begin',
       });
     });

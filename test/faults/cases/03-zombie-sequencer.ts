@@ -32,6 +32,7 @@ export const zombieSequencer: FaultCase = {
             attributes: { latency: HELD_MS },
           });
           await world.pass(PENDING_MS);
+          world.strike();
           await processes.freeze(zombie);
           await othersOwnAll(world, zombie);
           await release();

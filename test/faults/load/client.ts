@@ -141,7 +141,13 @@ export class LoadClient {
       sent: (text) => {
         const frame = JSON.parse(text) as Frame;
         if (frame.id === undefined) return;
-        if (frame.type === 'join') joins.set(frame.id, frame as { after?: string; presence?: boolean });
+        if (frame.type === 'join') {
+          const asked = frame as { after?: string; presence?: boolean };
+          joins.set(frame.id, asked);
+          if (asked.presence === true) {
+            this.#recorder.write({ type: 'asked', client: this.name, room: frame.room ?? '', connection });
+          }
+        }
         if (frame.type === 'publish') publishes.set(frame.id, this.#publishSent(frame, session));
       },
       received: (text) => {
