@@ -11,6 +11,8 @@ export const faults: Lane = {
   name: 'faults',
   about: 'gateways, sequencers and brokers killed, frozen and cut off, short form of scripts/test-faults',
   tools: ['toxiproxy'],
+  // Their brokers and these want the same cores.
+  after: ['streams'],
   run: async (context) => {
     const tool = await context.tool('toxiproxy');
     if ('missing' in tool) return skip(tool.missing);
