@@ -2,6 +2,7 @@
 import { FINE } from './brokers.ts';
 import type { Fault } from './plan.ts';
 import { Random } from './random.ts';
+import { passInbound, spoilSnapshots } from './retention.ts';
 import type { Actor } from './scheduler.ts';
 import type { World } from './world.ts';
 
@@ -185,6 +186,8 @@ export class Nemesis {
           brokers.skewMs = random.between(-5_000, 5_000);
         },
       ],
+      ['snapshots-spoiled', () => spoilSnapshots(world, random)],
+      ['inbound-retention', () => passInbound(world, random)],
     ];
   }
 

@@ -24,6 +24,8 @@ export const FAULTS = [
   'slow-tail',
   'clock-skew',
   'broker-clock-jumps',
+  'snapshots-spoiled',
+  'inbound-retention',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -51,6 +53,8 @@ export interface Plan {
   readonly fetchBytes: number;
   readonly claimEveryBytes: number;
   readonly claimEveryMs: number;
+  readonly snapshotEveryRecords: number;
+  readonly snapshotEveryMs: number;
   /** Of the two versions of the decision; the same where there is one. */
   readonly sessionMaxAgeMs: readonly [number, number];
   readonly gateway: Partial<Config['gateway']>;
@@ -102,6 +106,8 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
     fetchBytes: random.pick([300, 1_500, 262_144]),
     claimEveryBytes: random.pick([2_000, 67_108_864]),
     claimEveryMs: random.pick([1_000, 3_600_000]),
+    snapshotEveryRecords: random.pick([4, 30, 200_000]),
+    snapshotEveryMs: random.pick([400, 300_000]),
     sessionMaxAgeMs: versions === 2 ? [DAY_MS, STRICT_AGE_MS] : [DAY_MS, DAY_MS],
     gateway: {
       pingIntervalMs: 1_500,

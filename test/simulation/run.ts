@@ -26,6 +26,8 @@ export interface RunResult {
   /** [] for a run in which every promise was kept. */
   readonly anomalies: readonly string[];
   readonly faults: ReadonlyMap<Fault, number>;
+  /** What processes logged, and how often. */
+  readonly said: ReadonlyMap<string, number>;
   readonly tasks: number;
   /** Virtual. */
   readonly ms: number;
@@ -66,7 +68,8 @@ export async function runSeed(seed: number, { versions, onLine }: RunOptions): P
     const { hash } = trace;
     const ms = Math.round(scheduler.now);
     const { tasks } = scheduler;
-    return { seed, hash, anomalies, faults: nemesis.made, tasks, ms, published, acked, delivered, events, dropped };
+    const counts = { tasks, ms, published, acked, delivered, events, dropped };
+    return { seed, hash, anomalies, faults: nemesis.made, said: world.said, ...counts };
   } finally {
     leave();
   }

@@ -32,6 +32,8 @@ export class SequencerProcess {
           batchBytes: plan.batchBytes,
           claimEveryBytes: plan.claimEveryBytes,
           claimEveryMs: plan.claimEveryMs,
+          snapshotEveryRecords: plan.snapshotEveryRecords,
+          snapshotEveryMs: plan.snapshotEveryMs,
           sessionMaxAgeMs: plan.sessionMaxAgeMs[version],
         },
         clock: clockOf(scheduler, this.actor),

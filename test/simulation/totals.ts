@@ -20,6 +20,8 @@ export interface Totals {
   virtualMs: number;
   /** Times that each fault was made. */
   faults: Record<string, number>;
+  /** Lines that processes logged, by message. */
+  said: Record<string, number>;
   failures: Failure[];
 }
 
@@ -32,6 +34,7 @@ export const noTotals = (): Totals => ({
   dropped: 0,
   virtualMs: 0,
   faults: {},
+  said: {},
   failures: [],
 });
 
@@ -39,7 +42,7 @@ export const noTotals = (): Totals => ({
 export const versionsOf = (seed: number, wish: 1 | 2 | null): 1 | 2 => wish ?? (seed % 3 === 0 ? 2 : 1);
 
 export function count(totals: Totals, result: RunResult, versions: 1 | 2): void {
-  const { seed, hash, anomalies, faults, ms } = result;
+  const { seed, hash, anomalies, faults, said, ms } = result;
   totals.runs++;
   totals.published += result.published;
   totals.acked += result.acked;
@@ -47,7 +50,8 @@ export function count(totals: Totals, result: RunResult, versions: 1 | 2): void 
   totals.events += result.events;
   totals.dropped += result.dropped;
   totals.virtualMs += ms;
-  for (const [fault, times] of faults) totals.faults[fault] = (totals.faults[fault] ?? 0) + times;
+  addTo(totals.faults, faults);
+  addTo(totals.said, said);
   if (anomalies.length > 0) totals.failures.push({ seed, versions, hash, anomalies });
 }
 
@@ -55,6 +59,11 @@ export function add(totals: Totals, more: Totals): void {
   for (const name of ['runs', 'published', 'acked', 'delivered', 'events', 'dropped', 'virtualMs'] as const) {
     totals[name] += more[name];
   }
-  for (const [fault, times] of Object.entries(more.faults)) totals.faults[fault] = (totals.faults[fault] ?? 0) + times;
+  addTo(totals.faults, Object.entries(more.faults));
+  addTo(totals.said, Object.entries(more.said));
   totals.failures.push(...more.failures);
+}
+
+function addTo(counts: Record<string, number>, more: Iterable<readonly [string, number]>): void {
+  for (const [name, times] of more) counts[name] = (counts[name] ?? 0) + times;
 }

@@ -34,6 +34,8 @@ export class World {
   readonly tabs: Tab[] = [];
   readonly services: Service[] = [];
   readonly lines = new Set<Line>();
+  /** What processes logged, and how often. */
+  readonly said = new Map<string, number>();
   #starts = 0;
 
   constructor(seed: number, plan: Plan, scheduler: Scheduler) {
@@ -116,6 +118,7 @@ export class World {
   logger(actor: Actor): LogSink {
     const write = (fields: object, message = ''): void => {
       const { code = '', partition = '' } = fields as { code?: string; partition?: number | string };
+      this.said.set(message, (this.said.get(message) ?? 0) + 1);
       this.note(actor.name, `${message} ${code} ${partition}`);
     };
     return { debug: () => {}, info: write, warn: write, error: write };
