@@ -5,6 +5,7 @@
 import avsc from 'avsc';
 import { RoomlogError } from '../core/errors.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
+import { boundsOf } from './avro-bounds.ts';
 import { HEADER_BYTES } from './wire.ts';
 
 /** How many writers' schemas are kept ready per kind of record; the least recently added goes first. */
@@ -14,6 +15,8 @@ interface Writer {
   readonly type: avsc.Type;
   /** Absent where the writer's schema says the same as ours. */
   readonly resolver: ReturnType<avsc.Type['createResolver']> | undefined;
+  /** Whether a record's lengths fit it; null for a schema that needs no look. */
+  readonly fits: ReturnType<typeof boundsOf>;
 }
 
 export class AvroReader {
@@ -26,7 +29,7 @@ export class AvroReader {
   constructor(type: avsc.Type, ownId: number, store: SchemaStore) {
     this.#type = type;
     this.#ownId = ownId;
-    this.#own = { type, resolver: undefined };
+    this.#own = { type, resolver: undefined, fits: boundsOf(type) };
     this.#store = store;
   }
 
@@ -40,6 +43,9 @@ export class AvroReader {
 
   /** The record's fields, in copies of their own: nothing points into `record`. Throws `corrupt_record`. */
   decode(writer: Writer, record: Buffer): unknown {
+    if (writer.fits?.(record, HEADER_BYTES) === false) {
+      throw new RoomlogError('corrupt_record', 'A record ends before its last field.');
+    }
     try {
       const { value, offset } = this.#type.decode(record, HEADER_BYTES, writer.resolver);
       if (offset === record.length) return value;
@@ -69,7 +75,8 @@ export class AvroReader {
     let built: Writer | RoomlogError;
     try {
       const type = parseSchema(text);
-      built = { type, resolver: type.equals(this.#type) ? undefined : this.#type.createResolver(type) };
+      const resolver = type.equals(this.#type) ? undefined : this.#type.createResolver(type);
+      built = { type, resolver, fits: boundsOf(type) };
     } catch (cause) {
       built = new RoomlogError('corrupt_record', `Schema ${id} is not one of ${this.#type.name}.`, { cause });
     }

@@ -126,7 +126,10 @@ function withWritableManifest(record: SnapshotRecord): SnapshotRecord {
   const { manifest } = record;
   if (manifest === null) return record;
   const chunks = manifest.chunks.map(({ kind, sha256 }) => ({ kind, sha256: view(sha256) }));
-  return { ...record, manifest: { ...manifest, claimNonce: view(manifest.claimNonce), chunks } };
+  return {
+    ...record,
+    manifest: { ...manifest, claimNonce: view(manifest.claimNonce), chunks, seal: view(manifest.seal) },
+  };
 }
 
 /** Whether any string in the record, at any depth, holds U+FFFD. */

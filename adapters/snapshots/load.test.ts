@@ -14,6 +14,7 @@ import { MemoryLog } from '../memory/memory-log.ts';
 import type { PoisonEntry } from './chunks.ts';
 import { parseSnapshotKey, snapshotKey } from './keys.ts';
 import { type LoadedSnapshot, type LoadSnapshotOptions, loadSnapshot, streamIdOfSnapshots } from './load.ts';
+import { sealOf } from './seal.ts';
 import { Shelf } from './shelf.ts';
 import { type WrittenSnapshot, writeSnapshot } from './write.ts';
 
@@ -126,7 +127,8 @@ class World {
     this.tamper(null, (value) => {
       const record = codec.decodeSnapshot(value);
       if ('unknownSchema' in record || record.manifest === null) throw new Error('no manifest');
-      return codec.encodeSnapshot({ ...record, manifest: { ...record.manifest, ...change } });
+      const manifest = { ...record.manifest, ...change };
+      return codec.encodeSnapshot({ ...record, manifest: { ...manifest, seal: sealOf(record, manifest) } });
     });
   }
 }
@@ -254,6 +256,30 @@ describe('a snapshot that can not be believed', () => {
 
   it('is corrupt where its manifest can not be read', () =>
     older('corrupt', (world) => world.tamper(null, (value) => value.subarray(0, 30))));
+
+  it('is refused whichever bit of its manifest is another', async () => {
+    const { world, older, newer } = await twoSnapshots();
+    const { slots } = world.log.cluster.partition(topics.snapshots, p0);
+    const whole = slots.findLast((slot) => slot?.key?.toString() === snapshotKey(p0, newer as Offset, null).toString());
+    const value = whole?.value as Buffer;
+    // Behind the schema's id: that says how to read it at all.
+    for (let bit = 5 * 8; bit < value.length * 8; bit += 3) {
+      world.tamper(null, () => {
+        const changed = Buffer.from(value);
+        changed[bit >>> 3] = (changed[bit >>> 3] as number) ^ (1 << (bit & 7));
+        return changed;
+      });
+      const { loaded, refused } = await world.load();
+      expect([loaded?.mark.offset, refused.length], `bit ${bit & 7} of byte ${bit >>> 3}`).toEqual([older, 1]);
+    }
+  });
+
+  it('is corrupt where its manifest is that of another snapshot', () =>
+    older('corrupt', (world) => {
+      const key = snapshotKey(p0, ((world.newest as Offset) - 20) as Offset, null).toString();
+      const other = world.log.cluster.records(topics.snapshots, p0).find((record) => record.key?.toString() === key);
+      world.tamper(null, () => other?.value ?? null);
+    }));
 
   it('is corrupt where it holds another number of rooms than it says', () =>
     older('corrupt', (world) => world.changeManifest({ rooms: MANY_ROOMS })));

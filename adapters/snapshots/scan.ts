@@ -1,10 +1,11 @@
 /** Finding the manifests of a partition's snapshots, newest first, from the end of the snapshots topic. */
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
-import type { SnapshotManifest, SnapshotRecord } from '../../core/log/snapshot-record.ts';
+import { SNAPSHOT_FORMAT_VERSION, type SnapshotManifest, type SnapshotRecord } from '../../core/log/snapshot-record.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { parseSnapshotKey } from './keys.ts';
+import { isSealed } from './seal.ts';
 import type { Shelf } from './shelf.ts';
 
 /** Records of the first look at the end; every further one is four times as long. */
@@ -68,14 +69,17 @@ export async function* manifestsOf(options: ScanOptions): AsyncGenerator<FoundMa
   }
 }
 
-/** null for what is no manifest of that partition and offset. */
+/** null for what is no manifest of that partition and offset, or is not the one that was written. */
 async function decodeManifest(
   { codec, partition }: ScanOptions,
   offset: Offset,
   value: Buffer,
 ): Promise<SnapshotManifest | null> {
   const record = await decodeSnapshotRecord(codec, value);
-  return record?.partition === partition && record.offset === offset ? record.manifest : null;
+  if (record?.partition !== partition || record.offset !== offset || record.manifest === null) return null;
+  // How a newer format seals is not known here; it is refused for being newer.
+  const isNewer = record.manifest.formatVersion > SNAPSHOT_FORMAT_VERSION;
+  return isNewer || isSealed(record, record.manifest) ? record.manifest : null;
 }
 
 /** null for bytes that are no record of a snapshot. Throws `registry_unreachable`. */

@@ -12,6 +12,7 @@ import type { Codec } from '../../schemas/codec.ts';
 import { chunksOf, headOf, type PoisonEntry } from './chunks.ts';
 import { snapshotKey } from './keys.ts';
 import { sha256 } from './load.ts';
+import { sealOf } from './seal.ts';
 import { MAX_OLDER, type Shelf, type Shelved } from './shelf.ts';
 
 /** Tries per record, and the pause between two. */
@@ -72,37 +73,38 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<Writ
   } finally {
     capture.release();
   }
-  const manifest = codec.encodeSnapshot({
+  const manifest = {
+    formatVersion: SNAPSHOT_FORMAT_VERSION,
+    foldVersion,
+    partitions,
+    streamId,
+    epoch,
+    claimNonce,
+    lastInbound,
+    lastInboundTime,
+    logTime,
+    bytesSinceClaim,
+    forgottenBefore: capture.publishers?.forgottenBefore ?? 0,
+    takenAt,
+    ...counts,
+    firstChunk,
+    chunks,
+    older: shelf.others([offset]).slice(-MAX_OLDER),
+    anchors,
+  };
+  const value = codec.encodeSnapshot({
     ...headOf(mark),
     rooms: null,
     publishers: null,
     keys: null,
     poison: null,
-    manifest: {
-      formatVersion: SNAPSHOT_FORMAT_VERSION,
-      foldVersion,
-      partitions,
-      streamId,
-      epoch,
-      claimNonce,
-      lastInbound,
-      lastInboundTime,
-      logTime,
-      bytesSinceClaim,
-      forgottenBefore: capture.publishers?.forgottenBefore ?? 0,
-      takenAt,
-      ...counts,
-      firstChunk,
-      chunks,
-      older: shelf.others([offset]).slice(-MAX_OLDER),
-      anchors,
-    },
+    manifest: { ...manifest, seal: sealOf(mark, manifest) },
   });
-  await append(options, [{ key: snapshotKey(partition, offset, null), value: manifest }]);
+  await append(options, [{ key: snapshotKey(partition, offset, null), value }]);
   shelf.saw(offset, chunks.length);
   // The snapshot counts all the same; what was not taken away is on the shelf for the next time.
   await sweep(options, shelf.others([offset, keep])).catch(() => {});
-  return { offset, chunks: chunks.length, bytes: bytes + manifest.length };
+  return { offset, chunks: chunks.length, bytes: bytes + value.length };
 }
 
 /** Tombstones whatever is not kept, manifests first: what remains of a snapshot without one is never looked at. */

@@ -27,6 +27,8 @@ export interface SnapshotManifest {
   readonly chunks: ReadonlyArray<{ readonly kind: string; readonly sha256: Uint8Array }>;
   readonly older: ReadonlyArray<{ readonly offset: Offset; readonly chunks: number }>;
   readonly anchors: readonly Anchor[];
+  /** The manifest's own hash; see adapters/snapshots/seal.ts. */
+  readonly seal: Uint8Array;
 }
 
 /** Exactly one body is set, or none where a newer writer added a kind. */
