@@ -79,9 +79,12 @@ export class Alarms {
   }
 }
 
+/** Those that a partition's outbound gives rise to, and that are over once it is followed again. */
+export const OUTBOUND_ALARMS: readonly Alarm[] = ['epoch_ahead', 'outbound_truncated', 'partition_count', 'stream_id'];
+
 /** The alarm that an error of following outbound is; null where it is none. */
 export function alarmOf({ code, details }: RoomlogError): Alarm | null {
-  if (details.fault === 'epoch_ahead') return 'epoch_ahead';
+  if (details.fault === 'epoch_ahead' || details.fault === 'outbound_truncated') return details.fault;
   if (code === 'partition_mismatch') return 'partition_count';
   if (code === 'stream_mismatch' || details.fault === 'stream_conflict') return 'stream_id';
   return code === 'offset_out_of_range' && isTruncated(details) ? 'outbound_truncated' : null;

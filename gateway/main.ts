@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { openKafkaLog } from '../adapters/kafka/kafka-log.ts';
 import { kafkaMetrics } from '../adapters/kafka/kafka-metrics.ts';
+import { watchTopics } from '../adapters/kafka/topic-watch.ts';
 import { checkTopics } from '../adapters/kafka/topics.ts';
 import { createRedisStores, type RedisStores } from '../adapters/redis/stores.ts';
 import { openCodec } from '../adapters/registry/open-codec.ts';
@@ -75,6 +76,7 @@ class Gateway implements RunningGateway {
   readonly #registry: Registry;
   readonly #stores: RedisStores;
   readonly #alarms: Alarms;
+  #stopWatching: () => void = () => {};
   readonly #stopObserving: () => void;
   #admin: AdminServer | null = null;
   #log: EventLog | null = null;
@@ -119,6 +121,7 @@ class Gateway implements RunningGateway {
     const log = await this.#openLog();
     this.#log = log;
     await this.#checkTopics(log);
+    this.#stopWatching = watchTopics({ log, topics, partitions: this.#config.stream.partitions, alarms: this.#alarms });
     const { presence, ephemeral, connections: registry } = this.#stores;
     // None of these waits for a Redis that is away.
     await Promise.all([presence.start(), ephemeral.start(), registry.start()]);
@@ -149,6 +152,7 @@ class Gateway implements RunningGateway {
   }
 
   async close(): Promise<void> {
+    this.#stopWatching();
     await this.#edge.close();
     await this.#stream?.stop();
     const { presence, ephemeral, connections } = this.#stores;

@@ -3,7 +3,7 @@
  * Refuses to go on where inbound can't be the log that outbound was made from.
  */
 import { RoomlogError } from '../../core/errors.ts';
-import type { Offset } from '../../core/ids.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord, OffsetRange } from '../../core/ports/event-log.ts';
 import { placeInbound } from '../inbound-place.ts';
 import { patiently, pause } from '../patience.ts';
@@ -71,4 +71,17 @@ export async function readOne(context: SequencerContext, readBack: ReadBack, at:
     throw thrown;
   }
   return null;
+}
+
+/** What the tail said of inbound, as a reason to halt. */
+export function explainInbound(error: RoomlogError, partition: Partition): RoomlogError {
+  if (error.code !== 'offset_out_of_range') return error;
+  const { start, end, offset } = error.details;
+  const where = `Inbound partition ${partition}:`;
+  if (typeof end === 'number' && typeof offset === 'number' && offset > end) {
+    const found = `${where} it ends at ${end}, but ${offset} was next: it was recreated or rewound.`;
+    return inputError('inbound_replaced', found, { cause: error });
+  }
+  const found = `${where} it begins at ${String(start)}, but ${String(offset)} was next: records were deleted before they were sequenced.`;
+  return inputError('input_lost', found, { cause: error });
 }

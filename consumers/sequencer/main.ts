@@ -2,13 +2,17 @@
 
 import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { kafkaMetrics } from '../../adapters/kafka/kafka-metrics.ts';
+import { watchTopics } from '../../adapters/kafka/topic-watch.ts';
 import { checkTopics } from '../../adapters/kafka/topics.ts';
 import { openCodec } from '../../adapters/registry/open-codec.ts';
+import { openAlarms } from '../../adapters/telemetry/alarms.ts';
 import { createLogger, type Logger } from '../../adapters/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../adapters/telemetry/metrics.ts';
 import { observeProcess } from '../../adapters/telemetry/process-metrics.ts';
+import type { Alarms } from '../../core/alarms.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { topicsOf } from '../../core/names.ts';
+import { systemClock } from '../../core/ports/clock.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import { patiently } from '../patience.ts';
 import { serveAdmin } from './admin.ts';
@@ -39,6 +43,8 @@ export async function startSequencer(
   const logger = dependencies.logger ?? createLogger(config, { name });
   const metrics = dependencies.metrics ?? createMetrics();
   const stopObserving = observeProcess(metrics);
+  const alarms = openAlarms(logger, systemClock, metrics);
+  let stopWatching = () => {};
   const startedAt = Date.now();
   let log: EventLog | null = null;
   let sequencer: Sequencer | null = null;
@@ -49,9 +55,10 @@ export async function startSequencer(
     port: adminPort,
     metrics,
     notReady: () => (sequencer === null ? stage : sequencer.notReady()),
-    health: () => health(name, startedAt, stage, log, sequencer),
+    health: () => health(name, startedAt, stage, log, sequencer, alarms),
   });
   const close = async () => {
+    stopWatching();
     await sequencer?.stop();
     await log?.close();
     await admin.close();
@@ -76,6 +83,7 @@ export async function startSequencer(
       goOn: () => true,
       onRetry: (error, attempt) => logger.warn({ code: error.code, attempt }, 'waiting for Kafka'),
     });
+    stopWatching = watchTopics({ log: opened, topics, partitions, alarms });
     stage = 'joining the consumer group';
     sequencer = new Sequencer({
       log: opened,
@@ -85,6 +93,7 @@ export async function startSequencer(
       config: config.sequencer,
       logger,
       metrics: countInto(metrics),
+      alarms,
       outboundRetentionMs: config.stream.outboundRetentionMs,
       groupId: groupId === '' ? `${config.stream.prefix}.sequencer` : groupId,
     });
@@ -104,6 +113,7 @@ function health(
   stage: string,
   log: EventLog | null,
   sequencer: Sequencer | null,
+  alarms: Alarms,
 ): object {
   const reason = sequencer === null ? stage : sequencer.notReady();
   const report = sequencer?.report();
@@ -111,12 +121,13 @@ function health(
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   return {
-    status: isHalted ? 'degraded' : reason === null ? 'ok' : 'starting',
+    status: isHalted || alarms.raised().length > 0 ? 'degraded' : reason === null ? 'ok' : 'starting',
     ...(reason === null ? {} : { reason }),
     sequencer: name,
     uptimeMs: Date.now() - startedAt,
     kafka: { reachable: log?.reachable() ?? false },
     ...report,
+    alarms: alarms.raised(),
     memory: { rssBytes: rss, heapUsedBytes: heapUsed },
     cpu: { userMs: user / 1_000, systemMs: system / 1_000 },
   };

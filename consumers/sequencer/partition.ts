@@ -2,6 +2,7 @@
  * One partition's life in this process: while it is ours, claim → rebuild → process, and again after every fence; while it
  * is not, folded on for a while, so that taking it back is quick.
  */
+import { alarmOf } from '../../core/alarms.ts';
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import { type Epoch, NO_EPOCH, type Offset, type Partition } from '../../core/ids.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
@@ -9,8 +10,9 @@ import { patiently } from '../patience.ts';
 import { claimPartition } from './claim.ts';
 import type { SequencerContext } from './context.ts';
 import { letterName } from './dead-letters.ts';
-import { findInput, inputError, readOne } from './input.ts';
+import { explainInbound, findInput, readOne } from './input.ts';
 import { halted, interruptionOf, LOST } from './interruption.ts';
+import { PartitionAlarms } from './partition-alarms.ts';
 import { Process, type ProcessEnd } from './process.ts';
 import { Pulse } from './pulse.ts';
 import { ReadBack } from './read-back.ts';
@@ -52,6 +54,7 @@ export class PartitionSequencer {
   readonly #tails: PartitionTails;
   readonly #pulse = new Pulse();
   readonly #readBack: ReadBack;
+  readonly #alarms: PartitionAlarms;
   #state: PartitionState = 'cold';
   #tenure: Tenure | null = null;
   #process: Process | null = null;
@@ -67,6 +70,7 @@ export class PartitionSequencer {
     this.partition = partition;
     this.#context = context;
     this.#tails = tails;
+    this.#alarms = new PartitionAlarms(partition, context);
     this.#readBack = new ReadBack(partition, context, tails.outbound, this.#pulse);
   }
 
@@ -130,7 +134,9 @@ export class PartitionSequencer {
   onInbound(records: readonly LogRecord[], progress: TailProgress): Promise<void> | undefined {
     this.#inboundEnd = progress.end;
     this.#inboundHidden = (progress.written ?? progress.end) - progress.end;
-    if (records.length === 0) return undefined;
+    const newest = records.at(-1);
+    if (newest === undefined) return undefined;
+    this.#alarms.inbound(newest);
     return this.#process?.offer(records) ?? undefined;
   }
 
@@ -204,6 +210,7 @@ export class PartitionSequencer {
     this.#process = process;
     this.#halt = null;
     this.#state = 'processing';
+    this.#alarms.works();
     if (takeOver) this.#readBack.snapshots.owned();
     this.#tails.inbound.assign(this.partition, next);
     try {
@@ -233,7 +240,8 @@ export class PartitionSequencer {
     const again = this.#faultedAt !== null && now - this.#faultedAt < FAULT_MEMORY_MS;
     this.#faultedAt = now;
     if (fault === null) return;
-    if (again) return this.#standStill(tenure, fault);
+    // What is left of a truncated log is sound, so reading it again would only hide that the rest is gone.
+    if (again || alarmOf(fault) === 'outbound_truncated') return this.#standStill(tenure, fault);
     this.#context.logger.warn({ partition: this.partition, code: fault.code }, 'outbound is read again');
     this.#readBack.restart();
   }
@@ -246,6 +254,7 @@ export class PartitionSequencer {
       { partition: this.partition, code: error.code, message: error.message, ...error.details },
       'PARTITION HALTED: its records wait until this is repaired; the other partitions go on',
     );
+    this.#alarms.halted(error);
     const { epoch, lastInbound } = this.#readBack;
     const claimed = () => this.#readBack.fault === null && this.#readBack.epoch !== epoch;
     await this.#pulse.until(() => tenure.closing || claimed());
@@ -295,16 +304,4 @@ export class PartitionSequencer {
       await deadLetters.send([{ partition: this.partition, record, reason, message }], goOn);
     }
   }
-}
-
-function explainInbound(error: RoomlogError, partition: Partition): RoomlogError {
-  if (error.code !== 'offset_out_of_range') return error;
-  const { start, end, offset } = error.details;
-  const where = `Inbound partition ${partition}:`;
-  if (typeof end === 'number' && typeof offset === 'number' && offset > end) {
-    const found = `${where} it ends at ${end}, but ${offset} was next: it was recreated or rewound.`;
-    return inputError('inbound_replaced', found, { cause: error });
-  }
-  const found = `${where} it begins at ${String(start)}, but ${String(offset)} was next: records were deleted before they were sequenced.`;
-  return inputError('input_lost', found, { cause: error });
 }

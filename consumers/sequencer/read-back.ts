@@ -3,6 +3,7 @@
  * from offset 0, before the first claim counts, goes on while the partition is ours, and for a while after it was lost, so that taking it back is quick.
  */
 import { Buffer } from 'node:buffer';
+import { ALARMS, isTruncated } from '../../core/alarms.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { type Epoch, NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
 import { AnchorTrail } from '../../core/log/anchor-trail.ts';
@@ -175,7 +176,13 @@ export class ReadBack {
   onError(error: RoomlogError): void {
     if (!this.#reading || this.#fault !== null) return;
     if (error.code === 'offset_out_of_range') {
-      const { start } = error.details;
+      const { start, end, offset } = error.details;
+      if (isTruncated(error.details)) {
+        const message = `Outbound partition ${this.partition} ends at ${String(end)}, but it was read up to ${String(offset)}: it was recreated, or records were lost. ${ALARMS.outbound_truncated}`;
+        const details = { fault: 'outbound_truncated' };
+        this.#stop(new RoomlogError('fold_halted', message, { cause: error, details }), null);
+        return;
+      }
       this.#stop(
         new RoomlogError(
           'fold_halted',

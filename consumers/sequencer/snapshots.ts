@@ -75,7 +75,7 @@ export class Snapshots {
 
   /** The newest usable snapshot, at or below `below` where given. Throws what reading throws. */
   async load(below: Offset | null, signal: AbortSignal): Promise<LoadedSnapshot | null> {
-    const { log, codec, topics, partitions, config, logger, metrics, identity } = this.#context;
+    const { log, codec, topics, partitions, config, logger, metrics, identity, alarms } = this.#context;
     const { sessionMaxAgeMs, keyWindowMs } = config;
     const loaded = await loadSnapshot({
       log,
@@ -90,7 +90,10 @@ export class Snapshots {
       signal,
       shelf: this.#shelf,
       ...(below !== null && { below }),
-      onRefused: (reason) => metrics.snapshotRefused(reason),
+      onRefused: (reason) => {
+        metrics.snapshotRefused(reason);
+        if (reason === 'ahead') alarms.raise('snapshot_ahead', this.#partition, 'the newest snapshot was refused');
+      },
     });
     this.#newest = loaded && { offset: loaded.mark.offset, takenAt: loaded.takenAt, bytes: null };
     this.#records = 0;

@@ -138,11 +138,12 @@ class OutboundRoomStream implements RoomStream {
     });
     const { originTag, outcomes } = options;
     this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
-    this.#snapshots = new Snapshots({ ...options, identity: this.#identity, metrics: this.#metrics });
-    const budget = new LoopBudget(clock, FOLD_TURN_MS);
     this.#alarms = options.alarms ?? new Alarms({ logger, clock });
+    const shared = { ...options, alarms: this.#alarms };
+    this.#snapshots = new Snapshots({ ...shared, identity: this.#identity, metrics: this.#metrics });
+    const budget = new LoopBudget(clock, FOLD_TURN_MS);
     const hears = (number: Partition): boolean => this.#readiness.hears(number);
-    this.#canaries = new CanaryWatch({ ...options, alarms: this.#alarms, hears });
+    this.#canaries = new CanaryWatch({ ...shared, hears });
     this.#partitions = new Partitions(options.partitions, (number) => this.#follow(number, budget, ringBytes));
     this.#readiness = new Readiness(this.#partitions.all, logger);
   }

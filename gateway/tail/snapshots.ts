@@ -1,6 +1,7 @@
 /** Fetches snapshots for the partitions of a gateway: a few at a time, and for as long as it takes while Kafka or the registry is away. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoadedSnapshot, loadSnapshot } from '../../adapters/snapshots/load.ts';
+import type { Alarms } from '../../core/alarms.ts';
 import { asRoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
@@ -23,6 +24,7 @@ export interface SnapshotsOptions {
   readonly partitions: number;
   readonly identity: StreamIdentity;
   readonly logger: LogSink;
+  readonly alarms: Alarms;
   readonly metrics: Pick<StreamMetrics, 'snapshotsLoaded' | 'snapshotsRefused'>;
 }
 
@@ -51,7 +53,7 @@ export class Snapshots {
   }
 
   async #load(partition: Partition, below: Offset | null): Promise<LoadedSnapshot | null> {
-    const { log, codec, topics, partitions, identity, logger, metrics } = this.#options;
+    const { log, codec, topics, partitions, identity, logger, metrics, alarms } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
@@ -65,7 +67,10 @@ export class Snapshots {
           streamId: identity.id,
           logger,
           signal,
-          onRefused: (reason) => metrics.snapshotsRefused[reason].add(),
+          onRefused: (reason) => {
+            metrics.snapshotsRefused[reason].add();
+            if (reason === 'ahead') alarms.raise('snapshot_ahead', partition, 'the newest snapshot was refused');
+          },
           ...(below !== null && { below }),
         });
         if (loaded !== null) metrics.snapshotsLoaded.add();
