@@ -17,6 +17,7 @@ type Counted =
   | 'compared'
   | 'notRetained'
   | 'events'
+  | 'canaries'
   | 'skipped'
   | 'unknownKinds'
   | 'rooms'
@@ -58,7 +59,7 @@ export function summaryText({ findings, partitions, records }: Verified, cost: C
     `${records} records of ${partitions.length} partitions in ${(cost.elapsedMs / 1_000).toFixed(1)} s (${perSecond(records, cost)} records/s, peak memory ${Math.round(cost.peakMemoryBytes / 1_048_576)} MiB)`,
     `inbound    ${all.compared} records compared with what answers them${counted(all.notRetained, 'answered but no longer retained')}${counted(all.skipped, 'skipped by an operator')}`,
     `events     ${all.events} in ${all.rooms} rooms${counted(all.unknownKinds, 'of a kind unknown to this version')}`,
-    `answers    ${listed(merged(partitions, 'answers'))}`,
+    `answers    ${listed(merged(partitions, 'answers'))}${counted(all.canaries, 'canaries')}`,
     `poison     ${listed(merged(partitions, 'poison'))}`,
     `letters    ${listed(merged(partitions, 'letters'))}${counted(
       sum(partitions, ({ letterRepeats }) => letterRepeats),
@@ -108,6 +109,7 @@ function totals(partitions: readonly VerifiedPartition[]): Record<Counted, numbe
     compared: of('compared'),
     notRetained: of('notRetained'),
     events: of('events'),
+    canaries: of('canaries'),
     skipped: of('skipped'),
     unknownKinds: of('unknownKinds'),
     rooms: of('rooms'),

@@ -2,6 +2,7 @@
  * The check of one partition: inbound and outbound, decoded, in offset order, in step. Pure: what it reads is handed to it. Who counts in
  * outbound is for the production chain to say, as for every reader; what those records then say is held against inbound here.
  */
+import { canaryOf } from '../../core/canary.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
@@ -59,6 +60,8 @@ export interface PartitionReport {
   readonly events: number;
   readonly answers: ReadonlyMap<string, number>;
   readonly poison: ReadonlyMap<string, number>;
+  /** Canaries of sequencers, which are among no answers. */
+  readonly canaries: number;
   /** Inbound records that an operator gave up. */
   readonly skipped: number;
   readonly skips: readonly Skip[];
@@ -96,6 +99,7 @@ class PartitionCheck {
   #checked: { from: Offset; to: Offset; readonly sinceMs: number } | null = null;
   #read = 0;
   #events = 0;
+  #canaries = 0;
   #skipped = 0;
   #unknownKinds = 0;
   #repeats = 0;
@@ -183,7 +187,8 @@ class PartitionCheck {
       this.#order.event(event, logTime, report);
     }
     if (answer !== null && this.#concerns(answer.room)) {
-      countUp(this.#answers, answer.code);
+      if (canaryOf(answer) === null) countUp(this.#answers, answer.code);
+      else this.#canaries++;
       this.#order.answer(answer, report);
       if (answer.offset !== null && answer.offset >= outbound) {
         report('answer_unfounded', `it names ${answer.offset} as the original's offset`);
@@ -225,6 +230,7 @@ class PartitionCheck {
       events: this.#events,
       answers: this.#answers,
       poison: this.#poison,
+      canaries: this.#canaries,
       skipped: this.#skipped,
       skips: this.#skips,
       unknownKinds: this.#unknownKinds,

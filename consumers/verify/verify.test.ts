@@ -149,6 +149,26 @@ test('partitions of different streams are told apart', async () => {
   expect([...(await verified(stream)).findings.counts.keys()]).toEqual(['stream_conflict']);
 });
 
+test('canaries are counted by themselves, not among the answers, and never compared in vain', async () => {
+  const stream = new MemoryStream({ partitions: PARTITIONS, sequencer: { canaryIntervalMs: 50 } });
+  await running.start(stream, 'a');
+  for (let n = 0; n < 20; n++) stream.publish(inboundEvent({ room: `room-${n % ROOMS}` }));
+  await until(() => {
+    for (const number of [0, 1])
+      expect(stream.cluster.partition(stream.topics.outbound, number as Partition).end).toBeGreaterThan(15);
+  });
+  await running.stopAll();
+  await sound(stream);
+  const { findings, partitions } = await verified(stream);
+  expect(findings.listed).toEqual([]);
+  expect(total(partitions.map(({ events }) => events))).toBe(20);
+  expect(partitions.map(({ answers }) => answers.size)).toEqual([0, 0]);
+  expect(total(partitions.map(({ canaries }) => canaries))).toBe(
+    total(partitions.map(({ compared }) => compared)) - 20,
+  );
+  for (const { canaries } of partitions) expect(canaries).toBeGreaterThan(0);
+});
+
 /** As `roomlog repair skip` does it. */
 async function repair(stream: MemoryStream): Promise<void> {
   const { codec, topics, partitions } = stream;

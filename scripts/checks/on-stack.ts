@@ -9,7 +9,7 @@ import type { StackFile } from '../stack/stack-file.ts';
 import { startStack, stopStack } from '../stack/start.ts';
 import { type StatePaths, statePaths } from '../stack/state-dir.ts';
 import { check, command, lastLines } from './command.ts';
-import { fail, type Lane, type LaneContext, type LaneResult, skip } from './lane.ts';
+import { fail, type Lane, type LaneContext, type LaneResult, skip, sum } from './lane.ts';
 import { pythonEnvironment } from './python.ts';
 
 const TOKEN_TTL_MS = 600_000;
@@ -38,20 +38,32 @@ export const k6: Lane = {
 
 export const python: Lane = {
   name: 'python',
-  about: 'stock Kafka and Avro clients read and write the topics',
+  about: 'the fold in Python against its vectors; stock Kafka and Avro clients read and write the topics',
   run: async (context) => {
-    const script = join(TEST_PYTHON, 'stock_clients.py');
-    if (!existsSync(script)) return fail(`${script} is missing`);
     const bin = await pythonEnvironment(join(TEST_PYTHON, 'requirements.txt'), context.aborted);
-    return await withStack(context, async (_, paths) => {
-      const argv = [join(bin, 'python'), script, paths.root];
-      const { code, output, stdout } = await command(argv, { aborted: context.aborted });
-      const passed = stdout.split('\n').filter((line) => line.startsWith('ok ')).length;
-      if (code === 0 && passed > 0) return { passed, failed: 0, skipped: 0, notes: [] };
-      return { ...fail(`stock_clients.py ended with ${code}`, ...lastLines(output)), passed };
-    });
+    const vectors = await runPython(bin, 'vectors.py', [], context.aborted);
+    if (vectors.failed > 0) return vectors;
+    const clients = await withStack(context, (_, paths) =>
+      runPython(bin, 'stock_clients.py', [paths.root], context.aborted),
+    );
+    return sum([vectors, clients]);
   },
 };
+
+/** Passes as many as it says `ok`. */
+async function runPython(
+  bin: string,
+  name: string,
+  args: readonly string[],
+  aborted: AbortSignal,
+): Promise<LaneResult> {
+  const script = join(TEST_PYTHON, name);
+  if (!existsSync(script)) return fail(`${script} is missing`);
+  const { code, output, stdout } = await command([join(bin, 'python'), script, ...args], { aborted });
+  const passed = stdout.split('\n').filter((line) => line.startsWith('ok ')).length;
+  if (code === 0 && passed > 0) return { passed, failed: 0, skipped: 0, notes: [] };
+  return { ...fail(`${name} ended with ${code}`, ...lastLines(output)), passed };
+}
 
 async function withStack(
   context: LaneContext,

@@ -1,9 +1,9 @@
-"""Stock Kafka clients against a running stack: librdkafka (confluent-kafka) and fastavro, no code of Roomlog's.
+"""Stock Kafka clients against a running stack: librdkafka (confluent-kafka), fastavro, and the fold of fold.py; nothing else of Roomlog's.
 
     python test/python/stock_clients.py STATE_DIR
 
 Reads `stack.json`, produces an inbound record as any Kafka producer would (partitioner murmur2_random, Avro by the registry's
-schema), and waits until an outbound reader that folds by the rules of docs/guarantees.md sees it sequenced. Then reads all of both
+schema), and waits until an outbound reader that folds (test/python/fold.py) sees it sequenced. Then reads all of both
 topics and checks the chain. Prints one `ok …` line a check; exits 1 at the first that fails.
 """
 
@@ -18,6 +18,8 @@ import uuid
 
 import fastavro
 from confluent_kafka import Consumer, Producer, TopicPartition
+
+from fold import ACCEPTED, Fault, Fold
 
 DEADLINE_S = 30
 CODECS = ("gzip", "snappy", "lz4", "zstd")
@@ -81,21 +83,15 @@ def read_all(brokers, topic, partitions):
 
 
 def fold(messages, registry):
-    """The four rules: a claim opens an epoch, lower epochs are fenced, the chain admits each inbound record once."""
-    epoch, last_inbound = -1, -1
+    """The messages of a partition, read from its start, that count."""
+    reading = Fold.from_start()
     for message in messages:
         record = registry.decode(message.value())
-        if record["claim"] is not None:
-            epoch = message.offset()
-        elif record["epoch"] < epoch:
-            continue
-        else:
-            assert record["epoch"] == epoch, f"epoch {record['epoch']} before its claim"
-            if record["prevInbound"] < last_inbound:
-                continue
-            assert record["prevInbound"] == last_inbound, f"a hole in the chain at {message.partition()}/{message.offset()}"
-            last_inbound = record["inbound"]
-            yield message, record
+        try:
+            if reading.take(message.offset(), record) == ACCEPTED:
+                yield message, record
+        except Fault as fault:
+            raise AssertionError(f"partition {message.partition()}: {fault}") from fault
 
 
 def main(state_dir):
