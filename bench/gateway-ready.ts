@@ -82,7 +82,8 @@ const script = (name: string, ...args: string[]) =>
     stdio: ['ignore', 'ignore', 'inherit'],
   });
 const say = (text: string) => process.stderr.write(`${text}\n`);
-const diskBytes = () => Number(execFileSync('du', ['-s', '--block-size=1', stateDir], { encoding: 'utf8' }).split('\t')[0]);
+const diskBytes = () =>
+  Number(execFileSync('du', ['-s', '--block-size=1', stateDir], { encoding: 'utf8' }).split('\t')[0]);
 
 /** One gateway's start, from its process to `/ready`. */
 async function startOnce(config: string, port: number): Promise<Round> {
@@ -131,21 +132,25 @@ async function measure(name: string, config: string, port: number): Promise<Roun
   while (valid() < repeats && rounds.length < repeats * TRIES) {
     const one = await startOnce(config, port);
     rounds.push(one);
-    say(`${name}: ready after ${one.readyMs} ms (${one.cpuMs} of CPU), ${one.foldedRecords} records folded${one.void ? ', VOID' : ''}`);
+    say(
+      `${name}: ready after ${one.readyMs} ms (${one.cpuMs} of CPU), ${one.foldedRecords} records folded${one.void ? ', VOID' : ''}`,
+    );
   }
   return rounds;
 }
 
+/** Of the valid rounds; of all where none is, which `rounds: 0` tells. */
 function figures(rounds: readonly Round[]) {
   const valid = rounds.filter((one) => !one.void);
-  const ready = valid.map(({ readyMs }) => readyMs);
+  const counted = valid.length > 0 ? valid : rounds;
+  const ready = counted.map(({ readyMs }) => readyMs);
   return {
     rounds: valid.length,
     void: rounds.length - valid.length,
     readyMs: { median: median(ready), min: Math.min(...ready), max: Math.max(...ready) },
-    foldedRecords: median(valid.map(({ foldedRecords }) => foldedRecords)),
-    cpuMs: median(valid.map(({ cpuMs }) => cpuMs)),
-    rssMiB: median(valid.map(({ rssMiB }) => rssMiB)),
+    foldedRecords: median(counted.map(({ foldedRecords }) => foldedRecords)),
+    cpuMs: median(counted.map(({ cpuMs }) => cpuMs)),
+    rssMiB: median(counted.map(({ rssMiB }) => rssMiB)),
   };
 }
 
