@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Files whose tests bring streams, brokers or servers of their own, and leave the shared ones alone. */
 const STREAMS =
-  'test/integration/{continuity,kafka,presence,redis,registry,resume-history,sequencer,verify}{,-*}.test.ts';
+  'test/integration/{continuity,kafka,presence,redis,registry,resume-history,sequencer,snapshots,verify}{,-*}.test.ts';
 
 /**
  * Five lanes: `unit` and `simulation` need nothing running; `integration` owns a real stack and kills parts of it; `streams` shares one Kafka and

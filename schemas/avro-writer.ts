@@ -14,6 +14,10 @@ const OWN_BUFFER_BYTES = SLAB_BYTES / 4;
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;
 
+/** Takes a large record once, before it is copied out. */
+const SCRATCH_BYTES = 524_288;
+let scratch: Buffer | null = null;
+
 /** One record in the wire format. Throws `corrupt_record` for a value that does not fit the type: a bug of the caller's. */
 export function encodeRecord(type: Type, id: number, value: object): Buffer {
   const start = used;
@@ -40,6 +44,21 @@ export function encodeRecord(type: Type, id: number, value: object): Buffer {
   slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   used = 0;
   return encodeRecord(type, id, value);
+}
+
+/** The same for records of hundreds of kilobytes, which don't fit a slab: a buffer of its own each. Throws `corrupt_record`. */
+export function encodeLargeRecord(type: Type, id: number, value: object): Buffer {
+  scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
+  let end: number;
+  try {
+    end = type.encode(value, scratch, HEADER_BYTES);
+  } catch {
+    throw new RoomlogError('corrupt_record', `A record could not be encoded: ${misfit(type, value)} does not fit.`);
+  }
+  // Larger than expected: once more, into a buffer of the size that avsc told.
+  if (end < 0) return encodeRecord(type, id, value);
+  writeHeader(scratch, 0, id);
+  return Buffer.from(scratch.subarray(0, end));
 }
 
 function misfit(type: Type, value: object): string {

@@ -10,7 +10,7 @@ import type { InboundEvent, OutboundRecord } from '../core/log/record.ts';
 import type { SnapshotRecord } from '../core/log/snapshot-record.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
 import { AvroReader, parseSchema } from './avro-reader.ts';
-import { encodeRecord } from './avro-writer.ts';
+import { encodeLargeRecord, encodeRecord } from './avro-writer.ts';
 import { SCHEMAS, type SchemaIds } from './schemas.ts';
 import { schemaIdOf } from './wire.ts';
 
@@ -82,7 +82,7 @@ export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, s
     decodeInbound: (record) => decode<InboundEvent>(inbound, record),
     decodeOutbound: (record) => decode<OutboundRecord>(outbound, record),
     decodeDeadLetter: (record) => decode<DeadLetter>(deadLetter, record),
-    encodeSnapshot: (record) => encodeRecord(snapshotType, snapshotId, withWritableManifest(record)),
+    encodeSnapshot: (record) => encodeLargeRecord(snapshotType, snapshotId, withWritableManifest(record)),
     decodeSnapshot: (record) => {
       const id = schemaIdOf(record);
       const writer = snapshot.writer(id);

@@ -37,6 +37,8 @@ type Bodies = Pick<SnapshotRecord, 'rooms' | 'publishers' | 'keys' | 'poison'>;
 
 const NO_BODY: Bodies = { rooms: null, publishers: null, keys: null, poison: null };
 
+const holeAsMinusOne = (number: number): number => (Number.isNaN(number) ? -1 : number);
+
 /** With its length. */
 const nameBytes = (name: string): number => Buffer.byteLength(name) + 3;
 /** A number of up to 2^53, in zigzag form. */
@@ -63,11 +65,12 @@ export function* chunksOf(codec: Codec, capture: FoldCapture, poison: readonly P
   if (capture.publishers !== null) {
     yield* filled(
       capture.publishers.publishers(),
-      () => ({ names: [] as string[], last: [] as number[], windows: [] as number[][] }),
+      () => ({ names: [] as string[], last: [] as number[], windows: [] as Array<readonly number[]> }),
       ({ names, last, windows }, [name, state]) => {
         names.push(name);
         last.push(state.last);
-        windows.push(state.window.map((number) => (Number.isNaN(number) ? -1 : number)));
+        // Not copied: the chunk is encoded in the same turn.
+        windows.push(state.window.some(Number.isNaN) ? state.window.map(holeAsMinusOne) : state.window);
         return nameBytes(name) + (state.window.length + 2) * LONG_BYTES;
       },
       (publishers) => close('publishers', { publishers }, publishers.names.length),
@@ -109,7 +112,7 @@ export function restoreChunk(record: SnapshotRecord, fold: Fold, poison: PoisonE
   if (publishers !== null) {
     record.publishers?.names.forEach((name, at) => {
       const { last, windows } = record.publishers as NonNullable<SnapshotRecord['publishers']>;
-      const window = (windows[at] as readonly number[]).slice();
+      const window = windows[at] as number[];
       for (let place = 0; place < window.length; place += 4) {
         if (window[place] !== -1) continue;
         window[place] = Number.NaN;
