@@ -18,7 +18,10 @@ const step: fc.Arbitrary<Step> = fc.record({
   kind: fc.oneof(
     { weight: 4, arbitrary: fc.constant<Step['kind']>('numbered') },
     { weight: 4, arbitrary: fc.constant<Step['kind']>('keyed') },
-    { weight: 3, arbitrary: fc.constantFrom<Step['kind']>('plain', 'answer', 'stale', 'repeat', 'jump', 'claim') },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom<Step['kind']>('plain', 'answer', 'stale', 'repeat', 'jump', 'claim', 'skip'),
+    },
   ),
   room: fc.integer({ min: 0, max: 5 }),
   who: fc.integer({ min: 0, max: 7 }),

@@ -105,7 +105,8 @@ async function loadFound(
   const range = (await log.ranges(topics.outbound, [partition])).get(partition);
   const refusal = judgeManifest(options, manifest) ?? judgePlace(offset, range);
   if (refusal !== null || range === undefined) return refusal ?? 'ahead';
-  const { epoch, claimNonce, lastInbound, lastInboundTime, logTime, streamId, partitions, foldVersion } = manifest;
+  const { epoch, claimNonce, lastInbound, lastInboundTime, answeredAtClaim, logTime } = manifest;
+  const { streamId, partitions, foldVersion } = manifest;
   if (epoch >= range.start && !(await hasClaim(options, epoch as number as Offset, claimNonce))) return 'foreign';
   const mark: SnapshotMark = {
     partition,
@@ -116,6 +117,7 @@ async function loadFound(
     claimNonce,
     lastInbound,
     lastInboundTime,
+    answeredAtClaim,
     logTime,
     foldVersion,
   };

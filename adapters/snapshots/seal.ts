@@ -20,11 +20,12 @@ const hex = (bytes: Uint8Array): string =>
 /** SHA-256 of everything that format version 1 has in a manifest, and of whose it is. */
 export function sealOf({ partition, offset }: Sealed, manifest: Omit<SnapshotManifest, 'seal'>): Buffer {
   const { formatVersion, foldVersion, partitions, streamId, epoch, claimNonce } = manifest;
-  const { lastInbound, lastInboundTime, logTime, bytesSinceClaim, forgottenBefore, takenAt } = manifest;
+  const { lastInbound, lastInboundTime, answeredAtClaim, logTime, bytesSinceClaim, forgottenBefore, takenAt } =
+    manifest;
   const { rooms, publishers, keys, firstChunk, chunks, older, anchors } = manifest;
   const values = [
     [partition, offset, formatVersion, foldVersion, partitions, streamId, epoch, hex(claimNonce)],
-    [lastInbound, lastInboundTime, logTime, bytesSinceClaim, forgottenBefore, takenAt],
+    [lastInbound, lastInboundTime, answeredAtClaim, logTime, bytesSinceClaim, forgottenBefore, takenAt],
     [rooms, publishers, keys, firstChunk],
     chunks.map(({ kind, sha256 }) => [kind, hex(sha256)]),
     older.map((one) => [one.offset, one.chunks]),

@@ -54,7 +54,7 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<Writ
   const { codec, capture, poison, anchors, bytesSinceClaim, takenAt, shelf, keep } = options;
   const { mark } = capture;
   const { partition, offset, partitions, streamId, epoch, claimNonce } = mark;
-  const { lastInbound, lastInboundTime, logTime, foldVersion } = mark;
+  const { lastInbound, lastInboundTime, answeredAtClaim, logTime, foldVersion } = mark;
   const counts = { rooms: capture.roomCount, publishers: 0, keys: 0 };
   const chunks: Array<{ kind: string; sha256: Buffer }> = [];
   let bytes = 0;
@@ -82,6 +82,7 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<Writ
     claimNonce,
     lastInbound,
     lastInboundTime,
+    answeredAtClaim,
     logTime,
     bytesSinceClaim,
     forgottenBefore: capture.publishers?.forgottenBefore ?? 0,

@@ -38,6 +38,7 @@ export function captureFold(fold: Fold, partition: Partition, offset: Offset): F
       claimNonce,
       lastInbound: chain.lastInbound,
       lastInboundTime: chain.lastInboundTime,
+      answeredAtClaim: chain.answeredAtClaim,
       logTime: chain.logTime,
       foldVersion: FOLD_VERSION,
     },

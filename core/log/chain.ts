@@ -109,7 +109,13 @@ export class Chain {
     chain.claimNonce = mark.claimNonce;
     chain.streamId = mark.streamId;
     chain.partitions = mark.partitions;
+    chain.#answeredAtClaim = mark.answeredAtClaim;
     return chain;
+  }
+
+  /** `lastInbound` as it was when the newest claim was read; null where this chain can't know. */
+  get answeredAtClaim(): Offset | null {
+    return this.#answeredAtClaim;
   }
 
   /** False while a reader that started at a claim has not seen a record of the epoch: lastInbound means nothing yet. */

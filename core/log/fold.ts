@@ -4,7 +4,7 @@
  * and, where decisions are made, what publishers have used. JSON vectors for other languages: schemas/vectors/fold.json.
  */
 import { RoomlogError } from '../errors.ts';
-import { NO_OFFSET, type Offset } from '../ids.ts';
+import type { Offset } from '../ids.ts';
 import { Publishers, type PublishersLimits } from '../sequencing/publishers.ts';
 import { type Anchor, Chain, faultVerdict, type Verdict } from './chain.ts';
 import { DigestMemo, type DigestOf } from './digest.ts';
@@ -58,7 +58,7 @@ export class Fold {
     if (fold.publishers === null) return fold;
     for (const [name, state] of publishers ?? []) fold.publishers.restorePublisher(name, state);
     for (const [name, remembered] of keys ?? []) fold.publishers.restoreKey(name, remembered);
-    fold.publishers.restoreSwept(mark.lastInbound === NO_OFFSET ? null : mark.logTime, forgottenBefore ?? 0);
+    fold.publishers.restoreSwept(mark.logTime === 0 ? null : mark.logTime, forgottenBefore ?? 0);
     return fold;
   }
 

@@ -16,6 +16,7 @@ export interface SnapshotManifest {
   readonly claimNonce: Uint8Array;
   readonly lastInbound: Offset;
   readonly lastInboundTime: number;
+  readonly answeredAtClaim: Offset | null;
   readonly logTime: number;
   readonly bytesSinceClaim: number;
   readonly forgottenBefore: number;

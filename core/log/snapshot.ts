@@ -20,6 +20,8 @@ export interface SnapshotMark {
   readonly lastInbound: Offset;
   /** Timestamp of the inbound record at `lastInbound`, ms; 0 where there is none. */
   readonly lastInboundTime: number;
+  /** What had been answered when that claim was read; null where its reader could not know. */
+  readonly answeredAtClaim: Offset | null;
   /** ms since the Unix epoch. */
   readonly logTime: number;
   readonly foldVersion: number;

@@ -3,9 +3,20 @@ import type { Fold } from '../../core/log/fold.ts';
 
 export function stateOf(fold: Fold) {
   const { chain, heads, publishers } = fold;
-  const { epoch, lastInbound, lastInboundTime, logTime, streamId, partitions, complete, settled, claimNonce } = chain;
+  const {
+    epoch,
+    lastInbound,
+    lastInboundTime,
+    logTime,
+    streamId,
+    partitions,
+    complete,
+    settled,
+    claimNonce,
+    answeredAtClaim,
+  } = chain;
   return {
-    chain: { epoch, lastInbound, lastInboundTime, logTime, streamId, partitions, complete, settled },
+    chain: { epoch, lastInbound, lastInboundTime, logTime, streamId, partitions, complete, settled, answeredAtClaim },
     nonce: claimNonce === null ? null : Buffer.from(claimNonce).toString('hex'),
     heads: [...heads.entries()],
     publishers: [...(publishers?.publishers() ?? [])].map(([name, { state }]) => [name, state.last, [...state.window]]),

@@ -8,7 +8,7 @@ const NO_BODY = { claim: null, event: null, answer: null, skipped: null };
 
 /** What happens next: small numbers that a generator can make up. */
 export interface Step {
-  readonly kind: 'claim' | 'numbered' | 'keyed' | 'plain' | 'answer' | 'stale' | 'repeat' | 'jump';
+  readonly kind: 'claim' | 'numbered' | 'keyed' | 'plain' | 'answer' | 'stale' | 'repeat' | 'jump' | 'skip';
   readonly room: number;
   readonly who: number;
   /** ms of log time that pass before. */
@@ -33,6 +33,7 @@ export class PublishedLog {
     if (kind === 'claim') this.#claim();
     else if (kind === 'stale') this.records.push({ ...this.#header(this.#inbound), epoch: (this.#epoch - 1) as Epoch });
     else if (kind === 'repeat') this.#repeat();
+    else if (kind === 'skip') this.#skip();
     else if (kind === 'answer') this.records.push({ ...this.#header(++this.#inbound), answer: poison });
     else this.records.push({ ...this.#header(++this.#inbound), event: this.#event(kind, room, who) });
   }
@@ -42,6 +43,16 @@ export class PublishedLog {
     const nonce = Buffer.alloc(16, this.records.length);
     this.#epoch = this.records.length;
     this.records.push({ ...header, ...NO_BODY, claim: { nonce, streamId: 's', foldVersion: 1, partitions: 1 } });
+  }
+
+  /** An operator's, back to where a recreated inbound begins. */
+  #skip(): void {
+    this.#claim();
+    const { prevInbound } = this.#header(this.#inbound + 1);
+    this.#inbound = -1;
+    const skipped = { from: 0 as Offset, to: prevInbound, reason: 'recreated' };
+    this.records.push({ ...this.#header(-1), prevInbound, inboundTime: 0, skipped });
+    this.#claim();
   }
 
   #repeat(): void {
