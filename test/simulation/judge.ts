@@ -1,58 +1,11 @@
 /** What a run is found guilty of: by the checker of the fault runs, and by what applications were told. */
 import type { Partition } from '../../core/ids.ts';
-import { Findings } from '../checker/anomaly.ts';
 import { check } from '../checker/check.ts';
-import { contentOf, type LogLine, logLineOf } from '../checker/log-line.ts';
-import { type FoldedEvent, foldOwn } from '../checker/own-fold.ts';
-import type { Recorder } from './recorder.ts';
+import type { HistoryLine } from '../checker/history.ts';
+import { contentOf } from '../checker/log-line.ts';
+import type { FoldedEvent } from '../checker/own-fold.ts';
 import { type Asked, bytesOf, type SdkApplication } from './sdk-application.ts';
-import { CODEC } from './shared.ts';
 import type { World } from './world.ts';
-
-/** Outbound as the checker reads it; decoded once. */
-export class Outbound {
-  readonly #world: World;
-  readonly #lines: LogLine[][] = [];
-
-  constructor(world: World) {
-    this.#world = world;
-    this.#lines = Array.from({ length: world.plan.partitions }, () => []);
-  }
-
-  /** Brings itself up to date; whether that was needed. */
-  read(): boolean {
-    const { brokers } = this.#world;
-    let grown = false;
-    for (const [number, lines] of this.#lines.entries()) {
-      const { slots } = brokers.cluster.partition(brokers.topics.outbound, number as Partition);
-      for (let at = lines.length; at < slots.length; at++) {
-        const slot = slots[at];
-        const record = CODEC.decodeOutbound(slot?.value as Buffer);
-        if ('unknownSchema' in record) throw new Error('outbound has a schema that nobody wrote');
-        lines.push(logLineOf(number, at, record));
-        grown = true;
-      }
-    }
-    return grown;
-  }
-
-  get lines(): LogLine[] {
-    return this.#lines.flat();
-  }
-
-  get events(): readonly FoldedEvent[] {
-    return foldOwn(this.lines, new Findings()).events;
-  }
-
-  /** Whether something answers the last inbound record of every partition. */
-  get isAnswered(): boolean {
-    const { brokers } = this.#world;
-    return this.#lines.every((lines, number) => {
-      const { end } = brokers.cluster.partition(brokers.topics.inbound, number as Partition);
-      return end === 0 || lines.some(({ inbound }) => inbound === end - 1);
-    });
-  }
-}
 
 export interface Verdict {
   readonly anomalies: readonly string[];
@@ -63,15 +16,16 @@ export interface Verdict {
   readonly dropped: number;
 }
 
-export function judge(world: World, recorder: Recorder, outbound: Outbound, drained: boolean): Verdict {
+export function judge({ plan, recorder, outbound, brokers, applications }: World, drained: boolean): Verdict {
   recorder.add({ type: 'end', drained });
   outbound.read();
   const report = check(recorder.lines, outbound.lines);
   const anomalies = report.anomalies.map(({ name, message }) => `${name}: ${message}`);
-  if (report.gaps > 0) anomalies.push(`needless-gap: ${report.gaps} gaps were told, though nothing was deleted`);
-  const twoVersions = world.plan.sessionMaxAgeMs[0] !== world.plan.sessionMaxAgeMs[1];
+  const twoVersions = plan.sessionMaxAgeMs[0] !== plan.sessionMaxAgeMs[1];
   const events = outbound.events;
-  for (const application of world.applications) anomalies.push(...brokenPromises(application, events, twoVersions));
+  const startOf = (number: number) => brokers.cluster.partition(brokers.topics.outbound, number as Partition).start;
+  anomalies.push(...needlessGaps(recorder.lines, events, startOf));
+  for (const application of applications) anomalies.push(...brokenPromises(application, events, twoVersions));
   return {
     anomalies,
     published: report.published,
@@ -80,6 +34,25 @@ export function judge(world: World, recorder: Recorder, outbound: Outbound, drai
     events: report.eventsInLog,
     dropped: report.droppedInLog,
   };
+}
+
+/** Gaps where nothing was deleted. Where something was, what lies between it and the next place to prove from may be lost too. */
+function needlessGaps(
+  history: readonly HistoryLine[],
+  events: readonly FoldedEvent[],
+  startOf: (partition: number) => number,
+): string[] {
+  const found: string[] = [];
+  for (const line of history) {
+    if (line.type !== 'gap') continue;
+    const { client, room, from, to } = line;
+    const kept = events.find((event) => {
+      const isWithin = event.room === room && event.seq >= from && event.seq <= to;
+      return isWithin && startOf(event.partition) === 0;
+    });
+    if (kept) found.push(`needless-gap: ${client} was told of ${room} ${from} to ${to}, but ${kept.seq} is there`);
+  }
+  return found;
 }
 
 /** What `publish` of the SDK resolved and rejected with, against the log. Every text is published once. */

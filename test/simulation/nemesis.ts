@@ -2,7 +2,7 @@
 import { FINE } from './brokers.ts';
 import type { Fault } from './plan.ts';
 import { Random } from './random.ts';
-import { passInbound, spoilSnapshots } from './retention.ts';
+import { passInbound, passOutbound, spoilSnapshots } from './retention.ts';
 import type { Actor } from './scheduler.ts';
 import type { World } from './world.ts';
 
@@ -188,6 +188,7 @@ export class Nemesis {
       ],
       ['snapshots-spoiled', () => spoilSnapshots(world, random)],
       ['inbound-retention', () => passInbound(world, random)],
+      ['outbound-retention', () => passOutbound(world, random)],
     ];
   }
 

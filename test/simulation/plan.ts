@@ -26,6 +26,7 @@ export const FAULTS = [
   'broker-clock-jumps',
   'snapshots-spoiled',
   'inbound-retention',
+  'outbound-retention',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -78,6 +79,9 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
   const faults = new Set(FAULTS.filter(() => random.chance(0.5)));
   // A gateway that is 10 minutes off mints sessions that the stricter version takes for old.
   if (versions === 2) for (const fault of ['clock-skew', 'broker-clock-jumps'] as const) faults.delete(fault);
+  // What retention has deleted is in snapshots alone: they have to be whole.
+  if (faults.has('outbound-retention')) faults.delete(random.chance(0.5) ? 'snapshots-spoiled' : 'outbound-retention');
+  if (faults.has('outbound-retention')) faults.delete('snapshots-spoiled');
   const bad = () => (random.chance(0.5) ? random.between(0, 0.25) : 0);
   const weather: Weather = {
     requestLost: bad(),

@@ -1,10 +1,9 @@
 /** What becomes of records that lie in the topics: deleted when their time is over, or no more what was written. */
 import { Buffer } from 'node:buffer';
 import type { MemoryPartition } from '../../adapters/memory/memory-brokers.ts';
+import { parseSnapshotKey } from '../../adapters/snapshots/keys.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
-import { Chain } from '../../core/log/chain.ts';
 import type { Random } from './random.ts';
-import { CODEC } from './shared.ts';
 import type { World } from './world.ts';
 
 /** One record of the snapshots topic is gone or changed, or all of them are gone. Outbound is whole, so nothing is lost with them. */
@@ -32,21 +31,39 @@ export function spoilSnapshots({ brokers, plan }: World, random: Random): void {
 }
 
 /** Inbound records that were answered are deleted, the newest of them too. */
-export function passInbound({ brokers, plan }: World, random: Random): void {
+export function passInbound({ brokers, plan, outbound }: World, random: Random): void {
   if (!brokers.available) return;
   const number = random.whole(0, plan.partitions - 1) as Partition;
-  const answered = lastInboundIn(brokers.cluster.partition(brokers.topics.outbound, number));
+  outbound.read();
   const { start } = brokers.cluster.partition(brokers.topics.inbound, number);
-  const to = start + random.whole(0, Math.max(0, answered + 1 - start));
+  const to = start + random.whole(0, Math.max(0, outbound.answered(number) + 1 - start));
   if (to > start) brokers.cluster.trim(brokers.topics.inbound, number, to as Offset);
 }
 
-function lastInboundIn({ slots }: MemoryPartition): number {
-  const chain = Chain.atStart();
+/**
+ * Outbound records below a complete snapshot are deleted, once in each partition: who is passed by retention twice within ten
+ * minutes is right to stand still.
+ */
+export function passOutbound({ brokers, plan, outbound }: World, random: Random): void {
+  if (!brokers.available) return;
+  const number = random.whole(0, plan.partitions - 1) as Partition;
+  const { start } = brokers.cluster.partition(brokers.topics.outbound, number);
+  const kept = snapshotsIn(brokers.cluster.partition(brokers.topics.snapshots, number), number).slice(-2);
+  if (start > 0 || kept.length === 0) return;
+  const to = random.whole(0, random.pick(kept));
+  if (to === 0) return;
+  outbound.read();
+  brokers.cluster.trim(brokers.topics.outbound, number, to as Offset);
+}
+
+/** Offsets of the snapshots whose manifests stand in the topic, the oldest first. */
+function snapshotsIn({ slots }: MemoryPartition, partition: Partition): number[] {
+  const found = new Set<number>();
   for (const slot of slots) {
-    if (slot?.value == null) continue;
-    const record = CODEC.decodeOutbound(slot.value);
-    if (!('unknownSchema' in record)) chain.judge(slot.offset, record);
+    const key = parseSnapshotKey(partition, slot?.key ?? null);
+    if (key === null || key.chunk !== null) continue;
+    if (slot?.value == null) found.delete(key.offset);
+    else found.add(key.offset);
   }
-  return chain.lastInbound;
+  return [...found].sort((left, right) => left - right);
 }

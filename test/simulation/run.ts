@@ -1,6 +1,6 @@
 /** One run, from its seed to its verdict. The same seed gives the same run, step by step. */
 import { enter, leave } from './globals.ts';
-import { judge, Outbound } from './judge.ts';
+import { judge } from './judge.ts';
 import { Nemesis } from './nemesis.ts';
 import { drawPlan, type Fault, type Plan, type PlanWish } from './plan.ts';
 import { Random } from './random.ts';
@@ -48,7 +48,6 @@ export async function runSeed(seed: number, { versions, onLine }: RunOptions): P
   try {
     const world = new World(seed, plan, scheduler);
     const nemesis = new Nemesis(world, seed);
-    const outbound = new Outbound(world);
     scheduler.after(0, null, () => {
       world.begin();
       nemesis.begin();
@@ -58,13 +57,13 @@ export async function runSeed(seed: number, { versions, onLine }: RunOptions): P
     if (scheduler.failure === null) {
       world.note('nemesis', 'heals');
       nemesis.heal();
-      stopWhenAllIsWell(world, outbound);
+      stopWhenAllIsWell(world);
       recovered = await scheduler.run(plan.faultyMs + RECOVERY_MS);
     }
-    const verdict = judge(world, world.recorder, outbound, recovered);
+    const verdict = judge(world, recovered);
     const { published, acked, delivered, events, dropped } = verdict;
     const anomalies = [...failureOf(scheduler), ...haltedIn(world), ...verdict.anomalies];
-    if (!recovered && anomalies.length === 0) anomalies.push(...stuckIn(world, outbound));
+    if (!recovered && anomalies.length === 0) anomalies.push(...stuckIn(world));
     const { hash } = trace;
     const ms = Math.round(scheduler.now);
     const { tasks } = scheduler;
@@ -75,13 +74,14 @@ export async function runSeed(seed: number, { versions, onLine }: RunOptions): P
   }
 }
 
-function headsIn(outbound: Outbound): Map<string, number> {
+function headsIn(outbound: World['outbound']): Map<string, number> {
   const heads = new Map<string, number>();
   for (const { room, seq } of outbound.events) heads.set(room, Math.max(heads.get(room) ?? 0, seq));
   return heads;
 }
 
-function stopWhenAllIsWell(world: World, outbound: Outbound): void {
+function stopWhenAllIsWell(world: World): void {
+  const { outbound } = world;
   let heads: Map<string, number> | null = null;
   const look = () => {
     world.scheduler.after(LOOK_EVERY_MS, null, look);
@@ -104,8 +104,8 @@ function haltedIn({ sequencers, gateways }: World): string[] {
   return [...sequencers, ...gateways].flatMap(({ halted }) => halted).map((what) => `halted: ${what}`);
 }
 
-function stuckIn(world: World, outbound: Outbound): string[] {
-  const { applications, tabs, services, sequencers, gateways } = world;
+function stuckIn(world: World): string[] {
+  const { outbound, applications, tabs, services, sequencers, gateways } = world;
   outbound.read();
   const heads = headsIn(outbound);
   const waiting = [

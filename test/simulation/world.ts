@@ -4,6 +4,7 @@ import { mintSession } from '../../core/sequencing/uuidv7.ts';
 import { Brokers } from './brokers.ts';
 import { GatewayProcess } from './gateway-process.ts';
 import { START_MS } from './globals.ts';
+import { Outbound } from './outbound.ts';
 import type { Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { Recorder } from './recorder.ts';
@@ -27,6 +28,7 @@ export class World {
   readonly network: Random;
   readonly brokers: Brokers;
   readonly recorder: Recorder;
+  readonly outbound: Outbound;
   /** The process in each place; a dead one is replaced. */
   readonly sequencers: SequencerProcess[] = [];
   readonly gateways: GatewayProcess[] = [];
@@ -45,6 +47,7 @@ export class World {
     this.network = new Random(seed, NETWORK);
     this.brokers = new Brokers(scheduler, this.network, TOPICS, plan.partitions, GROUP_ID);
     this.recorder = new Recorder(scheduler);
+    this.outbound = new Outbound(this.brokers, plan.partitions);
   }
 
   begin(): void {
