@@ -27,6 +27,7 @@ import { withoutPacket, withPacket } from './network.ts';
 import { type Violation, violation, violationIn } from './properties.ts';
 import { believedWithoutClaim, disagreement, type ReaderCounts } from './readers.ts';
 import type { Scenario } from './scenario.ts';
+import { wrongFromSnapshot } from './snapshot-readers.ts';
 import {
   claiming,
   Decisions,
@@ -91,6 +92,8 @@ class Exploration {
     }
     this.#read(disagreement);
     this.#read(believedWithoutClaim);
+    const snapshots = { mutant: this.#mutant, versions: this.#scenario.versions };
+    this.#read((tree, log, counts) => wrongFromSnapshot(tree, log, counts, snapshots));
     if (this.#violation === null && this.#onLongest) {
       for (const log of this.#tree.longest()) this.#onLongest(this.#tree.recordsOf(log), log.accepted);
     }

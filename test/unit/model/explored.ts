@@ -65,6 +65,7 @@ export const nothingMet = (): Met => ({
   repeats: 0,
   fromClaims: 0,
   fromAnchors: 0,
+  fromSnapshots: 0,
   fromForgedPlaces: 0,
   missingARecord: 0,
 });

@@ -13,6 +13,8 @@ import {
   PRODUCTION,
   REBUILDS_BEFORE_CLAIM,
   REPEATED_CLAIM_IS_NOTHING,
+  SNAPSHOT_OF_LIVE_STATE,
+  SNAPSHOT_WITHOUT_LAST_INBOUND,
 } from './mutants.ts';
 import type { Property } from './properties.ts';
 import { OTHER_CONTENT, type Scenario, SENT_AGAIN, shortened, TWO_VERSIONS } from './scenario.ts';
@@ -30,6 +32,8 @@ const CASES: ReadonlyArray<readonly [Mutant, Scenario, Scope, Property]> = [
   [ANSWERS_FROM_RESPONSE, TWO_VERSIONS, PLAIN, 'acks true'],
   [REPEATED_CLAIM_IS_NOTHING, ONE, WITH_A_COPY, 'readers agree'],
   [BELIEVES_THE_FIRST, ONE, PLAIN, 'readers agree'],
+  [SNAPSHOT_OF_LIVE_STATE, ONE, PLAIN, 'readers agree'],
+  [SNAPSHOT_WITHOUT_LAST_INBOUND, shortened(SENT_AGAIN, 2), WITH_A_COPY, 'readers agree'],
   [NO_DIGEST, shortened(OTHER_CONTENT, 2), PLAIN, 'answers true'],
   [NO_EPOCH_CHECK, TWO_VERSIONS, PLAIN, 'no fault'],
   [NO_EPOCH_CHECK, ONE, THREE_CLAIMS, 'no fault'],

@@ -18,6 +18,10 @@ export interface Mutant {
   readonly rebuildsBeforeClaim?: boolean;
   /** A publisher is answered once the append of its outcome succeeded, not once the fold shows it. */
   readonly answersFromResponse?: boolean;
+  /** A snapshot is walked as the fold has become, not as it was at its offset. */
+  readonly walksLiveState?: boolean;
+  /** Who starts at a snapshot takes the first record's word for what was answered before. */
+  readonly forgetsLastInbound?: boolean;
 }
 
 /** Nothing taken away. */
@@ -87,4 +91,12 @@ export const REPEATED_CLAIM_IS_NOTHING: Mutant = {
 export const BELIEVES_THE_FIRST: Mutant = {
   name: 'a reader that believes the first record it sees',
   chain: (start) => (start === 'claim' ? new BelievesTheFirst(start) : new OpenChain(start)),
+};
+export const SNAPSHOT_OF_LIVE_STATE: Mutant = {
+  name: 'a snapshot of what the fold has become while it was written',
+  walksLiveState: true,
+};
+export const SNAPSHOT_WITHOUT_LAST_INBOUND: Mutant = {
+  name: 'a snapshot that does not say what was answered last',
+  forgetsLastInbound: true,
 };

@@ -13,6 +13,7 @@ describe('two writers of one version', { timeout: EXPLORATION_TIMEOUT_MS }, () =
     expect(met.decidedAhead).toBeGreaterThan(1_000);
     expect(met.fromClaims).toBeGreaterThan(1_000);
     expect(met.fromAnchors).toBeGreaterThan(1_000);
+    expect(met.fromSnapshots).toBeGreaterThan(1_000);
     expect(met.fromForgedPlaces).toBeGreaterThan(1_000);
     expect(met.missingARecord).toBeGreaterThan(1_000);
   });

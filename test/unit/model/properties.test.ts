@@ -8,7 +8,7 @@ import { violationIn } from './properties.ts';
 import { believedWithoutClaim } from './readers.ts';
 import { type InboundEntry, OTHER_CONTENT, SENT_AGAIN } from './scenario.ts';
 
-const COUNTS = { fromClaims: 0, fromAnchors: 0, fromForgedPlaces: 0, missingARecord: 0 };
+const COUNTS = { fromClaims: 0, fromAnchors: 0, fromSnapshots: 0, fromForgedPlaces: 0, missingARecord: 0 };
 
 function header(inbound: number): Omit<OutboundRecord, 'event' | 'answer'> {
   const prevInbound = (inbound - 1) as Offset;

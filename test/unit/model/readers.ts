@@ -12,6 +12,7 @@ import { type Violation, violation } from './properties.ts';
 export interface ReaderCounts {
   fromClaims: number;
   fromAnchors: number;
+  fromSnapshots: number;
   fromForgedPlaces: number;
   missingARecord: number;
 }
