@@ -5,8 +5,8 @@ const STREAMS =
   'test/integration/{continuity,kafka,presence,redis,registry,resume-history,sequencer,snapshots,verify}{,-*}.test.ts';
 
 /**
- * Five lanes: `unit` and `simulation` need nothing running; `integration` owns a real stack and kills parts of it; `streams` shares one Kafka and
- * one registry, so it can run beside; `browser` adds real Chromium.
+ * Six lanes: `unit` and `simulation` need nothing running; `integration` owns a real stack and kills parts of it; `streams` shares one Kafka and
+ * one registry, so it can run beside; `browser` adds real Chromium; `k6` runs the load scripts against a gateway that breaks promises.
  */
 export default defineConfig({
   test: {
@@ -52,6 +52,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'k6',
+          include: ['test/k6/**/*.test.ts'],
+          pool: 'forks',
+          fileParallelism: false,
+          testTimeout: 120_000,
         },
       },
       {

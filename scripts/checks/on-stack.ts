@@ -1,40 +1,17 @@
-/** Lanes of programs in other languages against a stack of their own: k6, stock Kafka clients in Python. */
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+/** Lanes of programs in other languages against a stack of their own. Here: stock Kafka clients in Python. */
+import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { mintToken } from '../../gateway/auth/mint-token.ts';
 import { parseUp } from '../stack/options.ts';
 import { freePortBase } from '../stack/port-holder.ts';
 import { ROOT } from '../stack/root.ts';
 import type { StackFile } from '../stack/stack-file.ts';
 import { startStack, stopStack } from '../stack/start.ts';
 import { type StatePaths, statePaths } from '../stack/state-dir.ts';
-import { check, command, lastLines } from './command.ts';
-import { fail, type Lane, type LaneContext, type LaneResult, skip, sum } from './lane.ts';
+import { command, lastLines } from './command.ts';
+import { fail, type Lane, type LaneContext, type LaneResult, sum } from './lane.ts';
 import { pythonEnvironment } from './python.ts';
 
-const TOKEN_TTL_MS = 600_000;
 const TEST_PYTHON = join(ROOT, 'test', 'python');
-
-export const k6: Lane = {
-  name: 'k6',
-  about: 'k6/smoke.ts: connect, join, publish, receive, with thresholds',
-  tools: ['k6'],
-  run: async (context) => {
-    const tool = await context.tool('k6');
-    if ('missing' in tool) return skip(tool.missing);
-    return await withStack(context, async (stack, paths) => {
-      const secret = Buffer.from(readFileSync(paths.secretFile, 'utf8').trim());
-      const rooms = [{ pattern: 'k6/**', allow: ['join' as const, 'publish' as const] }];
-      const token = await mintToken(secret, { user: 'k6', rooms, ttlMs: TOKEN_TTL_MS, nowMs: Date.now() });
-      const env = { ROOMLOG_URL: stack.gateways[0]?.ws ?? '', ROOMLOG_TOKEN: token, K6_NO_USAGE_REPORT: 'true' };
-      // No `-e`: a command line is readable by everybody on the machine.
-      return await check([tool.program, 'run', '--quiet', '--include-system-env-vars', join(ROOT, 'k6', 'smoke.ts')], {
-        aborted: context.aborted,
-        env,
-      });
-    });
-  },
-};
 
 export const python: Lane = {
   name: 'python',
@@ -65,7 +42,8 @@ async function runPython(
   return { ...fail(`${name} ended with ${code}`, ...lastLines(output)), passed };
 }
 
-async function withStack(
+/** A stack of one gateway and one sequencer for as long as `run` takes. */
+export async function withStack(
   context: LaneContext,
   run: (stack: StackFile, paths: StatePaths) => Promise<LaneResult>,
 ): Promise<LaneResult> {

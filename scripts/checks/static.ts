@@ -25,7 +25,12 @@ export const lint: Lane = {
 export const types: Lane = {
   name: 'types',
   about: 'the TypeScript compiler over all code',
-  run: ({ aborted }) => check([bin('tsc'), '--noEmit'], { aborted }),
+  run: async ({ aborted }) =>
+    sum([
+      await check([bin('tsc'), '--noEmit'], { aborted }),
+      // Another runtime, with other globals.
+      await check([bin('tsc'), '--noEmit', '-p', 'k6'], { aborted }),
+    ]),
 };
 
 export const charts: Lane = {

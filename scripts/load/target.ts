@@ -24,7 +24,9 @@ export async function openTarget(aborted: AbortSignal, say: (line: string) => vo
   const paths = statePaths(parseUp([]).stateDir);
   const running = lockHolder(paths) === null ? null : readStackFile(paths);
   if (running !== null) {
-    return { about: `the local stack in ${paths.root}`, env: wayIn(running, paths), close: async () => null };
+    const env = wayIn(running, paths);
+    if (process.env.ROOMLOG_AUTH_SECRET || process.env.ROOMLOG_TOKEN) delete env.ROOMLOG_AUTH_SECRET;
+    return { about: `the local stack in ${paths.root}`, env, close: async () => null };
   }
   return await ownStack(aborted, say);
 }
@@ -49,11 +51,11 @@ async function ownStack(aborted: AbortSignal, say: (line: string) => void): Prom
   };
 }
 
-/** The gateways' addresses, and the secret that they know, unless the environment brings a token or a secret. */
-function wayIn(stack: StackFile, paths: StatePaths): Record<string, string> {
+/** For k6: the gateways' addresses, and the secret that they know. */
+export function wayIn(stack: StackFile, paths: StatePaths): Record<string, string> {
   const urls = stack.gateways.map(({ ws }) => ws).join(',');
-  if (urls === '')
+  if (urls === '') {
     throw new RoomlogError('config_invalid', `The stack in ${paths.root} has no gateway; start one with scripts/up.`);
-  if (process.env.ROOMLOG_AUTH_SECRET || process.env.ROOMLOG_TOKEN) return { ROOMLOG_URL: urls };
+  }
   return { ROOMLOG_URL: urls, ROOMLOG_AUTH_SECRET: readFileSync(paths.secretFile, 'utf8').trim() };
 }

@@ -21,6 +21,10 @@ export interface Script {
   becomes?(publish: { pub: number; room: string }): number;
   /** Instead of an `ack`. */
   answer?(publish: { id: number; pub: number; room: string }): object | null;
+  /** Ends every connection of the room, once, where this event would be delivered. */
+  breakAtSeq?: number;
+  /** Skips what a member missed while it was away. */
+  forgetful?: boolean;
   /** What `joined` says of a resume. */
   recovered?: boolean;
   /** Instead of `welcome`. */
@@ -110,7 +114,8 @@ export class ScriptedGateway {
     const from = after === undefined || after === 'start' ? 0 : Number(after.slice(1));
     const { recovered = after !== 'start' } = this.#script;
     socket.send(JSON.stringify({ type: 'joined', id, ...head, recovered }));
-    for (const event of events.slice(from)) socket.send(JSON.stringify(event));
+    const missed = this.#script.forgetful === true && from > 0 ? [] : events.slice(from);
+    for (const event of missed) socket.send(JSON.stringify(event));
     socket.send(JSON.stringify({ type: 'live', ...head }));
     members.set(socket, member);
   }
@@ -125,6 +130,7 @@ export class ScriptedGateway {
       const seq = room.events.length + 1;
       const event: StoredEvent = { type: 'event', room: name, seq, cursor: `c${seq}`, session, data };
       room.events.push(event);
+      if (this.#script.breakAtSeq === seq) for (const socket of room.members.keys()) socket.terminate();
       for (const [socket, member] of room.members) this.#deliver(socket, event, member);
     }
   }
