@@ -130,19 +130,23 @@ export class Member {
     this.#receivedMs = receivedMs;
     if (frame.type === 'event') this.#event(frame, receivedMs);
     else if (frame.type === 'batch') for (const event of frame.events ?? []) this.#event(event, receivedMs);
-    else this.#answer(frame, receivedMs);
-    this.#endWhenDone();
+    else {
+      this.#answer(frame, receivedMs);
+      this.#endWhenDone();
+    }
   }
 
+  /** As little as can be: k6's JavaScript is slow, and this is where its time goes. */
   #event(frame: ServerFrame, receivedMs: number): void {
-    const { room = '', seq, cursor = '', data } = frame;
-    const reader = this.#readers.get(room);
-    if (reader === undefined || seq === undefined) return;
-    const isNews = reader.event(seq, cursor, data);
-    if (!isNews) return;
+    const reader = this.#readers.get(frame.room ?? '');
+    if (reader === undefined || frame.seq === undefined) return;
+    const payload = frame.data;
+    if (!reader.event(frame.seq, frame.cursor ?? '', payload)) return;
     this.#options.tally.delivered++;
-    if (!reader.live || typeof data?.due !== 'number' || this.#sampled++ % this.#options.sample !== 0) return;
-    deliveryMs.add(Math.max(0, receivedMs - data.due));
+    if (reader.live && typeof payload?.due === 'number' && this.#sampled++ % this.#options.sample === 0) {
+      deliveryMs.add(Math.max(0, receivedMs - payload.due));
+    }
+    if (payload?.end === true || payload?.from === this.#options.number) this.#endWhenDone();
   }
 
   #answer(frame: ServerFrame, receivedMs: number): void {
