@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { WebSocket as NodeWebSocket } from 'ws';
-import { type ClientOptions, type ClientState, connect, type RoomlogClient } from './client.ts';
+import { connect, type RoomlogClient } from './client.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import type { RoomlogClientError } from './errors.ts';
 import type { Gap, Live, RoomEvent } from './frames.ts';
+import type { ClientOptions, ClientState } from './options.ts';
 import type { Presence } from './presence.ts';
 import { ScriptedGateway } from './testing/scripted-gateway.ts';
 

@@ -8,9 +8,10 @@
 import type { Connection } from './connection.ts';
 import { callSafely } from './emitter.ts';
 import { RoomlogClientError } from './errors.ts';
-import type { EphemeralEvent, Gap, JoinedFrame, Live, MembersBody, RoomEvent, ServerFrame } from './frames.ts';
+import type { EphemeralEvent, Gap, JoinedFrame, Live, RoomEvent, ServerFrame } from './frames.ts';
 import { Inbox } from './inbox.ts';
-import { type Presence, PresenceView } from './presence.ts';
+import type { Presence } from './presence.ts';
+import { RoomPresence } from './room-presence.ts';
 
 export interface JoinOptions {
   /** Start after this cursor, or with `"start"` at the oldest retained event. At most one of `after`, `last`, `since`. */
@@ -57,7 +58,7 @@ export class Room {
   readonly name: string;
   readonly #options: JoinOptions;
   readonly #host: RoomHost;
-  readonly #presence = new PresenceView();
+  readonly #presence: RoomPresence;
   readonly #inbox: Inbox<RoomMessage> | null;
   readonly #joined = Promise.withResolvers<Room>();
   #connection: Connection | null = null;
@@ -66,15 +67,14 @@ export class Room {
   #seq: number | null = null;
   #recovered = false;
   #head = 0;
-  #askedMembers = false;
-  /** The newest diff that could not be applied. */
-  #missedVersion = -1;
   #retryTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(name: string, options: JoinOptions, host: RoomHost) {
     this.name = name;
     this.#options = options;
     this.#host = host;
+    const { onPresence } = options;
+    this.#presence = new RoomPresence(name, { onPresence, onError: (error) => host.onError(error) });
     // A room with a callback has no second copy of its events; one without is read by iteration.
     this.#inbox = options.onEvent ? null : new Inbox(host.maxBufferedEvents, () => this.#unpause());
     this.#joined.promise.catch(() => {});
@@ -108,14 +108,13 @@ export class Room {
   /** A new connection was welcomed. */
   connected(connection: Connection): void {
     this.#connection = connection;
+    this.#presence.connected(connection);
     if (this.#phase === 'out') this.#join();
   }
 
   disconnected(): void {
     this.#connection = null;
-    this.#presence.forget();
-    this.#askedMembers = false;
-    this.#missedVersion = -1;
+    this.#presence.disconnected();
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#retryTimer = null;
     if (this.#phase === 'joining' || this.#phase === 'in') this.#phase = 'out';
@@ -136,7 +135,7 @@ export class Room {
   async setMeta(meta: unknown): Promise<void> {
     const connection = this.#connection;
     if (!connection || this.#phase !== 'in') throw new RoomlogClientError('not_connected', 'Not in the room just now.');
-    this.#takeMembers(await connection.ask({ type: 'presence', room: this.name, meta }));
+    await this.#presence.setMeta(connection, meta);
   }
 
   /** Events, gaps and `live` marks in their order. Only for rooms joined without `onEvent`; one loop at a time. */
@@ -156,7 +155,7 @@ export class Room {
     if (frame.type === 'event') this.handleEvent(frame);
     else if (frame.type === 'live') this.#handleLive(frame);
     else if (frame.type === 'gap') this.#handleGap(frame);
-    else if (frame.type === 'presence') this.#handlePresence(frame);
+    else if (frame.type === 'presence') this.#presence.handle(frame);
     else if (frame.type === 'error') this.#host.onError(errorIn(this.name, frame));
   }
 
@@ -191,14 +190,6 @@ export class Room {
     this.#cursor = gap.cursor;
     callSafely(this.#options.onGap, gap);
     this.#store({ ...gap, type: 'gap' });
-  }
-
-  #handlePresence(frame: ServerFrame & { type: 'presence' }): void {
-    const outcome = this.#presence.apply(frame);
-    if (outcome === 'missed') {
-      this.#missedVersion = Math.max(this.#missedVersion, frame.version);
-      this.#askMembers();
-    } else if (outcome !== 'known') callSafely(this.#options.onPresence, outcome);
   }
 
   /** Reports numbers that were neither delivered nor announced as a gap. */
@@ -245,10 +236,7 @@ export class Room {
     this.#phase = 'in';
     this.#head = frame.seq;
     this.#recovered = frame.recovered;
-    if (this.#options.presence === true) {
-      if (frame.members !== undefined && 'version' in frame.members) this.#takeMembers(frame.members);
-      else this.#askMembers();
-    }
+    if (this.#options.presence === true) this.#presence.entered(frame.members);
     this.#joined.resolve(this);
   }
 
@@ -262,29 +250,6 @@ export class Room {
     this.#retryTimer = setTimeout(() => {
       if (this.#phase === 'out') this.#join();
     }, error.details.retryAfterMs ?? DEFAULT_RETRY_MS);
-  }
-
-  #askMembers(): void {
-    const connection = this.#connection;
-    if (!connection || this.#askedMembers) return;
-    this.#askedMembers = true;
-    // Not a promise, for the same reason as in `#join`: a diff may follow the list at once.
-    connection.request(
-      (id) => JSON.stringify({ type: 'presence', room: this.name, id }),
-      (frame) => {
-        if (frame === null || connection !== this.#connection) return;
-        this.#askedMembers = false;
-        if (frame.type === 'error') this.#host.onError(errorIn(this.name, frame));
-        else this.#takeMembers(frame);
-        if (frame.type === 'members' && frame.version < this.#missedVersion) this.#askMembers();
-      },
-    );
-  }
-
-  #takeMembers(frame: ServerFrame | MembersBody): void {
-    if (!('version' in frame) || !('members' in frame) || !('count' in frame)) return;
-    const presence = this.#presence.replace(frame);
-    if (presence) callSafely(this.#options.onPresence, presence);
   }
 
   #store(message: RoomMessage): void {
