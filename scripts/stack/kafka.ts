@@ -20,6 +20,8 @@ export interface KafkaCluster {
   readonly clusterId: string;
   /** More listeners, for clients that must come another way. */
   readonly listeners?: readonly RoleListener[];
+  /** For the brokers' JVMs, after the usual ones. */
+  readonly jvmFlags?: readonly string[];
 }
 
 /** A listener of its own for some clients; metadata asked through it names `advertisedPort`, where a proxy may stand. */
@@ -86,6 +88,7 @@ export function kafkaServices(cluster: KafkaCluster, paths: StatePaths): Service
         '-Xms256m',
         heap,
         '-XX:+UseSerialGC',
+        ...(cluster.jvmFlags ?? []),
         `-Dlog4j2.configurationFile=${join(paths.configDir, 'kafka-log4j2.xml')}`,
         ...['-cp', `${cluster.lib}/*`, 'kafka.Kafka', configFile(paths, node)],
       ],
@@ -93,7 +96,8 @@ export function kafkaServices(cluster: KafkaCluster, paths: StatePaths): Service
       ports: [ports.client, ports.controller, ...(cluster.listeners ?? []).map((listener) => listener.port(node))],
       readyWithinMs: 120_000,
       stopWithinMs: 20_000,
-      ready: () => askKafka(addresses, node),
+      // Itself: what others say of a node that was killed may be old.
+      ready: () => askKafka(addresses.slice(node - 1, node), node),
     };
   });
 }

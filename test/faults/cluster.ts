@@ -1,6 +1,7 @@
 /** What all cases of a run share: three brokers, registry, Redis and the proxies before them. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
 import { ensureArtifacts } from '../../scripts/stack/artifacts.ts';
 import { ensureJava } from '../../scripts/stack/java.ts';
 import { brokerAddresses, kafkaServices, newClusterId, prepareKafka } from '../../scripts/stack/kafka.ts';
@@ -14,6 +15,7 @@ import { Network, NetworkPorts } from './network.ts';
 import { Processes } from './processes.ts';
 
 export const BROKERS = 3;
+const DELETE_WITHIN_MS = 20_000;
 
 export interface ClusterOptions {
   /** A folder of its own. */
@@ -59,6 +61,8 @@ export class Cluster {
         brokers: BROKERS,
         clusterId: newClusterId(),
         listeners: ports.listeners(),
+        // They are killed and started again often: the quick compiler has them back sooner.
+        jvmFlags: ['-XX:TieredStopAtLevel=1'],
       };
       await prepareKafka(kafka, paths);
       const registryDir = join(paths.dataDir, 'registry');
@@ -95,6 +99,14 @@ export class Cluster {
       registryUrl: registryUrl(this.ports.service('registry')),
       redisUrl: `redis://127.0.0.1:${this.ports.service('redis')}`,
     };
+  }
+
+  /** Topics of a case that is over, so that brokers that start again don't load them. */
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    const kafka = new Kafka({ brokers: this.brokers, clientId: 'faults', logLevel: logLevel.NOTHING });
+    const admin = kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: [...topics], timeout: DELETE_WITHIN_MS }).finally(() => admin.disconnect());
   }
 
   async stop(): Promise<void> {

@@ -124,6 +124,7 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
   }
   // Read once more: nothing writes now.
   const log = await dumpLog(cluster, roomlog);
+  await cluster.deleteTopics(Object.values(roomlog.topics));
   writeFileSync(join(dir, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const history = readHistory([...load.historyFiles, join(dir, 'history.harness.jsonl')]);
   writeFileSync(join(dir, 'history.jsonl'), history.map((line) => `${JSON.stringify(line)}\n`).join(''));
