@@ -188,7 +188,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     about: 'the chain check, and the check of room numbers that leans on it',
     scenario: repeatedBatches,
     module: 'sabotage/no-chain-check.ts',
-    loadedBy: /./,
+    loadedBy: /^gateway-/,
     expected: ['duplicate-delivery', 'duplicate-log', 'seq-conflict', 'lost', 'silent-gap', 'phantom'],
   },
   {

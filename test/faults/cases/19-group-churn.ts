@@ -3,7 +3,8 @@ import { sequencerName } from '../../../scripts/stack/roomlog.ts';
 import type { FaultCase } from '../case.ts';
 import { monotonicMs } from '../load/recorder.ts';
 
-const EVERY_MS = 2_000;
+/** Two guests come and go; with the time that a start takes that is a change every two seconds, or less. */
+const STAYS_MS = 2_000;
 const POLL_MS = 100;
 /** Longest time for which a partition may stand still. */
 const PROGRESS_WITHIN_MS = 10_000;
@@ -20,33 +21,37 @@ export const groupChurn: FaultCase = {
     const beganAt = monotonicMs();
     let changes = 0;
     let longestMs = 0;
-    const stopping: Promise<unknown>[] = [];
+    const goesOn = (): boolean => changes < LEAST_CHANGES || world.secondsLeft > 0;
+    /** Joins, stays, leaves, and again. */
+    const guest = async (number: number): Promise<void> => {
+      while (goesOn()) {
+        await processes.start(roomlog.sequencer(number));
+        changes += 1;
+        await world.pass(STAYS_MS);
+        await processes.stop(sequencerName(number));
+        changes += 1;
+      }
+    };
+    let over = false;
+    const watch = async (): Promise<void> => {
+      for (; !over; await world.pass(POLL_MS)) {
+        for (const at of world.totals.ackedAt) longestMs = Math.max(longestMs, monotonicMs() - Math.max(at, beganAt));
+      }
+    };
     await world.fault({
       name: 'group-churn',
       async make() {
-        while (changes < LEAST_CHANGES || world.secondsLeft > 0) {
-          const number = guests[changes % 2] ?? 0;
-          const name = sequencerName(number);
-          const runs = processes.names(/^sequencer-/).includes(name) && processes.isAlive(name);
-          if (runs) stopping.push(processes.stop(name));
-          else processes.launch(roomlog.sequencer(number));
-          changes += 1;
-          for (let waited = 0; waited < EVERY_MS; waited += POLL_MS) {
-            await world.pass(POLL_MS);
-            for (const at of world.totals.ackedAt) {
-              longestMs = Math.max(longestMs, monotonicMs() - Math.max(at, beganAt));
-            }
-          }
-        }
+        const watching = watch();
+        await Promise.all(guests.map((number) => guest(number))).finally(() => {
+          over = true;
+        });
+        await watching;
       },
       async seen() {
         const claims = (await world.metrics(roomlog.sequencers, 'roomlog_claims_total')) - claimsBefore;
-        return claims > 0 && `${changes} joins and leaves, ${claims} claims by those who stayed`;
-      },
-      async heal() {
-        await Promise.all(stopping);
-        const alive = guests.map(sequencerName).filter((name) => processes.isAlive(name));
-        await Promise.all(alive.map((name) => processes.stop(name)));
+        const every = (monotonicMs() - beganAt) / 1_000 / changes;
+        if (claims === 0) return false;
+        return `${changes} joins and leaves, one every ${every.toFixed(1)} s; ${claims} claims by those who stayed`;
       },
       recovery: 'heal',
     });
