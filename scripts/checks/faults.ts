@@ -5,7 +5,7 @@ import { command, lastLines } from './command.ts';
 import { fail, type Lane, skip } from './lane.ts';
 
 const NODE_FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
-const TIMEOUT_MS = 10 * 60_000;
+const TIMEOUT_MS = 15 * 60_000;
 
 export const faults: Lane = {
   name: 'faults',
