@@ -19,6 +19,8 @@ export const ALARMS = {
     'The topics belong to different streams: a wrong prefix, or topics that were mixed up or recreated in part. Restore them, or restart all processes if it was meant.',
   snapshot_ahead:
     'A snapshot is of records that outbound does not hold: outbound was recreated or rewound. Restore it; the snapshot is not used.',
+  snapshot_overdue:
+    'No snapshot for a quarter of outbound’s retention. Once all of it has passed, nobody can take the partition over: look at why snapshots fail in the sequencer’s log, or raise retention.ms of outbound.',
   clock_ahead:
     'The broker stamps inbound records with a time far ahead of this process. Log time never goes back, so sessions and keys expire early: correct the brokers’ clocks at once.',
   canary_missing:

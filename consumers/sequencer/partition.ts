@@ -6,12 +6,11 @@ import { alarmOf } from '../../core/alarms.ts';
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import { type Epoch, NO_EPOCH, type Offset, type Partition } from '../../core/ids.ts';
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
-import { patiently } from '../patience.ts';
 import { claimPartition } from './claim.ts';
 import type { SequencerContext } from './context.ts';
-import { letterName } from './dead-letters.ts';
-import { explainInbound, findInput, readOne } from './input.ts';
+import { explainInbound, findInput } from './input.ts';
 import { halted, interruptionOf, LOST } from './interruption.ts';
+import { completeLetters } from './owed-letters.ts';
 import { PartitionAlarms } from './partition-alarms.ts';
 import { Process, type ProcessEnd } from './process.ts';
 import { Pulse } from './pulse.ts';
@@ -123,9 +122,9 @@ export class PartitionSequencer {
       this.#state = 'cold';
       this.#readBack.close();
     }
+    if (this.#tenure !== null) this.#readBack.snapshots.watch();
     if (this.#state === 'processing') {
       const { snapshots } = this.#readBack;
-      snapshots.watch();
       if (snapshots.due) void this.snapshot();
     }
     this.#pulse.beat();
@@ -196,7 +195,7 @@ export class PartitionSequencer {
     const claimed = await claimPartition(request);
     if (claimed.kind !== 'claimed') return claimed;
     const { epoch } = claimed;
-    if (takeOver) await this.#completeLetters(tenure, epoch);
+    if (takeOver) await completeLetters(this.#context, this.#readBack, tenure, epoch);
     const next = await findInput(this.#context, this.#readBack, tenure);
     const interruption = tenure.closing ? LOST : interruptionOf(tenure, this.#readBack, epoch);
     if (interruption !== null) return interruption;
@@ -272,6 +271,7 @@ export class PartitionSequencer {
   }
 
   #cool(): void {
+    this.#readBack.snapshots.lost();
     this.#halt = null;
     if (this.#readBack.reading && this.#readBack.fault === null) {
       this.#state = 'warm';
@@ -280,28 +280,5 @@ export class PartitionSequencer {
     }
     this.#state = 'cold';
     this.#readBack.close();
-  }
-
-  /** The last poison answers of the owner before may lack their dead letters; see `RecentPoison`. */
-  async #completeLetters(tenure: Tenure, epoch: Epoch): Promise<void> {
-    const notes = this.#readBack.poison.notes();
-    if (notes.length === 0) return;
-    const { deadLetters, logger } = this.#context;
-    const goOn = () => interruptionOf(tenure, this.#readBack, epoch) === null && !tenure.closing;
-    const names = new Map(notes.map(({ inbound, inboundTime }) => [letterName(this.partition, inbound), inboundTime]));
-    const patience = {
-      goOn,
-      onRetry: (error: RoomlogError) =>
-        logger.warn({ partition: this.partition, code: error.code }, 'waiting to look for missing dead letters'),
-    };
-    const present = await patiently(() => deadLetters.present(this.partition, names, goOn), patience);
-    for (const { inbound, inboundTime, reason } of notes) {
-      if (!goOn()) return;
-      if (present.has(letterName(this.partition, inbound))) continue;
-      const record = await patiently(() => readOne(this.#context, this.#readBack, inbound), patience);
-      if (record === null || record.timestamp !== inboundTime) continue;
-      const message = 'The owner before may not have written this letter, so it is written again.';
-      await deadLetters.send([{ partition: this.partition, record, reason, message }], goOn);
-    }
   }
 }

@@ -187,15 +187,16 @@ describe('writing', () => {
     age(HOUR_MS / 4 - 10_000);
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(a.report().partitions[0]?.snapshotOverdue).toBe(false);
-    expect(world.said('quarter of outbound’s retention')).toBe(false);
+    expect(world.said('ALARM snapshot_overdue')).toBe(false);
     age(11_000);
-    await until(() => expect(world.said('quarter of outbound’s retention')).toBe(true));
+    await until(() => expect(world.said('ALARM snapshot_overdue')).toBe(true));
     expect(a.report().partitions[0]?.snapshotOverdue).toBe(true);
     world.stream.cluster.onAppend = undefined;
     age(30_000);
     await until(() =>
       expect(a.report().partitions[0]).toMatchObject({ snapshotOverdue: false, snapshot: { offset: world.end } }),
     );
+    await until(() => expect(world.said('alarm snapshot_overdue is over')).toBe(true));
   });
 });
 

@@ -15,8 +15,6 @@ import type { RecentPoison } from './recent-poison.ts';
 
 /** After a snapshot that could not be written, the next try. */
 const RETRY_MS = 30_000;
-/** How often an overdue snapshot is complained about. */
-const OVERDUE_EVERY_MS = 600_000;
 /** Without a snapshot for this part of outbound's retention, something must be done. */
 const OVERDUE_PART_OF_RETENTION = 4;
 
@@ -54,7 +52,6 @@ export class Snapshots {
   #notBefore = 0;
   /** Writes that wait for their turn or have it. */
   #underWay = 0;
-  #complainedAt = Number.NEGATIVE_INFINITY;
 
   constructor(partition: Partition, context: SequencerContext) {
     this.#partition = partition;
@@ -120,16 +117,16 @@ export class Snapshots {
     return this.#records >= config.snapshotEveryRecords || now - this.#countedFrom >= config.snapshotEveryMs;
   }
 
-  /** To be called now and then: says loudly when a snapshot is overdue. */
+  /** To be called now and then while the partition is ours. */
   watch(): void {
-    if (!this.overdue) return;
-    const now = this.#context.clock.monotonic();
-    if (now - this.#complainedAt < OVERDUE_EVERY_MS) return;
-    this.#complainedAt = now;
-    this.#context.logger.error(
-      { partition: this.#partition, newest: this.#newest?.offset ?? null, records: this.#records },
-      'no snapshot for a quarter of outbound’s retention: once it has passed, this partition can not be taken over. Look at why snapshots fail, or raise retention.ms of the outbound topic',
-    );
+    const { alarms } = this.#context;
+    if (!this.overdue) alarms.clear('snapshot_overdue', this.#partition);
+    else alarms.raise('snapshot_overdue', this.#partition, `${this.#records} records of outbound are in no snapshot`);
+  }
+
+  /** The partition is not ours any more: another one's snapshots are not known here. */
+  lost(): void {
+    this.#context.alarms.clear('snapshot_overdue', this.#partition);
   }
 
   /**
@@ -152,7 +149,6 @@ export class Snapshots {
     try {
       await this.#writeNow(source, mayLeave);
       this.#countedFrom = startedAt;
-      this.#complainedAt = Number.NEGATIVE_INFINITY;
     } catch (thrown) {
       this.#records += before.records;
       this.#since = before.since ?? this.#since;

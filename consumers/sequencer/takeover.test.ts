@@ -358,7 +358,7 @@ test('takes back a partition lost for a moment without reading it all again', as
   await until(() => expect(a.report().partitions[0]?.state).toBe('warm'));
   numbered(stream, 50);
   await sound(stream);
-  expect(a.report().partitions[0]?.lastInbound).toBe(99);
+  await until(() => expect(a.report().partitions[0]?.lastInbound).toBe(99));
 });
 
 test('sends the very same bytes again after an unknown outcome, and the fold drops the repeats', async () => {
