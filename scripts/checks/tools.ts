@@ -65,7 +65,9 @@ async function prepare(tool: Tool, aborted: AbortSignal): Promise<ToolAnswer> {
 
 async function hasVersion(program: string, tool: Tool, aborted: AbortSignal): Promise<boolean> {
   const { code, output } = await command([program, ...tool.versionArgs], { aborted });
-  return code === 0 && new RegExp(`\\b${tool.version.slice(1).replaceAll('.', '\\.')}\\b`).test(output);
+  // Some write v1.2.3, some 1.2.3, some 1.2.3+build.
+  const version = tool.version.slice(1).replaceAll('.', '\\.');
+  return code === 0 && new RegExp(`(?<![\\d.])${version}(?![\\w.-])`).test(output);
 }
 
 async function goIsTooOld(aborted: AbortSignal): Promise<string | null> {

@@ -9,7 +9,7 @@ import { ROOT } from '../stack/root.ts';
 import { openTarget } from './target.ts';
 
 const SCRIPTS = join(ROOT, 'k6');
-const REPORTS = join(SCRIPTS, 'reports');
+const REPORTS = process.env.ROOMLOG_TEST_REPORTS ?? join(SCRIPTS, 'reports');
 /** k6's code for crossed thresholds. */
 const THRESHOLDS_CROSSED = 99;
 const NAMES = readdirSync(SCRIPTS)

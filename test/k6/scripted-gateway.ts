@@ -27,6 +27,8 @@ export interface Script {
   forgetful?: boolean;
   /** What `joined` says of a resume. */
   recovered?: boolean;
+  /** How long `welcome` and what follows it is held back, ms. */
+  welcomeDelayMs?: number;
   /** Instead of `welcome`. */
   closeWith?: number;
   pong?: boolean;
@@ -92,8 +94,10 @@ export class ScriptedGateway {
       if (frame.type === 'hello') {
         if (this.#script.closeWith !== undefined) return socket.close(this.#script.closeWith);
         session = frame.session ?? session;
-        send({ type: 'welcome', session });
-        for (const join of frame.rooms ?? []) this.#join(socket, member, join);
+        setTimeout(() => {
+          send({ type: 'welcome', session });
+          for (const join of frame.rooms ?? []) this.#join(socket, member, join);
+        }, this.#script.welcomeDelayMs ?? 0);
       } else if (frame.type === 'publish') {
         this.#publish(frame, session);
         const answer = this.#script.answer?.(frame);

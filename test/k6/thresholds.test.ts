@@ -108,6 +108,14 @@ describe.concurrent('a load script', () => {
     expect(result.crossed).toContain('roomlog_clients_done');
   });
 
+  it('fails when nobody gets anything', async () => {
+    const load = { LOAD_CLIENTS: '3', LOAD_EVENTS: '3', LOAD_DRAIN: '2s' };
+    const result = await runAgainst({ deliver: () => [], answer: () => null }, 'smoke', load);
+    expect(result.code).toBe(CROSSED);
+    const crossed = ['roomlog_acked', 'roomlog_clients_done', 'roomlog_delivered', 'roomlog_lost'];
+    expect(result.crossed).toEqual(expect.arrayContaining(crossed));
+  });
+
   it('fails when connections break', async () => {
     const result = await runAgainst({ breakAtSeq: 7 });
     expect(result).toMatchObject({ code: CROSSED, crossed: ['roomlog_disconnects'] });
@@ -143,6 +151,28 @@ describe.concurrent('a load script', () => {
       LOAD_RECOVERY_P95_MS: '20000',
     });
     expect(result).toMatchObject({ code: CROSSED, crossed: ['roomlog_lost'] });
+  });
+
+  it('fails when clients that come back wait too long', async () => {
+    const storm = {
+      LOAD_CLIENTS: '6',
+      LOAD_ROOMS: '2',
+      LOAD_RATE: '20',
+      LOAD_DURATION: '4s',
+      LOAD_AWAY: '100ms',
+      LOAD_SPREAD: '0ms',
+    };
+    const result = await runAgainst({ welcomeDelayMs: 200 }, 'reconnect-storm', {
+      ...storm,
+      LOAD_RECOVERY_P95_MS: '100',
+    });
+    expect(result).toMatchObject({ code: CROSSED, crossed: ['roomlog_recovery_ms'] });
+  });
+
+  it('fails when connecting takes too long', async () => {
+    const load = { LOAD_CLIENTS: '5', LOAD_DURATION: '1s', LOAD_CONNECT_P95_MS: '100' };
+    const result = await runAgainst({ welcomeDelayMs: 200 }, 'connections', load);
+    expect(result).toMatchObject({ code: CROSSED, crossed: ['roomlog_connect_ms'] });
   });
 
   it('fails when an idle connection answers no more', async () => {
