@@ -33,8 +33,8 @@ export interface Sink {
    */
   sendText(frame: Buffer): void;
   /**
-   * Queues whole, already framed WebSocket messages (server side: unmasked text frames), shared between many sinks. One
-   * socket write.
+   * Queues whole, already framed WebSocket messages (server side: unmasked text frames), shared between many sinks. All that
+   * one turn of the event loop queues becomes one socket write.
    */
   sendFramed(frames: Buffer): void;
   /** Bytes accepted but not yet taken by the kernel. */
@@ -44,8 +44,16 @@ export interface Sink {
   readonly closed: boolean;
   /** Whether `hello.batch` was true. */
   readonly batch: boolean;
+  /** How messages to it may be compressed (the same object for all who can); null where it takes none that are. */
+  readonly deflate: SharedDeflate | null;
   /** Closes the socket with a code of docs/protocol.md. */
   close(code: number, reason: string): void;
+}
+
+/** Compresses a message once for all who get it. */
+export interface SharedDeflate {
+  /** The payload of a frame with RSV1 set; null where the message is better left as it is. */
+  deflate(payload: Buffer): Buffer | null;
 }
 
 /** The answer to a join, before any event flows. */

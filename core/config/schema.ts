@@ -164,6 +164,24 @@ export const configSchema = z.strictObject({
       slowClientTimeoutMs: ms()
         .default(60_000)
         .describe('A connection that makes no progress for this long is closed with 1013.'),
+      flushWindowMaxMs: z
+        .number()
+        .int()
+        .min(0)
+        .max(1_000)
+        .default(20)
+        .describe(
+          'Longest that an event waits to be written together with those behind it: only in rooms with many members and events, or while the event loop is behind. 0: never.',
+        ),
+      compression: z
+        .boolean()
+        .default(false)
+        .describe(
+          'Negotiate permessage-deflate, without context takeover. Events are compressed once per room and flush window, for all members that negotiated it; what clients send may be compressed too.',
+        ),
+      compressionMinBytes: bytes()
+        .default(1_024)
+        .describe('Smaller messages are sent as they are, also to clients that negotiated compression.'),
       drainWindowMs: ms().default(5_000).describe('On stop, `reconnect` is spread over this long.'),
       drainDelayMs: z
         .number()

@@ -17,6 +17,7 @@ import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
 import { errorText, presenceText, reconnectText } from '../protocol/json.ts';
 import { parseFrame, peekId } from '../protocol/parse.ts';
 import type { SentType } from '../server/edge-metrics.ts';
+import type { SharedDeflate } from '../stream.ts';
 import { Allowance } from './allowance.ts';
 import type { Client, ConnectionState } from './client.ts';
 import { handleCommand } from './commands/command.ts';
@@ -55,13 +56,20 @@ export class Connection implements Client {
   #session: SessionId | null = null;
   #draining = false;
 
-  constructor(websocket: WebSocket, socket: Duplex, upgradeToken: string | null, services: Services) {
+  /** @param deflate see Sink.deflate */
+  constructor(
+    websocket: WebSocket,
+    socket: Duplex,
+    deflate: SharedDeflate | null,
+    upgradeToken: string | null,
+    services: Services,
+  ) {
     const { limits, clock } = services;
     this.id = Buffer.from(services.random(12)).toString('base64url') as ConnectionId;
     this.services = services;
     this.upgradeToken = upgradeToken;
     this.#websocket = websocket;
-    this.sink = new SocketSink(websocket, socket, (code, reason) => this.close(code, reason));
+    this.sink = new SocketSink(websocket, socket, deflate, (code, reason) => this.close(code, reason));
     this.memberships = new Memberships((room) => this.#onLeft(room));
     this.publishes = new UnansweredPublishes(this);
     this.#allowance = new Allowance(limits, clock);
@@ -166,6 +174,7 @@ export class Connection implements Client {
     if (this.#state === 'closing') return;
     this.services.metrics.closed(code);
     this.#end();
+    this.sink.writeOut();
     // A paused socket would never see the client's answer.
     this.#websocket.resume();
     this.#websocket.close(code, reason.slice(0, MAX_CLOSE_REASON_BYTES));

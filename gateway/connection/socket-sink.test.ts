@@ -8,7 +8,7 @@ import { SocketSink } from './socket-sink.ts';
 function createSink(): { sink: SocketSink; socket: EventEmitter & { writableLength: number } } {
   const socket = Object.assign(new EventEmitter(), { writableLength: 1_000, destroyed: false });
   const websocket = { readyState: WebSocket.OPEN };
-  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, () => undefined);
+  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, null, () => undefined);
   return { sink, socket };
 }
 

@@ -1,21 +1,28 @@
 /**
  * A WebSocket as the stream half sees it. Frames are written to the raw socket, past `ws`: they are whole, unmasked text
- * messages, and `ws` never holds anything back itself here (no compression, no fragments), so order is kept. Nothing is
- * written once the WebSocket is no longer OPEN.
+ * messages, and `ws` never holds anything back itself here (nothing is sent through it but pings, pongs and closes, which it neither
+ * compresses nor fragments), so order is kept. Nothing is written once the WebSocket is no longer OPEN.
  */
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import { textMessage } from '../protocol/websocket-frame.ts';
-import type { Sink } from '../stream.ts';
+import type { SharedDeflate, Sink } from '../stream.ts';
+import { type TurnWriter, WriteTurn } from './write-turn.ts';
 
 /** How often a waiting `drained` looks where the socket gives no 'drain' event. */
 const DRAIN_POLL_MS = 25;
+/** Of this process's event loop. */
+const thisLoop = new WriteTurn();
 
-export class SocketSink implements Sink {
+export class SocketSink implements Sink, TurnWriter {
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
   readonly #onClose: (code: number, reason: string) => void;
-  #corked = false;
+  readonly deflate: SharedDeflate | null;
+  /** Queued in this turn: the first of them, and those behind it, which are few and rare. */
+  #first: Buffer | null = null;
+  #rest: Buffer[] | null = null;
+  #queuedBytes = 0;
   #unreadBytes = 0;
   #batch = false;
   /** By the bytes that are waited for. */
@@ -23,10 +30,19 @@ export class SocketSink implements Sink {
   /** Runs while anybody waits. */
   #poll: NodeJS.Timeout | null = null;
 
-  /** @param onClose ends the connection in order; see Connection.close */
-  constructor(websocket: WebSocket, socket: Duplex, onClose: (code: number, reason: string) => void) {
+  /**
+   * @param deflate see Sink.deflate
+   * @param onClose ends the connection in order; see Connection.close
+   */
+  constructor(
+    websocket: WebSocket,
+    socket: Duplex,
+    deflate: SharedDeflate | null,
+    onClose: (code: number, reason: string) => void,
+  ) {
     this.#websocket = websocket;
     this.#socket = socket;
+    this.deflate = deflate;
     this.#onClose = onClose;
   }
 
@@ -48,21 +64,36 @@ export class SocketSink implements Sink {
 
   sendFramed(frames: Buffer): void {
     if (this.closed) return;
-    // All that one turn of the event loop has to say to a client becomes one system call.
-    if (!this.#corked) {
-      this.#corked = true;
+    this.#queuedBytes += frames.length;
+    if (this.#first === null) {
+      this.#first = frames;
+      thisLoop.add(this);
+    } else if (this.#rest === null) this.#rest = [frames];
+    else this.#rest.push(frames);
+  }
+
+  /** Hands what this turn queued to the socket now, in one write. */
+  writeOut(): void {
+    const first = this.#first;
+    if (first === null) return;
+    const rest = this.#rest;
+    this.#first = null;
+    this.#rest = null;
+    this.#queuedBytes = 0;
+    // No data frame may follow a close frame, and `ws` has sent or got one by itself.
+    if (this.closed) return;
+    if (rest === null) this.#socket.write(first);
+    else {
       this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-        this.#unreadBytes = this.#socket.writableLength;
-      });
+      this.#socket.write(first);
+      for (const frames of rest) this.#socket.write(frames);
+      this.#socket.uncork();
     }
-    this.#socket.write(frames);
+    this.#unreadBytes = this.#socket.writableLength;
   }
 
   bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#queuedBytes + this.#socket.writableLength;
   }
 
   /** Bytes that the kernel did not take when it was last asked: what this turn adds is not held against the client. */

@@ -12,17 +12,19 @@ const event = (seq: number, expiresAt: number | null = null, data: unknown = seq
     time: 1_000,
     prev: -1 as Offset,
   });
+const PLAIN = { batch: false, deflate: null };
+const BATCH = { batch: true, deflate: null };
 const parse = (framed: Buffer): Array<Record<string, unknown>> => unframe(framed).map((text) => JSON.parse(text));
 
 describe('a delivery', () => {
   it('is one message per event, or one batch', () => {
     const delivery = new Delivery([event(1), event(2)], 0);
-    expect(parse(delivery.plain()).map(({ type, seq }) => [type, seq])).toEqual([
+    expect(parse(delivery.framed(PLAIN)).map(({ type, seq }) => [type, seq])).toEqual([
       ['event', 1],
       ['event', 2],
     ]);
-    expect(parse(delivery.batched())).toMatchObject([{ type: 'batch', events: [{ seq: 1 }, { seq: 2 }] }]);
-    expect(delivery.plain()).toBe(delivery.plain());
+    expect(parse(delivery.framed(BATCH))).toMatchObject([{ type: 'batch', events: [{ seq: 1 }, { seq: 2 }] }]);
+    expect(delivery.framed(PLAIN)).toBe(delivery.framed(PLAIN));
   });
 
   it('keeps batches below their limit, but never splits an event', () => {
@@ -34,7 +36,7 @@ describe('a delivery', () => {
       event(4, null, 'x'.repeat(60_000)),
       event(5),
     ];
-    expect(parse(new Delivery(events, 0).batched())).toMatchObject([
+    expect(parse(new Delivery(events, 0).framed(BATCH))).toMatchObject([
       { type: 'event', seq: 1 },
       { type: 'batch', events: [{ seq: 2 }, { seq: 3 }] },
       { type: 'event', seq: 4 },
@@ -53,8 +55,8 @@ describe('a delivery', () => {
       { type: 'event', seq: 5 },
       { type: 'gap', from: 6, to: 6, reason: 'expired', cursor: event(6).cursor },
     ];
-    expect(parse(delivery.plain())).toMatchObject(expected);
+    expect(parse(delivery.framed(PLAIN))).toMatchObject(expected);
     const [first, gap, four, five, last] = expected;
-    expect(parse(delivery.batched())).toMatchObject([first, gap, { type: 'batch', events: [four, five] }, last]);
+    expect(parse(delivery.framed(BATCH))).toMatchObject([first, gap, { type: 'batch', events: [four, five] }, last]);
   });
 });

@@ -1,11 +1,11 @@
 /**
  * Consecutive events of one room as the bytes that members get: built once for all members that lack exactly these events, in
- * each of the two forms only when somebody wants it.
+ * each of its forms (one message per event or `batch` messages, plain or compressed) only when somebody wants it.
  */
 import type { Buffer } from 'node:buffer';
 import type { Seq } from '../../core/ids.ts';
 import { batchFrame, eventFrame, gapFrame } from '../protocol/event-frame.ts';
-import type { StoredEvent } from '../stream.ts';
+import type { Sink, StoredEvent } from '../stream.ts';
 import { frameTexts } from './writer.ts';
 
 /** Greatest `batch` frame, unless a single event is larger: clients parse a frame as a whole. */
@@ -32,6 +32,8 @@ export class Delivery {
   readonly #payloads: readonly Payload[];
   #plain: Buffer | null = null;
   #batched: Buffer | null = null;
+  #deflated: Buffer | null = null;
+  #batchedDeflated: Buffer | null = null;
 
   /** @param timeMs ms since the Unix epoch: what expires by then is replaced by a `gap`. */
   constructor(events: readonly StoredEvent[], timeMs: number) {
@@ -58,18 +60,31 @@ export class Delivery {
     this.gaps = gaps;
   }
 
+  /** As this member takes it. */
+  framed({ batch, deflate }: Pick<Sink, 'batch' | 'deflate'>): Buffer {
+    if (deflate === null) return batch ? this.#asBatches() : this.#asEvents();
+    if (batch) {
+      this.#batchedDeflated ??= frameTexts(batches(this.#payloads), deflate);
+      return this.#batchedDeflated;
+    }
+    this.#deflated ??= frameTexts(frames(this.#payloads), deflate);
+    return this.#deflated;
+  }
+
   /** One message for each event. */
-  plain(): Buffer {
-    this.#plain ??= frameTexts(this.#payloads.map((payload) => payload.frame));
+  #asEvents(): Buffer {
+    this.#plain ??= frameTexts(frames(this.#payloads));
     return this.#plain;
   }
 
   /** Events joined in `batch` messages; a single one stays an `event`. */
-  batched(): Buffer {
-    this.#batched ??= frameTexts(batch(this.#payloads));
+  #asBatches(): Buffer {
+    this.#batched ??= frameTexts(batches(this.#payloads));
     return this.#batched;
   }
 }
+
+const frames = (payloads: readonly Payload[]): Buffer[] => payloads.map(({ frame }) => frame);
 
 /** The index of the last event of the expired run that begins at `start`. */
 function endOfExpired(events: readonly StoredEvent[], start: number, timeMs: number): number {
@@ -82,25 +97,25 @@ function expiredGap(from: Seq, last: StoredEvent): Buffer {
   return gapFrame(last.room, from, last.seq, last.cursor, 'expired');
 }
 
-function batch(payloads: readonly Payload[]): Buffer[] {
-  const frames: Buffer[] = [];
+function batches(payloads: readonly Payload[]): Buffer[] {
+  const messages: Buffer[] = [];
   let pending: Buffer[] = [];
   let pendingBytes = 0;
   const close = (): void => {
-    if (pending.length === 1) frames.push(pending[0] as Buffer);
-    else if (pending.length > 1) frames.push(batchFrame(pending));
+    if (pending.length === 1) messages.push(pending[0] as Buffer);
+    else if (pending.length > 1) messages.push(batchFrame(pending));
     pending = [];
     pendingBytes = 0;
   };
   for (const { frame, isEvent } of payloads) {
     if (!isEvent || pendingBytes + frame.length > MAX_BATCH_FRAME_BYTES) close();
     if (!isEvent) {
-      frames.push(frame);
+      messages.push(frame);
       continue;
     }
     pending.push(frame);
     pendingBytes += frame.length;
   }
   close();
-  return frames;
+  return messages;
 }

@@ -1,22 +1,32 @@
 /**
  * The live path: per room the events of a flush window are joined into one buffer, shared by all live members, and each of
- * them gets one write. A window is what the tail handed over at once: a single quiet event goes out at once, a burst in one
- * piece. A member whose socket can't keep up leaves the live path; it costs the others nothing.
+ * them gets one write. What the tail hands over at once shares a window in any case; how long a window waits for more, `window.ts`
+ * says. A member whose socket can't keep up leaves the live path; it costs the others nothing.
  */
 import type { Offset } from '../../core/ids.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { LogEvent } from '../history/log-event.ts';
 import type { Member, Room } from '../rooms/rooms.ts';
+import { Deadlines } from './deadlines.ts';
 import { Delivery } from './delivery.ts';
+import { windowMs } from './window.ts';
 
-/** Events written to a member at once, in bytes: past it a window is cut, so that a slow member is noticed between the pieces. */
+/** Events written to a member at once, in bytes: a window that has as many waits no longer, and a larger one is cut. */
 const MAX_WINDOW_BYTES = 262_144;
 
 export interface FanOutOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** See `gateway.flushWindowMaxMs`. */
+  readonly windowMaxMs: number;
+  /** How far the event loop is behind, 0 to 1. */
+  readonly pressure: () => number;
   /** Unsent bytes above which a member leaves the live path. */
   readonly slowClientBytes: number;
   readonly logger: LogSink;
   onDelivered(events: number): void;
+  /** Sockets that were written to for one window. */
+  onWritten(writes: number): void;
   /** `gap` frames sent in place of expired events, over all members. */
   onExpired(gaps: number): void;
   /**
@@ -29,9 +39,15 @@ export interface FanOutOptions {
 export class FanOut {
   readonly #options: FanOutOptions;
   readonly #touched = new Set<Room>();
+  /** Rooms whose window is held; one that was full before its time is in here in vain. */
+  readonly #held: Deadlines<Room>;
 
   constructor(options: FanOutOptions) {
     this.#options = options;
+    this.#held = new Deadlines(
+      () => options.clock.monotonic(),
+      (room) => this.#onDue(room),
+    );
   }
 
   /** Puts an event in its room's window. Rooms without live members need none: joins read the ring. */
@@ -43,6 +59,8 @@ export class FanOut {
 
   /** The fold knows events of the room that were never added: those who lack them have to catch up. */
   jumped(room: Room): void {
+    // What waits in the window they do not lack.
+    this.#write(room, this.#options.clock.monotonic());
     const head = room.history.head(room.id)?.seq ?? 0;
     for (const member of room.live) {
       if ((member.seq ?? 0) >= head) continue;
@@ -51,15 +69,41 @@ export class FanOut {
     }
   }
 
-  /** Writes every open window. To be called whenever the tail lets go of the event loop. */
+  /** Writes each open window, or says when it will be. To be called whenever the tail lets go of the event loop. */
   flush(): void {
     if (this.#touched.size === 0) return;
-    for (const room of this.#touched) {
-      const { window } = room;
-      room.window = [];
-      for (const events of pieces(window)) this.#deliver(room, new Delivery(events, room.history.logTime));
-    }
+    const now = this.#options.clock.monotonic();
+    const pressure = this.#options.pressure();
+    for (const room of this.#touched) if (!this.#holds(room, now, pressure)) this.#write(room, now);
     this.#touched.clear();
+  }
+
+  /** Nothing is written any more. */
+  stop(): void {
+    this.#touched.clear();
+    this.#held.stop();
+  }
+
+  /** Whether the room's window goes on waiting. */
+  #holds(room: Room, now: number, pressure: number): boolean {
+    const { window, live } = room;
+    if (window.bytes > MAX_WINDOW_BYTES) return false;
+    if (window.dueAtMs !== null) return window.dueAtMs > now;
+    const dueAtMs = window.flushedAtMs + windowMs(live.size, pressure, this.#options.windowMaxMs);
+    if (dueAtMs <= now) return false;
+    window.dueAtMs = dueAtMs;
+    this.#held.add(room, dueAtMs);
+    return true;
+  }
+
+  #onDue(room: Room): void {
+    const { dueAtMs } = room.window;
+    const now = this.#options.clock.monotonic();
+    if (dueAtMs !== null && dueAtMs <= now) this.#write(room, now);
+  }
+
+  #write(room: Room, now: number): void {
+    for (const events of pieces(room.window.take(now))) this.#deliver(room, new Delivery(events, room.history.logTime));
   }
 
   #deliver(room: Room, delivery: Delivery): void {
@@ -73,7 +117,7 @@ export class FanOut {
         this.#bringInLine(member, delivery);
         continue;
       }
-      if (!this.#write(member, delivery)) continue;
+      if (!this.#give(member, delivery)) continue;
       member.gave(delivery.last.seq, next);
       given += 1;
       if (sink.bufferedBytes() <= slowClientBytes) continue;
@@ -82,14 +126,15 @@ export class FanOut {
       room.live.delete(member);
       this.#options.onBehind(member, 'slow');
     }
+    this.#options.onWritten(given);
     this.#options.onDelivered(given * delivery.events.length);
     if (delivery.gaps > 0) this.#options.onExpired(given * delivery.gaps);
   }
 
   /** One broken way out must not keep the others from theirs. */
-  #write({ sink, room }: Member, delivery: Delivery): boolean {
+  #give({ sink, room }: Member, delivery: Delivery): boolean {
     try {
-      sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
+      sink.sendFramed(delivery.framed(sink));
       return true;
     } catch (thrown) {
       this.#options.logger.error({ err: thrown, room: room.id }, 'a member could not be written to');
@@ -109,8 +154,9 @@ export class FanOut {
     }
     const lacking = delivery.events.filter((event) => event.seq > seq);
     const rest = new Delivery(lacking, member.room.history.logTime);
-    if (!this.#write(member, rest)) return;
+    if (!this.#give(member, rest)) return;
     member.gave(rest.last.seq, (rest.last.offset + 1) as Offset);
+    this.#options.onWritten(1);
     this.#options.onDelivered(lacking.length);
   }
 }

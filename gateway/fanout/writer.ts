@@ -1,14 +1,16 @@
 /**
  * WebSocket framing of what many members get: done once, into one buffer, whatever the number of members.
  *
- * Server to client, so unmasked; every message is one frame (RFC 6455 §5.2):
+ * Server to client, so unmasked; every message is one frame (RFC 6455 §5.2; RSV1: its payload is compressed, RFC 7692 §6):
  *
- *     | FIN 1, RSV 000, opcode 0001 | MASK 0, length 7 bits | length, 0, 16 or 64 bits | payload |
- *     | 0x81                        | 0..125, 126 or 127    | big-endian               |         |
+ *     | FIN 1, RSV r00, opcode 0001 | MASK 0, length 7 bits | length, 0, 16 or 64 bits | payload |
+ *     | 0x81 or 0xc1                | 0..125, 126 or 127    | big-endian               |         |
  */
 import { Buffer } from 'node:buffer';
+import type { SharedDeflate } from '../stream.ts';
 
 const FIN_TEXT = 0x81;
+const FIN_RSV1_TEXT = 0xc1;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
@@ -17,9 +19,9 @@ function headerBytes(payloadBytes: number): number {
   return payloadBytes <= 0xffff ? 4 : 10;
 }
 
-/** Writes the header of a text message; returns the place behind it. */
-function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
-  target[at] = FIN_TEXT;
+/** Writes a header; returns the place behind it. */
+function writeHeader(target: Buffer, at: number, first: number, payloadBytes: number): number {
+  target[at] = first;
   if (payloadBytes < LENGTH_IN_16_BITS) {
     target[at + 1] = payloadBytes;
     return at + 2;
@@ -35,14 +37,23 @@ function writeHeader(target: Buffer, at: number, payloadBytes: number): number {
   return at + 10;
 }
 
-/** One buffer that holds each payload as a whole text message, in order: one socket write. */
-export function frameTexts(payloads: readonly Buffer[]): Buffer {
+/**
+ * One buffer that holds each payload as a whole text message, in order: one socket write.
+ * @param deflate compresses those that it pays for
+ */
+export function frameTexts(payloads: readonly Buffer[], deflate: SharedDeflate | null = null): Buffer {
+  const deflated = deflate === null ? [] : payloads.map((payload) => deflate.deflate(payload));
   let bytes = 0;
-  for (const payload of payloads) bytes += headerBytes(payload.length) + payload.length;
+  for (let index = 0; index < payloads.length; index += 1) {
+    const { length } = deflated[index] ?? (payloads[index] as Buffer);
+    bytes += headerBytes(length) + length;
+  }
   const framed = Buffer.allocUnsafe(bytes);
   let at = 0;
-  for (const payload of payloads) {
-    at = writeHeader(framed, at, payload.length);
+  for (let index = 0; index < payloads.length; index += 1) {
+    const shrunk = deflated[index] ?? null;
+    const payload = shrunk ?? (payloads[index] as Buffer);
+    at = writeHeader(framed, at, shrunk === null ? FIN_TEXT : FIN_RSV1_TEXT, payload.length);
     at += payload.copy(framed, at);
   }
   return framed;

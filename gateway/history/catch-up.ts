@@ -106,7 +106,7 @@ export class CatchUp {
       throw new Error(`room seq ${first.seq} would follow ${member.seq}`);
     }
     const delivery = this.#deliveries.of(events, expiryTime(room.history, this.#options.clock));
-    sink.sendFramed(sink.batch ? delivery.batched() : delivery.plain());
+    sink.sendFramed(delivery.framed(sink));
     member.gave(delivery.last.seq, (delivery.last.offset + 1) as Offset);
     this.#options.onDelivered(events.length);
     if (delivery.gaps > 0) this.#options.onGap('expired', delivery.gaps);

@@ -1,6 +1,6 @@
 /** Who is in which room on this gateway, and who of them gets events as they come. */
 import type { Offset, RoomId } from '../../core/ids.ts';
-import type { LogEvent } from '../history/log-event.ts';
+import { FlushWindow } from '../fanout/window.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
 import type { Position } from '../history/room-reader.ts';
 import type { Sink } from '../stream.ts';
@@ -59,8 +59,7 @@ export class Room {
   readonly history: PartitionHistory;
   readonly members = new Set<Member>();
   readonly live = new Set<Member>();
-  /** Accepted events of the flush window that is open. */
-  window: LogEvent[] = [];
+  readonly window = new FlushWindow();
 
   constructor(id: RoomId, history: PartitionHistory) {
     this.id = id;

@@ -21,6 +21,7 @@ import { Connections } from '../connection/connections.ts';
 import type { Services } from '../connection/services.ts';
 import { drain } from '../drain.ts';
 import { PresenceRooms } from '../presence/presence-rooms.ts';
+import { MessageDeflate } from '../protocol/deflate.ts';
 import { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
 import type { PendingPublishes } from '../publish/pending.ts';
 import { Publisher } from '../publish/publish.ts';
@@ -100,11 +101,12 @@ export class Edge implements Health {
   /** Answers probes from now on, and upgrades with 503. Throws `port_taken`, `config_invalid`. */
   async listen(): Promise<void> {
     const { config, routes } = this.#options;
-    const { host, port, maxFrameBytes, maxConnectionsPerAddress } = config.gateway;
+    const { host, port, maxFrameBytes, maxConnectionsPerAddress, compression, compressionMinBytes } = config.gateway;
     this.#http = await serveHttp({ host, port, health: this, routes });
     acceptUpgrades({
       server: this.#http.app.server,
       maxFrameBytes,
+      deflate: compression ? new MessageDeflate(compressionMinBytes) : null,
       services: () => this.#services,
       metrics: this.#metrics,
       health: this,

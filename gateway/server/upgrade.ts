@@ -12,6 +12,8 @@ import type { OriginList } from '../auth/origin.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Services } from '../connection/services.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
+import { takesSharedDeflate } from '../protocol/deflate.ts';
+import type { SharedDeflate } from '../stream.ts';
 import type { Addresses } from './addresses.ts';
 import type { EdgeMetrics } from './edge-metrics.ts';
 import type { Health } from './health.ts';
@@ -37,6 +39,8 @@ interface ReceiverLimits {
 export interface UpgradeOptions {
   readonly server: Server;
   readonly maxFrameBytes: number;
+  /** null where compression is not negotiated. */
+  readonly deflate: SharedDeflate | null;
   /** null until there is a stream to serve from. */
   readonly services: () => Services | null;
   readonly metrics: EdgeMetrics;
@@ -48,11 +52,12 @@ export interface UpgradeOptions {
 }
 
 export function acceptUpgrades(options: UpgradeOptions): void {
-  const { server, health, origins, addresses, cookie, metrics, maxFrameBytes } = options;
+  const { server, health, origins, addresses, cookie, metrics, maxFrameBytes, deflate } = options;
   const receiver: ServerOptions & ReceiverLimits = {
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
+    // What the gateway sends is compressed past `ws`, so that it can be shared; what clients send is inflated by `ws`, to `maxPayload` at most.
+    perMessageDeflate: deflate === null ? false : { serverNoContextTakeover: true, clientNoContextTakeover: true },
     autoPong: false,
     maxPayload: maxFrameBytes,
     maxFragments: MAX_FRAGMENTS,
@@ -64,6 +69,11 @@ export function acceptUpgrades(options: UpgradeOptions): void {
   websockets.on('wsClientError', ({ message }: Error, socket: Duplex) => {
     metrics.refusedUpgrade(400);
     refuseUpgrade(socket, 400, 'bad_frame', message);
+  });
+
+  const deflating = new WeakSet<IncomingMessage>();
+  websockets.on('headers', (headers, request) => {
+    if (takesSharedDeflate(headers)) deflating.add(request);
   });
 
   server.on('upgrade', (request, socket, head) => {
@@ -92,7 +102,7 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
     websockets.handleUpgrade(request, socket, head, (websocket) => {
       if (!isServed(request)) rejectSubprotocol(websocket);
-      else new Connection(websocket, socket, token, services);
+      else new Connection(websocket, socket, deflating.has(request) ? deflate : null, token, services);
     });
     return undefined;
   });

@@ -13,6 +13,7 @@ import type { EventLog, Tail } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { FanOut } from '../fanout/fan-out.ts';
+import { LoopPressure } from '../fanout/loop-pressure.ts';
 import { frameTexts } from '../fanout/writer.ts';
 import type { AnchorsOptions } from '../history/anchors.ts';
 import { CatchUp } from '../history/catch-up.ts';
@@ -59,6 +60,8 @@ export interface RoomStreamOptions {
   readonly anchors?: AnchorsOptions;
   /** See `RangesOptions.cacheBytes`. */
   readonly historyCacheBytes?: number;
+  /** How far the event loop is behind, 0 to 1; tests say so. */
+  readonly pressure?: () => number;
 }
 
 export function createRoomStream(options: RoomStreamOptions): RoomStream {
@@ -89,7 +92,9 @@ class OutboundRoomStream implements RoomStream {
     this.#options = options;
     this.#identity = new StreamIdentity(options.partitions);
     const { log, codec, topics, config, logger, clock, metrics } = options;
-    const { slowClientBytes, slowClientTimeoutMs, cursorWaitMs, ringBytes } = config.gateway;
+    const { slowClientBytes, slowClientTimeoutMs, cursorWaitMs, ringBytes, flushWindowMaxMs } = config.gateway;
+    const loop = new LoopPressure(clock);
+    const pressure = options.pressure ?? (() => loop.value);
     this.#metrics = createStreamMetrics(metrics, {
       lagRecords: () => this.#partitions.lag,
       catchingUp: () => this.#catchUp.active,
@@ -97,8 +102,9 @@ class OutboundRoomStream implements RoomStream {
       ringBytes: () => this.#partitions.ringBytes,
       rooms: () => this.#rooms.size,
       members: () => this.#rooms.members,
+      pressure,
     });
-    const { deliveries, eventFrames, gaps, historyBytes, slowClients } = this.#metrics;
+    const { deliveries, eventFrames, roomWrites, gaps, historyBytes, slowClients } = this.#metrics;
     const delivered = (events: number): void => {
       deliveries.add(events);
       eventFrames.add(events);
@@ -127,9 +133,13 @@ class OutboundRoomStream implements RoomStream {
       onGap: (reason, count) => gaps[reason].add(count),
     });
     this.#fanOut = new FanOut({
+      clock,
+      windowMaxMs: flushWindowMaxMs,
+      pressure,
       slowClientBytes,
       logger,
       onDelivered: delivered,
+      onWritten: (writes) => roomWrites.add(writes),
       onExpired: (count) => gaps.expired.add(count),
       onBehind: (member, why) => {
         slowClients.add(1, { why });
@@ -241,6 +251,7 @@ class OutboundRoomStream implements RoomStream {
     this.#snapshots.stop();
     this.#canaries.stop();
     this.#ranges.stop();
+    this.#fanOut.stop();
     this.#rooms.leaveAll();
     await this.#tail?.stop();
   }

@@ -14,6 +14,8 @@ export interface StreamMetrics {
   readonly deliveries: Counter;
   /** The same events in the family of all protocol frames, which the edge counts; an event in a batch counts like one alone. */
   readonly eventFrames: Counter;
+  /** Deliveries by this are the events per socket write. */
+  readonly roomWrites: Counter;
   readonly historyBytes: Counter;
   readonly slowClients: Counter;
   readonly snapshotsLoaded: Counter;
@@ -27,6 +29,7 @@ export interface StreamGauges {
   ringBytes(): number;
   rooms(): number;
   members(): number;
+  pressure(): number;
 }
 
 export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): StreamMetrics {
@@ -57,6 +60,11 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
   metrics.gauge('roomlog_ring_bytes', 'Newest events held in memory, about.', gauges.ringBytes);
   metrics.gauge('roomlog_rooms', 'Rooms with members on this gateway.', gauges.rooms);
   metrics.gauge('roomlog_members', 'Memberships on this gateway.', gauges.members);
+  metrics.gauge(
+    'roomlog_flush_pressure',
+    'How far the event loop is behind, 0 to 1: flush windows grow by it towards gateway.flushWindowMaxMs.',
+    gauges.pressure,
+  );
   return {
     verdicts: bind(records, 'verdict', VERDICTS),
     gaps: bind(gaps, 'reason', GAP_REASONS),
@@ -64,6 +72,10 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
     eventFrames: metrics
       .counter('websocket_messages_total', 'Protocol frames, by type and direction.')
       .with({ type: 'event', direction: 'out' }),
+    roomWrites: metrics.counter(
+      'roomlog_room_writes_total',
+      'Socket writes of the live path: one per member and flush window.',
+    ),
     historyBytes: metrics.counter(
       'roomlog_history_bytes_read_total',
       'Bytes of records read from Kafka for catching up.',

@@ -1,6 +1,7 @@
 /** For tests of the stream half: a memory log, a sequencer that writes it by the real decision, and sinks that remember. */
 import { Buffer } from 'node:buffer';
 import { createHash, randomBytes } from 'node:crypto';
+import { constants, inflateRawSync } from 'node:zlib';
 import { MemoryLog } from '../../adapters/memory/memory-log.ts';
 import { createMetrics } from '../../adapters/telemetry/metrics.ts';
 import { Alarms } from '../../core/alarms.ts';
@@ -23,7 +24,7 @@ import { silentLog } from '../../core/ports/logger.ts';
 import { Decider } from '../../core/sequencing/decide.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
 import type { AnchorsOptions } from '../history/anchors.ts';
-import type { PublishOutcomes, RoomStream, Sink, StoredEvent } from '../stream.ts';
+import type { PublishOutcomes, RoomStream, SharedDeflate, Sink, StoredEvent } from '../stream.ts';
 import { createRoomStream } from './room-stream.ts';
 
 export const TOPIC = 'test.outbound';
@@ -123,13 +124,15 @@ export class TestSink implements Sink {
   closed = false;
   closeCode: number | null = null;
   readonly batch: boolean;
+  readonly deflate: SharedDeflate | null;
   /** While stalled, what is sent stays buffered. */
   stalled = false;
   #buffered = 0;
   #waiting: Array<{ bytes: number; resolve: () => void }> = [];
 
-  constructor(batch = false) {
+  constructor(batch = false, deflate: SharedDeflate | null = null) {
     this.batch = batch;
+    this.deflate = deflate;
   }
 
   sendText(frame: Buffer): void {
@@ -192,12 +195,13 @@ export class TestSink implements Sink {
   }
 }
 
-/** The texts of whole, unmasked WebSocket messages; written from RFC 6455, not from our writer. */
+/** The texts of whole, unmasked WebSocket messages; written from RFC 6455 and RFC 7692, not from our writer. */
 export function unframe(bytes: Buffer): string[] {
   const texts: string[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (bytes[at] !== 0x81) throw new Error(`not a final text frame at ${at}`);
+    const first = bytes[at] as number;
+    if (first !== 0x81 && first !== 0xc1) throw new Error(`not a final text frame at ${at}`);
     let length = bytes[at + 1] as number;
     at += 2;
     if (length === 126) {
@@ -207,11 +211,15 @@ export function unframe(bytes: Buffer): string[] {
       length = Number(bytes.readBigUInt64BE(at));
       at += 8;
     }
-    texts.push(bytes.toString('utf8', at, at + length));
+    const payload = bytes.subarray(at, at + length);
+    texts.push((first === 0xc1 ? inflateMessage(payload) : payload).toString());
     at += length;
   }
   return texts;
 }
+
+const inflateMessage = (payload: Buffer): Buffer =>
+  inflateRawSync(Buffer.concat([payload, Buffer.from('0000ffff', 'hex')]), { finishFlush: constants.Z_SYNC_FLUSH });
 
 export interface WorldOptions {
   readonly partitions?: number;
@@ -219,6 +227,8 @@ export interface WorldOptions {
   readonly anchors?: AnchorsOptions;
   readonly codec?: Codec;
   readonly historyCacheBytes?: number;
+  /** How far the event loop pretends to be behind, 0 to 1: at 1 every window is as long as it may be. */
+  readonly pressure?: number;
 }
 
 export class World {
@@ -277,6 +287,7 @@ export class World {
       metrics: this.metrics,
       alarms: this.alarms,
       clock: { now: () => this.now, monotonic: systemClock.monotonic },
+      pressure: () => this.#options.pressure ?? 0,
       historyCacheBytes: this.#options.historyCacheBytes ?? 16_777_216,
       ...(this.#options.anchors && { anchors: this.#options.anchors }),
     });

@@ -1,0 +1,52 @@
+/**
+ * How far the event loop is behind, 0 to 1: rises while it is nearly always busy, sinks once it has time again, and stays between
+ * the two, so that the windows it stretches don't swing.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Clock } from '../../core/ports/clock.ts';
+
+/** Pause between two looks, ms. */
+const SAMPLE_MS = 100;
+/** Share of the time above which the loop counts as behind. */
+const BEHIND = 0.85;
+/** Share of the time below which it has time to spare. */
+const AT_EASE = 0.6;
+const RISE_PER_SAMPLE = 0.25;
+const SINK_PER_SAMPLE = 0.1;
+
+/** Time that the loop worked and waited since the process began, ms. */
+export interface LoopTimes {
+  readonly active: number;
+  readonly idle: number;
+}
+
+export class LoopPressure {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #read: () => LoopTimes;
+  #last: LoopTimes;
+  #sampledAtMs: number;
+  #value = 0;
+
+  constructor(clock: Pick<Clock, 'monotonic'>, read: () => LoopTimes = () => performance.eventLoopUtilization()) {
+    this.#clock = clock;
+    this.#read = read;
+    this.#last = read();
+    this.#sampledAtMs = clock.monotonic();
+  }
+
+  /** Looks at the loop at most once in a while: cheap to ask. */
+  get value(): number {
+    const now = this.#clock.monotonic();
+    const samples = (now - this.#sampledAtMs) / SAMPLE_MS;
+    if (samples < 1) return this.#value;
+    const times = this.#read();
+    const active = times.active - this.#last.active;
+    const share = active / Math.max(1, active + times.idle - this.#last.idle);
+    this.#last = times;
+    this.#sampledAtMs = now;
+    if (share > BEHIND) this.#value = Math.min(1, this.#value + RISE_PER_SAMPLE);
+    // Asked for the first time in a while, it has had time all the while.
+    else if (share < AT_EASE) this.#value = Math.max(0, this.#value - SINK_PER_SAMPLE * samples);
+    return this.#value;
+  }
+}
