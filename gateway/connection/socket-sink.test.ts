@@ -36,3 +36,67 @@ test('however many rooms wait for a socket, it is watched once, and not at all w
     vi.useRealTimers();
   }
 });
+
+/** A socket that notes what is written to it, and how: each system call as one entry. */
+class NotingSocket extends EventEmitter {
+  readonly calls: string[][] = [];
+  readonly destroyed = false;
+  writableLength = 0;
+  #corked: string[] | null = null;
+
+  cork(): void {
+    this.#corked = [];
+  }
+
+  uncork(): void {
+    if (this.#corked !== null) this.calls.push(this.#corked);
+    this.#corked = null;
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#corked === null) this.calls.push([bytes.toString()]);
+    else this.#corked.push(bytes.toString());
+  }
+}
+
+function createNotingSink() {
+  const socket = new NotingSocket();
+  const websocket = { readyState: WebSocket.OPEN as number };
+  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, null, () => undefined);
+  return { sink, socket, websocket };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+test('a client is written to once in a turn, whatever it is told, in order', async () => {
+  const clients = Array.from({ length: 3 }, createNotingSink);
+  const shared = Buffer.from('window;');
+  for (const { sink } of clients) sink.sendFramed(shared);
+  clients[1]?.sink.sendText('ack');
+  clients[1]?.sink.sendFramed(Buffer.from('window of another room'));
+  expect(clients.map(({ socket }) => socket.calls.length)).toEqual([0, 0, 0]);
+  expect(clients[0]?.sink.bufferedBytes()).toBe(7);
+  await turn();
+  expect(clients.map(({ socket }) => socket.calls)).toEqual([
+    [['window;']],
+    [['window;', '\x81\x03ack'.replace('\x81', '\ufffd'), 'window of another room']],
+    [['window;']],
+  ]);
+  expect(clients[0]?.sink.bufferedBytes()).toBe(0);
+  clients[0]?.sink.sendFramed(shared);
+  await turn();
+  expect(clients.map(({ socket }) => socket.calls.length)).toEqual([2, 1, 1]);
+});
+
+test('what is queued can be written before a close frame, and nothing is written after one', async () => {
+  const { sink, socket, websocket } = createNotingSink();
+  sink.sendFramed(Buffer.from('before'));
+  sink.writeOut();
+  expect(socket.calls).toEqual([['before']]);
+  sink.sendFramed(Buffer.from('late'));
+  websocket.readyState = WebSocket.CLOSING;
+  sink.sendFramed(Buffer.from('later'));
+  await turn();
+  expect(socket.calls).toEqual([['before']]);
+  expect(sink.bufferedBytes()).toBe(0);
+});

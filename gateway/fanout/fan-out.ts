@@ -109,12 +109,13 @@ export class FanOut {
   #deliver(room: Room, delivery: Delivery): void {
     const { slowClientBytes } = this.#options;
     let given = 0;
+    const rests = new Map<number, Delivery>();
     const next = (delivery.last.offset + 1) as Offset;
     for (const member of room.live) {
       const { sink } = member;
       if (sink.closed) continue;
       if (member.seq === null || member.seq + 1 !== delivery.firstSeq) {
-        this.#bringInLine(member, delivery);
+        this.#bringInLine(member, delivery, rests);
         continue;
       }
       if (!this.#give(member, delivery)) continue;
@@ -143,8 +144,11 @@ export class FanOut {
     }
   }
 
-  /** A member that has some of these events already (it went live while the window was open), or lacks earlier ones. */
-  #bringInLine(member: Member, delivery: Delivery): void {
+  /**
+   * A member that has some of these events already (it went live while the window was open), or lacks earlier ones.
+   * @param rests what was built for others, by the seq that they had
+   */
+  #bringInLine(member: Member, delivery: Delivery, rests: Map<number, Delivery>): void {
     const seq = member.seq ?? -1;
     if (seq >= delivery.last.seq) return;
     if (seq + 1 < delivery.firstSeq) {
@@ -152,12 +156,17 @@ export class FanOut {
       this.#options.onBehind(member, 'missed');
       return;
     }
-    const lacking = delivery.events.filter((event) => event.seq > seq);
-    const rest = new Delivery(lacking, member.room.history.logTime);
+    const rest =
+      rests.get(seq) ??
+      new Delivery(
+        delivery.events.filter((event) => event.seq > seq),
+        member.room.history.logTime,
+      );
+    rests.set(seq, rest);
     if (!this.#give(member, rest)) return;
     member.gave(rest.last.seq, (rest.last.offset + 1) as Offset);
     this.#options.onWritten(1);
-    this.#options.onDelivered(lacking.length);
+    this.#options.onDelivered(rest.events.length);
   }
 }
 

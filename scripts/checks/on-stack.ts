@@ -1,6 +1,7 @@
-/** Lanes of programs in other languages against a stack of their own. Here: stock Kafka clients in Python. */
-import { existsSync, mkdtempSync } from 'node:fs';
+/** Lanes of programs in other languages against a stack of their own. Here: stock clients in Python. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mintToken } from '../../gateway/auth/mint-token.ts';
 import { parseUp } from '../stack/options.ts';
 import { freePortBase } from '../stack/port-holder.ts';
 import { ROOT } from '../stack/root.ts';
@@ -11,19 +12,24 @@ import { command, lastLines } from './command.ts';
 import { fail, type Lane, type LaneContext, type LaneResult, sum } from './lane.ts';
 import { pythonEnvironment } from './python.ts';
 
+const TOKEN_TTL_MS = 600_000;
 const TEST_PYTHON = join(ROOT, 'test', 'python');
 
 export const python: Lane = {
   name: 'python',
-  about: 'the fold in Python against its vectors; stock Kafka and Avro clients read and write the topics',
+  about: 'the fold in Python against its vectors; stock Kafka, Avro and WebSocket clients against a stack',
   run: async (context) => {
-    const bin = await pythonEnvironment(join(TEST_PYTHON, 'requirements.txt'), context.aborted);
-    const vectors = await runPython(bin, 'vectors.py', [], context.aborted);
+    const { aborted } = context;
+    const bin = await pythonEnvironment(join(TEST_PYTHON, 'requirements.txt'), aborted);
+    const vectors = await runPython(bin, 'vectors.py', [], { aborted });
     if (vectors.failed > 0) return vectors;
-    const clients = await withStack(context, (_, paths) =>
-      runPython(bin, 'stock_clients.py', [paths.root], context.aborted),
-    );
-    return sum([vectors, clients]);
+    const compressing = { ROOMLOG_GATEWAY_COMPRESSION: 'true' };
+    const onStack = async (_: StackFile, paths: StatePaths): Promise<LaneResult> => {
+      const env = { ROOMLOG_TEST_TOKEN: await tokenFor(paths, 'stock', 'stock/**') };
+      const clients = await runPython(bin, 'stock_clients.py', [paths.root], { aborted });
+      return sum([clients, await runPython(bin, 'websocket_clients.py', [paths.root], { aborted, env })]);
+    };
+    return sum([vectors, await withStack(context, onStack, compressing)]);
   },
 };
 
@@ -32,24 +38,31 @@ async function runPython(
   bin: string,
   name: string,
   args: readonly string[],
-  aborted: AbortSignal,
+  options: Parameters<typeof command>[1],
 ): Promise<LaneResult> {
   const script = join(TEST_PYTHON, name);
   if (!existsSync(script)) return fail(`${script} is missing`);
-  const { code, output, stdout } = await command([join(bin, 'python'), script, ...args], { aborted });
+  const { code, output, stdout } = await command([join(bin, 'python'), script, ...args], options);
   const passed = stdout.split('\n').filter((line) => line.startsWith('ok ')).length;
   if (code === 0 && passed > 0) return { passed, failed: 0, skipped: 0, notes: [] };
   return { ...fail(`${name} ended with ${code}`, ...lastLines(output)), passed };
+}
+
+async function tokenFor(paths: StatePaths, user: string, pattern: string): Promise<string> {
+  const secret = Buffer.from(readFileSync(paths.secretFile, 'utf8').trim());
+  const rooms = [{ pattern, allow: ['join' as const, 'publish' as const] }];
+  return await mintToken(secret, { user, rooms, ttlMs: TOKEN_TTL_MS, nowMs: Date.now() });
 }
 
 /** A stack of one gateway and one sequencer for as long as `run` takes. */
 export async function withStack(
   context: LaneContext,
   run: (stack: StackFile, paths: StatePaths) => Promise<LaneResult>,
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<LaneResult> {
   const stateDir = mkdtempSync(join(context.stateRoot, 'stack-'));
   const options = parseUp(['--state-dir', stateDir, '--port-base', String(await freePortBase())]);
-  const stack = await startStack(options, { say: () => {}, aborted: context.aborted });
+  const stack = await startStack(options, { say: () => {}, aborted: context.aborted }, { ...process.env, ...settings });
   try {
     return await run(stack, statePaths(stateDir));
   } finally {

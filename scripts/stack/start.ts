@@ -24,7 +24,11 @@ export interface Reporting {
 const ORPHAN_GRACE_MS = 20_000;
 
 /** Brings the stack up and writes stack.json. On any failure all that was started is stopped again. */
-export async function startStack(options: UpOptions, reporting: Reporting): Promise<StackFile> {
+export async function startStack(
+  options: UpOptions,
+  reporting: Reporting,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<StackFile> {
   const paths = statePaths(options.stateDir);
   prepareStateDir(paths);
   lockStateDir(paths);
@@ -35,7 +39,7 @@ export async function startStack(options: UpOptions, reporting: Reporting): Prom
       for (const path of [paths.dataDir, paths.logsDir]) rmSync(path, { recursive: true, force: true });
     prepareStateDir(paths);
     ensureSecret(paths);
-    const settings = settle(options, process.env, paths);
+    const settings = settle(options, env, paths);
     const plan = await planStack(settings, paths, reporting.say);
     await requireFreePorts([...plan.infrastructure, ...plan.roomlog]);
     reporting.aborted.throwIfAborted();

@@ -83,7 +83,7 @@ export class GatewayProcess {
     line.server.on('close', () => this.lines.delete(line));
     line.toClient(() => line.client.opened());
     const { server, socket } = line;
-    new Connection(server as unknown as WebSocket, socket as unknown as Duplex, null, this.#services);
+    new Connection(server as unknown as WebSocket, socket as unknown as Duplex, null, null, this.#services);
   }
 
   /** With `silently`, as when the machine is gone: nobody is told. */
@@ -136,6 +136,7 @@ export class GatewayProcess {
       clock,
       anchors: plan.anchors,
       historyCacheBytes: 4_096,
+      pressure: () => plan.flushPressure,
     });
     this.#stream = stream;
     const publisher = new Publisher({

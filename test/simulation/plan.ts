@@ -62,6 +62,8 @@ export interface Plan {
   readonly anchors: AnchorsOptions;
   /** Looks at the clock cost up to so many ms: a slow machine. */
   readonly lookCostMs: number;
+  /** How far gateways take their event loop to be behind, 0 to 1: at 1 every flush window is held. */
+  readonly flushPressure: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -126,5 +128,6 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
     },
     anchors: { everyRecords: random.pick([3, 20, 1_000]), max: random.pick([4, 8_192]) },
     lookCostMs: random.chance(0.15) ? random.between(0.1, 3) : 0,
+    flushPressure: random.pick([0, 1]),
   };
 }
