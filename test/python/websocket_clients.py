@@ -7,6 +7,7 @@ published, and the compressed ones get it in frames that were compressed. Prints
 that fails.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -23,8 +24,8 @@ EVENTS = 5
 class Member:
     """Joined; counts the compressed frames that it is sent."""
 
-    def __init__(self, url, token, room, compression, batch):
-        self.socket = connect(url, subprotocols=["roomlog.v1.json"], compression=compression)
+    def __init__(self, closing, url, token, room, compression, batch):
+        self.socket = closing.enter_context(connect(url, subprotocols=["roomlog.v1.json"], compression=compression))
         self.compressed = 0
         for extension in self.socket.protocol.extensions:
             assert isinstance(extension, PerMessageDeflate), extension
@@ -63,13 +64,18 @@ class Member:
 
 
 def main(state_dir):
+    with contextlib.ExitStack() as closing:
+        check(state_dir, closing)
+
+
+def check(state_dir, closing):
     stack = json.loads((pathlib.Path(state_dir) / "stack.json").read_text())
     url = stack["gateways"][0]["ws"]
     token = os.environ["ROOMLOG_TEST_TOKEN"]
     room = f"stock/{uuid.uuid4()}"
-    plain = Member(url, token, room, None, False)
-    deflated = Member(url, token, room, "deflate", False)
-    batched = Member(url, token, room, "deflate", True)
+    plain = Member(closing, url, token, room, None, False)
+    deflated = Member(closing, url, token, room, "deflate", False)
+    batched = Member(closing, url, token, room, "deflate", True)
     assert plain.socket.protocol.extensions == []
     assert len(deflated.socket.protocol.extensions) == 1, "compression was not negotiated"
     print("ok websockets negotiates permessage-deflate as it always asks for it")
