@@ -93,7 +93,7 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
     repeated: bad(),
     notAppended: bad(),
   };
-  return {
+  const plan: Omit<Plan, 'flushPressure'> = {
     partitions,
     sequencers: random.whole(1, 3),
     gateways: random.whole(1, 2),
@@ -128,6 +128,7 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
     },
     anchors: { everyRecords: random.pick([3, 20, 1_000]), max: random.pick([4, 8_192]) },
     lookCostMs: random.chance(0.15) ? random.between(0.1, 3) : 0,
-    flushPressure: random.pick([0, 1]),
   };
+  // Not a draw of its own, which would make other runs of all seeds.
+  return { ...plan, flushPressure: plan.publishesPerClient % 2 };
 }
