@@ -2,11 +2,12 @@
  * How long a partition stands still when a sequencer takes it over: from its assignment to the first new record in outbound, at
  * 100,000 rooms and 50,000 live sessions, as the log grows. Also how long writing a snapshot takes, and how long the event loop stands.
  *
- *   scripts/bench sequencer-recovery [--sizes 200000,1000000,3000000] [--rooms 100000] [--sessions 50000] [--tail 199000] [--rounds 3]
+ *   scripts/bench sequencer-recovery [--sizes 300000,1000000,3000000] [--rooms 100000] [--sessions 50000] [--tail 199000] [--rounds 3]
  *
  * Starts a local Kafka of its own. For each size: the log is grown to it, a sequencer writes a snapshot, `tail` more events are
  * written (what the next snapshot would be due after), and a sequencer that writes none takes the partition over, `rounds` times. For
- * comparison the smallest size is taken over without a snapshot too. At the end the sessions' windows are filled: 32 publishes each.
+ * comparison the smallest size is taken over without a snapshot too. Sessions have published 4 times each; at the end their windows are
+ * filled: 32 times.
  * Writes bench/results/sequencer-recovery.json.
  */
 import { execFileSync } from 'node:child_process';
@@ -33,14 +34,15 @@ import { openLog } from './support/open-log.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const p0 = 0 as Partition;
-const WINDOW = 32;
+const PUBLISHES = 4;
+const FULL_WINDOW = 32;
 const GIVE_UP_MS = 120_000;
 const POLL_MS = 2;
 const IDLE_MS = 1_500;
 
 const { values: options } = parseArgs({
   options: {
-    sizes: { type: 'string', default: '200000,1000000,3000000' },
+    sizes: { type: 'string', default: '300000,1000000,3000000' },
     rooms: { type: 'string', default: '100000' },
     sessions: { type: 'string', default: '50000' },
     tail: { type: 'string', default: '199000' },
@@ -76,13 +78,17 @@ try {
   const log = await openLog(config.kafka.brokers);
   const codec = await openCodec(config, silentLog);
   const topics = topicsOf(config.stream.prefix);
-  const largest = Math.max(...sizes) + sizes.length * tail;
-  const grown = new GrownLog({ log, codec, topics, rooms, sessions, newestMs: Date.now(), maxEvents: largest });
+  const grown = new GrownLog({ log, codec, topics, rooms, sessions, timeMs: Date.now() });
   const stolenShare = startStealMeter();
 
   const cases = [];
-  for (const size of sizes) cases.push(await measure(size, 'blocks', size === Math.min(...sizes)));
-  cases.push(await measure(grown.events + WINDOW * sessions, 'sessions', false));
+  await grown.grow(PUBLISHES * sessions, 'numbered');
+  for (const size of sizes) {
+    await grown.grow(size - grown.events, 'plain');
+    cases.push(await measure(PUBLISHES, size === sizes[0]));
+  }
+  await grown.grow((FULL_WINDOW - PUBLISHES) * sessions, 'numbered');
+  cases.push(await measure(FULL_WINDOW, false));
   await log.close();
 
   const result = {
@@ -103,17 +109,16 @@ try {
   writeFileSync(join(root, 'bench/results', `${options.out}.json`), `${JSON.stringify(result, null, 2)}\n`);
   say(`written to bench/results/${options.out}.json`);
 
-  async function measure(size: number, kind: 'blocks' | 'sessions', alsoWithout: boolean) {
-    await grown.growTo(size, kind);
+  async function measure(publishesPerSession: number, alsoWithout: boolean) {
     const snapshot = await writeSnapshot();
-    await grown.growTo(grown.events + tail, 'sessions');
+    await grown.grow(tail, 'plain');
     const events = grown.events;
     const times = [];
     for (let number = 0; number < rounds; number++) times.push(await recover(topics.snapshots));
     const without = alsoWithout ? await recover('none') : null;
     const found = {
       eventsInLog: events,
-      publishesPerSession: kind === 'blocks' ? 'as the tail has them' : WINDOW,
+      publishesPerSession,
       recoveryMs: round(median(times.map(({ recoveryMs }) => recoveryMs))),
       recoveryMsOfRounds: times.map(({ recoveryMs }) => round(recoveryMs)),
       ofWhichLoadingMs: round(median(times.map(({ loadingMs }) => loadingMs))),

@@ -1,7 +1,6 @@
 /**
- * An outbound partition of any length, written as a sequencer would have left it, with an inbound partition that it answers. Blocks of one
- * event in each room; the first rooms' events are numbered publishes of one session each. Log time is a day and more between
- * blocks, so the live sessions are those of the newest one.
+ * An outbound partition of any length, written as a sequencer would have left it, with an inbound partition that it answers: events without a
+ * number over all rooms, and numbered ones, of one session in each of the first rooms.
  */
 import type { Epoch, Offset, Partition, Pub, RoomId, Seq, SessionId, UserId } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
@@ -11,7 +10,6 @@ import { mintSession } from '../../core/sequencing/uuidv7.ts';
 import type { Codec } from '../../schemas/codec.ts';
 
 const partition = 0 as Partition;
-const BLOCK_MS = 30 * 3_600_000;
 const DATA_BYTES = 120;
 const BATCH_RECORDS = 2_000;
 /** Claims as often as a sequencer makes them by bytes. */
@@ -24,31 +22,33 @@ export interface GrownLogOptions {
   readonly topics: Topics;
   readonly rooms: number;
   readonly sessions: number;
-  /** ms since the Unix epoch at which the newest block is to end; earlier blocks lie before it. */
-  readonly newestMs: number;
-  /** Events that there will be at most. */
-  readonly maxEvents: number;
+  /** Log time of all, and when the sessions were minted: ms since the Unix epoch. */
+  readonly timeMs: number;
 }
 
 export class GrownLog {
   readonly #options: GrownLogOptions;
   readonly #data = Buffer.from(`"${'x'.repeat(DATA_BYTES - 2)}"`);
   readonly #seqs: Uint32Array;
-  #sessions: SessionId[] = [];
-  #pubs: Uint32Array;
-  #block = -1;
+  readonly #sessions: readonly SessionId[];
+  readonly #pubs: Uint32Array;
   /** Events written. */
   #events = 0;
   #inbound = -1;
   #end = 0;
   #epoch = -1;
-  #time = 0;
-  #minted = 0;
 
   constructor(options: GrownLogOptions) {
     this.#options = options;
     this.#seqs = new Uint32Array(options.rooms);
     this.#pubs = new Uint32Array(options.sessions);
+    this.#sessions = Array.from({ length: options.sessions }, (_, number) =>
+      mintSession(options.timeMs, (bytes) => {
+        const random = Buffer.alloc(bytes);
+        random.writeUInt32BE(number, bytes - 4);
+        return random;
+      }),
+    );
   }
 
   get events(): number {
@@ -67,22 +67,19 @@ export class GrownLog {
         if (record.claim !== null) this.#epoch = offset;
         else this.#inbound = record.inbound;
         if (record.event !== null) this.#seqs[roomNumber(record.event.room) % rooms] = record.event.seq;
-        if (record.inboundTime > this.#time) this.#time = record.inboundTime;
         this.#end = offset + 1;
       }
     }
   }
 
-  /** Goes on until there are `events`. `publishes`: of each live session, in rounds over the rooms of the sessions alone. */
-  async growTo(events: number, kind: 'blocks' | 'sessions'): Promise<void> {
+  /** Writes `count` more events. */
+  async grow(count: number, kind: 'plain' | 'numbered'): Promise<void> {
     await this.catchUp();
-    const inboundFirst = this.#inbound + 1;
-    const count = events - this.#events;
-    await this.#appendInbound(inboundFirst, count);
+    await this.#appendInbound(this.#inbound + 1, count);
     let batch: AppendRecord[] = [];
     for (let n = 0; n < count; n++) {
       if (this.#epoch < 0 || this.#end - this.#epoch >= CLAIM_EVERY_RECORDS) batch.push(this.#claim());
-      batch.push(this.#event(kind, n === count - 1 ? await this.#timeOf(inboundFirst + count - 1) : null));
+      batch.push(this.#event(kind, n === count - 1));
       if (batch.length < BATCH_RECORDS && n < count - 1) continue;
       await this.#append(this.#options.topics.outbound, batch);
       batch = [];
@@ -98,30 +95,29 @@ export class GrownLog {
     return this.#encoded({ ...header, ...NO_BODY, claim });
   }
 
-  #event(kind: 'blocks' | 'sessions', time: number | null): AppendRecord {
-    const { rooms, sessions } = this.#options;
-    const room = this.#events % (kind === 'blocks' ? rooms : sessions);
-    if (kind === 'blocks' && room === 0) this.#beginBlock();
+  #event(kind: 'plain' | 'numbered', isLast: boolean): AppendRecord {
+    const { rooms, sessions, timeMs } = this.#options;
+    const room = this.#events % (kind === 'plain' ? rooms : sessions);
     const seq = (this.#seqs[room] ?? 0) + 1;
     this.#seqs[room] = seq;
     let pub: number | null = null;
-    if (room < sessions) {
+    if (kind === 'numbered') {
       pub = (this.#pubs[room] ?? 0) + 1;
       this.#pubs[room] = pub;
     }
-    if (time !== null && time > this.#time) this.#time = time;
     this.#events++;
     const prevInbound = this.#inbound as Offset;
     return this.#encoded({
       epoch: this.#epoch as Epoch,
       inbound: ++this.#inbound as Offset,
       prevInbound,
-      inboundTime: time ?? this.#time,
+      // 0: not said, so that the record in inbound need not have the same.
+      inboundTime: isLast ? 0 : timeMs,
       ...NO_BODY,
       event: {
         room: `airport/room-${room}` as RoomId,
         seq: seq as Seq,
-        time: this.#time,
+        time: timeMs,
         prev: -1 as Offset,
         user: `user-${room}` as UserId,
         session: pub === null ? null : (this.#sessions[room] as SessionId),
@@ -137,21 +133,6 @@ export class GrownLog {
     });
   }
 
-  #beginBlock(): void {
-    const { rooms, sessions, maxEvents, newestMs } = this.#options;
-    this.#block++;
-    const left = Math.max(0, Math.ceil(maxEvents / rooms) - 1 - this.#block);
-    this.#time = Math.max(this.#time, newestMs - left * BLOCK_MS);
-    this.#pubs = new Uint32Array(sessions);
-    this.#sessions = Array.from({ length: sessions }, () =>
-      mintSession(this.#time, (bytes) => {
-        const random = Buffer.alloc(bytes);
-        random.writeUInt32BE(this.#minted++, bytes - 4);
-        return random;
-      }),
-    );
-  }
-
   #encoded(record: OutboundRecord): AppendRecord {
     this.#end++;
     return { key: null, value: this.#options.codec.encodeOutbound(record) };
@@ -165,13 +146,6 @@ export class GrownLog {
       const records = Array.from({ length: Math.min(left, 20_000) }, () => ({ key: null, value: null }));
       await this.#append(topics.inbound, records);
     }
-  }
-
-  async #timeOf(inbound: number): Promise<number> {
-    const { log, topics } = this.#options;
-    const read = { topic: topics.inbound, partition, from: inbound as Offset, to: (inbound + 1) as Offset };
-    for await (const [record] of log.readRange(read)) if (record !== undefined) return record.timestamp;
-    throw new Error(`no inbound record ${inbound}`);
   }
 
   async #append(topic: string, records: readonly AppendRecord[]): Promise<void> {
