@@ -66,6 +66,17 @@ const script = (name: string, ...args: string[]) =>
   });
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
+const cleanUp = () => {
+  script('down');
+  rmSync(stateDir, { recursive: true, force: true });
+};
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    cleanUp();
+    process.exit(1);
+  });
+}
+
 try {
   script('up', '--detach', '--infra-only', '--port-base', options['port-base']);
   const stack = JSON.parse(readFileSync(join(stateDir, 'stack.json'), 'utf8')) as StackFile;
@@ -200,8 +211,7 @@ try {
     });
   }
 } finally {
-  script('down');
-  rmSync(stateDir, { recursive: true, force: true });
+  cleanUp();
 }
 
 /** The log to a sequencer whose snapshots never get anywhere: each round finds what the one before found. */
