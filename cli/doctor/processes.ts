@@ -1,4 +1,5 @@
 /** The gateways and sequencers of a local stack, by their admin ports. */
+import type { RaisedAlarm } from '../../core/alarms.ts';
 import type { Stack } from '../stack.ts';
 import { type Check, finding, ok, reasonOf } from './check.ts';
 
@@ -28,7 +29,12 @@ async function checkProcess(name: string, admin: string, stateDir: string): Prom
     const halted = partitions.filter(({ error }) => error !== null && error !== undefined);
     if (halted.length > 0) {
       const named = halted.map(({ partition, error }) => `${partition} (${JSON.stringify(error)})`).join(', ');
-      return finding(name, `has stopped at partitions ${named}`, 'see what the log says there; docs/operations.md');
+      return finding(name, `has stopped at partitions ${named}`, 'see what its log says there, and docs/guarantees.md');
+    }
+    const [alarm] = (body.alarms ?? []) as readonly RaisedAlarm[];
+    if (alarm !== undefined) {
+      const where = alarm.partition === null ? '' : ` in partition ${alarm.partition}`;
+      return finding(name, `raised ${alarm.alarm}${where}: ${alarm.found}`, alarm.wayOut);
     }
     const lag = partitions.reduce((sum, { lagRecords }) => sum + (lagRecords ?? 0), 0);
     if (lag > MAX_LAG_RECORDS) return finding(name, `is ${lag} records behind`, 'wait, or start another sequencer');

@@ -17,7 +17,7 @@ const PER_PARTITION = 30;
 let stream: RealStream;
 beforeEach(async () => {
   stream = await RealStream.create(stack(), `continuity-${randomUUID().slice(0, 8)}`, PARTITIONS);
-}, 60_000);
+}, 120_000);
 afterEach(() => stream.close());
 
 const partitions = [0, 1] as Partition[];
@@ -121,7 +121,7 @@ test('retention that is faster than sequencing: halted, shown, skipped, gone on,
   const nothing = await roomlog('repair', 'skip', '--yes');
   expect(nothing.code).toBe(1);
   expect(nothing.stderr).toContain('Nothing to skip.');
-}, 60_000);
+}, 120_000);
 
 test.each([
   ['shorter than what was answered', 7],
@@ -174,4 +174,4 @@ test('inbound recreated under a running sequencer halts it too; sessions go on o
   expect(duplicate?.answer).toMatchObject({ code: 'duplicate', seq: events.at(-2)?.seq as number });
   expect(accepted.at(-1)?.inbound).toBe(1 as Offset);
   await expectSound();
-}, 60_000);
+}, 120_000);
