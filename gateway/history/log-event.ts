@@ -6,7 +6,7 @@ import type { SequencedEvent } from '../../core/log/record.ts';
 import type { StoredEvent } from '../stream.ts';
 
 /** What an event costs in memory beyond its data: the object, its strings, its places in indexes. Measured roughly. */
-const OVERHEAD_BYTES = 400;
+export const OVERHEAD_BYTES = 400;
 
 export class LogEvent implements StoredEvent {
   readonly partition: Partition;

@@ -3,7 +3,7 @@
  * an unbroken run up to the head, so one comparison tells whether a reader's position is covered.
  */
 import type { RoomId } from '../../core/ids.ts';
-import type { LogEvent } from './log-event.ts';
+import { type LogEvent, OVERHEAD_BYTES } from './log-event.ts';
 
 /** Dropped places at the front of an array that are tolerated before it is cut. */
 const MAX_DEAD_ENTRIES = 1_024;
@@ -50,6 +50,11 @@ export class Ring {
   /** Bytes held, about. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** As many events as fit, were they empty. */
+  get maxEvents(): number {
+    return Math.ceil(this.#limitBytes / OVERHEAD_BYTES);
   }
 
   get size(): number {

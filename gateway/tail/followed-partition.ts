@@ -4,20 +4,20 @@
  * from further back, since a snapshot may be wrong. A fault that is still there halts the partition, and only this one.
  */
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
-import { NO_EPOCH, NO_OFFSET, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
+import { NO_EPOCH, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogRecord, OffsetRange, TailProgress } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { Anchors, type AnchorsOptions } from '../history/anchors.ts';
-import { LogEvent } from '../history/log-event.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
 import { Ring } from '../history/ring.ts';
 import { decodeOutbound } from './decode.ts';
 import { Faults, type FaultVerdict, type Retry, retentionPassedTo } from './faults.ts';
 import { FoldInCharge } from './fold-in-charge.ts';
 import { type FoldStart, foldStart } from './fold-start.ts';
+import { HandOut } from './hand-out.ts';
 import type { LoopBudget } from './loop-budget.ts';
 import type { PartitionListener } from './partition-listener.ts';
 import type { Snapshots } from './snapshots.ts';
@@ -46,6 +46,7 @@ export class FollowedPartition implements PartitionHistory {
   readonly #options: FollowedPartitionOptions;
   readonly #waiters = new Waiters();
   readonly #faults = new Faults();
+  readonly #handOut: HandOut;
   readonly #fold = new FoldInCharge();
   /** A place to read from is looked for; what the tail hands over meanwhile is dropped. */
   #seeking = false;
@@ -55,7 +56,6 @@ export class FollowedPartition implements PartitionHistory {
   /** Everything below was handed out. */
   #position: Offset = 0 as Offset;
   #end: Offset = 0 as Offset;
-  #newestExpiring: Offset = NO_OFFSET;
   /** Moves on when the tail is moved, so that a chunk in the works is dropped. */
   #generation = 0;
   #halted: RoomlogError | null = null;
@@ -65,6 +65,7 @@ export class FollowedPartition implements PartitionHistory {
     this.#options = options;
     this.ring = new Ring(options.ringBytes);
     this.anchors = new Anchors(options.anchors);
+    this.#handOut = new HandOut({ ...options, ring: this.ring, streamId: () => this.streamId });
   }
 
   get position(): Offset {
@@ -84,7 +85,7 @@ export class FollowedPartition implements PartitionHistory {
   }
 
   get newestExpiring(): Offset {
-    return this.#newestExpiring;
+    return this.#handOut.newestExpiring;
   }
 
   get streamId(): string {
@@ -129,6 +130,7 @@ export class FollowedPartition implements PartitionHistory {
   async begin({ start, end }: OffsetRange): Promise<{ from: Offset; caughtUp: Promise<void> }> {
     this.#end = end;
     this.#oldest = start;
+    this.#handOut.begin(end);
     const begun = await this.#seek(null);
     if (begun === null) throw new RoomlogError('draining');
     this.#jump(begun);
@@ -220,18 +222,9 @@ export class FollowedPartition implements PartitionHistory {
     if (verdict.kind === 'accepted' && this.anchors.size === 0)
       this.anchors.note({ ...chain.anchor(offset), lastInbound: record.prevInbound });
     this.anchors.passed(chain, this.#next, bytes);
-    if (isNew && verdict.kind === 'accepted') this.#accept(offset, record);
+    if (isNew && verdict.kind === 'accepted') this.#handOut.accepted(offset, record);
     if (isNew && record.claim !== null) this.#options.listener.onClaim(record.claim);
     return null;
-  }
-
-  #accept(offset: Offset, { event, answer }: OutboundRecord): void {
-    if (answer !== null) this.#options.listener.onAnswer(answer);
-    if (event === null) return;
-    const accepted = new LogEvent(this.streamId, this.partition, offset, event);
-    if (event.expiresAt !== null) this.#newestExpiring = offset;
-    this.ring.push(accepted);
-    this.#options.listener.onEvent(accepted);
   }
 
   #advance(next: Offset): void {
@@ -289,13 +282,11 @@ export class FollowedPartition implements PartitionHistory {
 
   /** The fold goes on at `start` whatever was handed out before. Throws `stream_mismatch`. */
   #jump(start: FoldStart): void {
-    const { fold, from, anchors, snapshot } = start;
+    const { fold, from, anchors } = start;
     this.#options.identity.learnFrom(fold.chain);
     this.#fold.replace(start);
     this.#advance(from);
     this.anchors.replace(anchors);
-    this.ring.clear();
-    // Those below a snapshot are not known.
-    if (snapshot !== null) this.#newestExpiring = (from - 1) as Offset;
+    this.#handOut.jump(start);
   }
 }

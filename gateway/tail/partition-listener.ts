@@ -9,7 +9,7 @@ import type { LogEvent } from '../history/log-event.ts';
 export type VerdictKind = Verdict['kind'] | 'unprovable';
 
 export interface PartitionListener {
-  /** This and `onAnswer` are called once per accepted record, in order, never for a record twice. */
+  /** This and `onAnswer` are called once per accepted record, in order, never for a record twice; not for the past that is read at the start. */
   onEvent(event: LogEvent): void;
   onAnswer(answer: Answer): void;
   /** Once per claim, in order with these. */

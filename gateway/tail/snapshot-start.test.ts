@@ -126,6 +126,20 @@ describe('a gateway that starts at a snapshot', () => {
     expect(sink.seqs()).toEqual(seqs(39, 65));
   });
 
+  it('has the newest events in its ring all the same, as many as fit', async () => {
+    // Room for ten empty events: a few of these.
+    const w = world({ gateway: { ringBytes: 4_000 } });
+    w.publishMany('a', 60);
+    await takeSnapshot(w, one(w));
+    w.publishMany('a', 40);
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'a', { kind: 'last', count: 9 });
+    await caughtUp(sink);
+    expect(sink.seqs()).toEqual(seqs(92, 100));
+    expect(await w.metric('roomlog_history_bytes_read_total')).toBe(0);
+    expect(await w.metric('roomlog_ring_bytes')).toBeLessThanOrEqual(4_000);
+  });
+
   it('takes expired events below it for possible', async () => {
     const w = world({ gateway: { ringBytes: 1 } });
     w.publishMany('a', 39);

@@ -1,0 +1,53 @@
+/** Hands out what a partition's fold accepted, once: into the hot ring and to whoever listens. */
+import { NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
+import type { OutboundRecord } from '../../core/log/record.ts';
+import { LogEvent } from '../history/log-event.ts';
+import type { Ring } from '../history/ring.ts';
+import type { FoldStart } from './fold-start.ts';
+import type { PartitionListener } from './partition-listener.ts';
+
+export interface HandOutOptions {
+  readonly partition: Partition;
+  readonly ring: Ring;
+  readonly listener: Pick<PartitionListener, 'onEvent' | 'onAnswer' | 'onClaim'>;
+  /** Throws `unavailable` before a claim told it. */
+  streamId(): string;
+}
+
+export class HandOut {
+  readonly #options: HandOutOptions;
+  #newestExpiring: Offset = NO_OFFSET;
+  #from: Offset = 0 as Offset;
+
+  constructor(options: HandOutOptions) {
+    this.#options = options;
+  }
+
+  /** The greatest offset of an event that can expire; -1 if there was none. */
+  get newestExpiring(): Offset {
+    return this.#newestExpiring;
+  }
+
+  /** Nobody waits for what lies below `end`, and the ring can hold no more than its newest part: the rest is not even made. */
+  begin(end: Offset): void {
+    this.#from = Math.max(0, end - this.#options.ring.maxEvents) as Offset;
+  }
+
+  /** What comes next does not follow what was handed out. */
+  jump({ from, snapshot }: FoldStart): void {
+    this.#options.ring.clear();
+    // Those below a snapshot are not known.
+    if (snapshot !== null) this.#newestExpiring = (from - 1) as Offset;
+  }
+
+  accepted(offset: Offset, { event, answer }: OutboundRecord): void {
+    if (event !== null && event.expiresAt !== null) this.#newestExpiring = offset;
+    if (offset < this.#from) return;
+    const { partition, ring, listener, streamId } = this.#options;
+    if (answer !== null) listener.onAnswer(answer);
+    if (event === null) return;
+    const made = new LogEvent(streamId(), partition, offset, event);
+    ring.push(made);
+    listener.onEvent(made);
+  }
+}
