@@ -11,7 +11,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,7 @@ import { SequencerProcess } from './support/sequencer-process.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const WARM_UP_MS = 5_000;
 const DRAIN_MS = 15_000;
-/** A member comes or goes this often while they are churned. */
+/** So long after a member has come or gone the next change begins, while they are churned. */
 const CHURN_EVERY_MS = 2_000;
 
 const { values: options } = parseArgs({
@@ -140,6 +140,8 @@ try {
       heartbeatIntervalMs: config.sequencer.heartbeatIntervalMs,
       /** Share of all cores that the hypervisor took away. */
       stolen,
+      /** Runnable processes per minute at the end: above the cores, others were measured too. */
+      loadAverage: loadavg()[1],
     },
     goals: { killedMs: 8_000, stoppedMs: 1_000, keptPauseMs: 500 },
     killed: figures(results.killed),
@@ -161,18 +163,23 @@ try {
     const readBefore = load.claims.length;
     let changes = 0;
     for (; performance.now() < until; changes++) {
-      if (changes % 2 === 0) guest.start();
-      else await guest.end(changes % 4 === 1 ? 'SIGTERM' : 'SIGKILL');
+      if (changes % 2 === 0) {
+        guest.start();
+        await guest.working(Math.floor(partitions / (count + 1)));
+      } else await guest.end(changes % 4 === 1 ? 'SIGTERM' : 'SIGKILL');
       await delay(CHURN_EVERY_MS);
     }
     await guest.end('SIGTERM');
     await balanced();
     await delay(1_000);
+    const claimsRead = load.claims.length - readBefore;
     const latencies = load.sequenced.filter(({ publishedAt }) => publishedAt >= since);
     return {
       seconds: Number(options['churn-seconds']),
       changes,
-      claimsRead: load.claims.length - readBefore,
+      claimsRead,
+      /** Each change moves so many; more claims than changes times this are a duel. */
+      partitionsMovedByChange: Math.floor(partitions / (count + 1)),
       claimsByThoseThatStayed: (await counted('roomlog_claims_total')) - claimsBefore,
       fencedOfThoseThatStayed: (await counted('roomlog_fenced_total')) - fencedBefore,
       latencyMs: summarise(latencies.map(({ arrivedAt, publishedAt }) => arrivedAt - publishedAt)),

@@ -28,7 +28,7 @@ export async function measure(
   signal: NodeJS.Signals,
   balanced: () => Promise<unknown>,
 ): Promise<Run> {
-  const had = new Set((await victim.health()).owned);
+  const had = new Set((await victim.health()).owned ?? []);
   const claimsBefore = load.claims.length;
   const from = load.sequenced.length;
   const epochs = epochsOf(load, from);

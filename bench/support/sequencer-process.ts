@@ -9,8 +9,9 @@ const POLL_MS = 50;
 
 /** As far as benches ask; what /health says. */
 export interface SequencerHealth {
-  readonly owned: readonly number[];
-  readonly partitions: ReadonlyArray<{ readonly partition: number; readonly state: string }>;
+  /** Absent until the process has joined the group. */
+  readonly owned?: readonly number[];
+  readonly partitions?: ReadonlyArray<{ readonly partition: number; readonly state: string }>;
 }
 
 export class SequencerProcess {
@@ -64,10 +65,12 @@ export class SequencerProcess {
     const deadline = performance.now() + withinMs;
     for (;;) {
       const health = await this.health().catch(() => null);
-      const processing = health?.partitions.filter(({ state }) => state === 'processing').length ?? 0;
-      if (health?.owned.length === partitions && processing === partitions) return;
+      const processing = health?.partitions?.filter(({ state }) => state === 'processing').length ?? 0;
+      if (health?.owned?.length === partitions && processing === partitions) return;
       if (performance.now() > deadline)
-        throw new Error(`${this.name} works on ${processing} of ${health?.owned.length} partitions, not ${partitions}`);
+        throw new Error(
+          `${this.name} works on ${processing} of ${health?.owned?.length} partitions, not ${partitions}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
