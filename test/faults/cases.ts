@@ -7,6 +7,9 @@ import { lateClaim } from './cases/04-late-claim.ts';
 import { brokerKilled } from './cases/05-broker-killed.ts';
 import { responseLost } from './cases/06-response-lost.ts';
 import { networkCut } from './cases/07-network-cut.ts';
+import { redisLost } from './cases/09-redis-lost.ts';
+import { clockSkew } from './cases/12-clock-skew.ts';
+import { poison } from './cases/13-poison.ts';
 import { rollingRestart } from './cases/16-rolling-restart.ts';
 import { groupChurn } from './cases/19-group-churn.ts';
 
@@ -19,6 +22,9 @@ export const CASES: readonly FaultCase[] = [
   brokerKilled,
   responseLost,
   networkCut,
+  redisLost,
+  clockSkew,
+  poison,
   rollingRestart,
   groupChurn,
 ];

@@ -212,6 +212,7 @@ export interface SequencerPartition {
   readonly state: string;
   readonly epoch: number;
   readonly lastInbound: number;
+  readonly waitsFor: string | null;
 }
 
 interface SequencerHealth {

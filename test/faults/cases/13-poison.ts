@@ -1,0 +1,194 @@
+/**
+ * Case 13: foreign producers write what can't be sequenced, and what can though it looks odd: every codec, transactions. Each
+ * poison record leaves exactly one dead letter, with its reason; everything else goes on, in the same partitions.
+ */
+import { randomBytes } from 'node:crypto';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import lz4 from 'lz4js';
+import snappy from 'snappyjs';
+import type { Partition } from '../../../core/ids.ts';
+import type { FaultCase } from '../case.ts';
+import { until } from '../roomlog.ts';
+import { Tools } from '../tools.ts';
+import type { World } from '../world.ts';
+
+const SCHEMA_WAIT_MS = 3_000;
+const LETTERS_WITHIN_MS = 40_000;
+/** Outbound takes less than inbound for a while, so that a record fits the one and not the other. */
+const OUTBOUND_MAX_BYTES = 65_536;
+const TOO_LARGE_BYTES = 100_000;
+const HUNG_MS = 6_000;
+const UNKNOWN_SCHEMA_ID = 987_654;
+
+/** What was written, and the reason that its letter must have. */
+interface Poison {
+  readonly partition: Partition;
+  readonly offset: number;
+  readonly reason: string;
+}
+
+export const poison: FaultCase = {
+  number: 13,
+  name: 'poison records, unknown schema id, wrong partition, foreign codec, transaction markers',
+  seconds: 30,
+  environment: { ROOMLOG_SEQUENCER_SCHEMA_WAIT_MS: `${SCHEMA_WAIT_MS}` },
+  async run(world) {
+    const all: Poison[] = [];
+    await Tools.with(world, async (tools) => {
+      await world.repeat(async (round) => {
+        const partition = world.random.between(0, world.roomlog.partitions - 1) as Partition;
+        await world.fault({
+          name: 'poison-written',
+          async make() {
+            const written = await writePoison(world, tools, partition);
+            all.push(...written);
+            await packed(world, tools, partition, round);
+            await transactions(world, tools, partition, round);
+            await until('every dead letter', LETTERS_WITHIN_MS, async () => {
+              const found = await lettersOf(world, tools);
+              return written.every(({ partition: at, offset }) => found.has(`${at}/${offset}`));
+            });
+            judge(world, all, await lettersOf(world, tools));
+          },
+          async seen() {
+            const count = await world.metrics(world.roomlog.sequencers, 'roomlog_poison_total');
+            return count > 0 && `${count} poison records answered in partition ${partition} and beside it`;
+          },
+          recovery: 'begin',
+        });
+      });
+    });
+    world.notes.push(`${all.length} poison records of ${new Set(all.map(({ reason }) => reason)).size} kinds`);
+  },
+};
+
+async function writePoison(world: World, tools: Tools, partition: Partition): Promise<Poison[]> {
+  const { key, value } = tools.event(tools.roomIn(partition), { never: 'sequenced' });
+  const elsewhere = ((partition + 1) % world.roomlog.partitions) as Partition;
+  const unknown = Buffer.from(value);
+  unknown.writeInt32BE(UNKNOWN_SCHEMA_ID, 1);
+  const plans: Array<[Partition, Buffer | null, Buffer | null, string]> = [
+    [partition, key, null, 'empty'],
+    [partition, key, Buffer.alloc(0), 'bad_avro'],
+    [partition, key, randomBytes(300), 'bad_avro'],
+    [partition, key, value.subarray(0, value.length - 7), 'bad_avro'],
+    [partition, key, unknown, 'schema_not_found'],
+    [elsewhere, key, value, 'wrong_partition'],
+    [partition, null, value, 'wrong_partition'],
+  ];
+  const written: Poison[] = [];
+  for (const [at, recordKey, recordValue, reason] of plans) {
+    written.push({ partition: at, offset: await tools.write(at, recordKey, recordValue), reason });
+  }
+  return [...written, await tooLarge(world, tools, partition)];
+}
+
+/** A record that inbound takes and outbound does not. */
+async function tooLarge(world: World, tools: Tools, partition: Partition): Promise<Poison> {
+  const { topics, sequencers } = world.roomlog;
+  const limit = async (bytes: number) => {
+    const configEntries = [{ name: 'max.message.bytes', value: `${bytes}` }];
+    await tools.admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: 2, name: topics.outbound, configEntries }],
+    });
+  };
+  const { resources } = await tools.admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: 2, name: topics.outbound }],
+  });
+  const before = Number(
+    resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes')?.configValue,
+  );
+  await limit(OUTBOUND_MAX_BYTES);
+  try {
+    const poisoned = () => world.metrics(sequencers, 'roomlog_poison_total', { reason: 'too_large' });
+    const count = await poisoned();
+    const { key, value } = tools.event(tools.roomIn(partition), { large: 'l'.repeat(TOO_LARGE_BYTES) });
+    const offset = await tools.write(partition, key, value);
+    await until('the large record refused', LETTERS_WITHIN_MS, async () => (await poisoned()) > count);
+    return { partition, offset, reason: 'too_large' };
+  } finally {
+    await limit(before);
+  }
+}
+
+/** Batches as clients of every make pack them; all of it is sound and must be sequenced. */
+async function packed(world: World, tools: Tools, partition: Partition, round: number): Promise<void> {
+  const pack = (compress: (bytes: Buffer) => Uint8Array) => () => ({
+    compress: async ({ buffer }: { buffer: Buffer }) => Buffer.from(compress(buffer)),
+    decompress: async (bytes: Buffer) => bytes,
+  });
+  CompressionCodecs[CompressionTypes.GZIP] = pack(gzipSync);
+  CompressionCodecs[CompressionTypes.Snappy] = pack(snappy.compress);
+  CompressionCodecs[CompressionTypes.LZ4] = pack(lz4.compress);
+  CompressionCodecs[CompressionTypes.ZSTD] = pack(zstdCompressSync);
+  const producer = tools.kafka.producer();
+  await producer.connect();
+  try {
+    for (const compression of [
+      CompressionTypes.GZIP,
+      CompressionTypes.Snappy,
+      CompressionTypes.LZ4,
+      CompressionTypes.ZSTD,
+    ]) {
+      const events = Array.from({ length: 50 }, (_, n) =>
+        tools.event(tools.roomIn(partition), { round, compression, n }),
+      );
+      await producer.send({ topic: world.roomlog.topics.inbound, compression, acks: -1, messages: events });
+    }
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+/** One transaction is committed, one aborted; one stays open for a while: its partition waits, and is not passed over. */
+async function transactions(world: World, tools: Tools, partition: Partition, round: number): Promise<void> {
+  const transactionalId = `faults-${world.roomlog.config.stream.prefix}-${round}`;
+  const producer = tools.kafka.producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
+  await producer.connect();
+  const room = tools.roomIn(partition);
+  try {
+    const begun = async (events: Array<{ key: Buffer; value: Buffer; partition: Partition }>) => {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: world.roomlog.topics.inbound, acks: -1, messages: events });
+      return transaction;
+    };
+    await (await begun([tools.event(room, { round, committed: true })])).commit();
+    await (await begun([tools.event(room, { round, aborted: true })])).abort();
+    const hung = await begun([tools.event(room, { round, hung: true })]);
+    const waits = async () =>
+      (await Promise.all(world.roomlog.sequencers.map((name) => world.partitionsOf(name))))
+        .flat()
+        .some((one) => one.partition === partition && one.waitsFor === 'transaction');
+    await until('the partition to say that it waits', LETTERS_WITHIN_MS, waits);
+    await world.pass(HUNG_MS);
+    await hung.commit();
+  } finally {
+    await producer.disconnect();
+  }
+}
+
+async function lettersOf(world: World, tools: Tools): Promise<Map<string, string[]>> {
+  const letters = new Map<string, string[]>();
+  for (const { value } of await tools.records(world.roomlog.topics.deadletter)) {
+    const letter = tools.codec.decodeDeadLetter(value as Buffer);
+    if ('unknownSchema' in letter) throw new Error('a dead letter has an unknown schema');
+    const name = `${letter.partition}/${letter.inbound}`;
+    letters.set(name, [...(letters.get(name) ?? []), letter.reason]);
+  }
+  return letters;
+}
+
+function judge(world: World, written: readonly Poison[], letters: ReadonlyMap<string, readonly string[]>): void {
+  for (const { partition, offset, reason } of written) {
+    const found = letters.get(`${partition}/${offset}`) ?? [];
+    if (found.length === 1 && found[0] === reason) continue;
+    world.problems.push(`inbound ${partition}/${offset} (${reason}) has the letters ${JSON.stringify(found)}`);
+  }
+  const known = new Set(written.map(({ partition, offset }) => `${partition}/${offset}`));
+  for (const [name, reasons] of letters) {
+    if (!known.has(name)) world.problems.push(`inbound ${name} was no poison, and has the letters ${reasons.join()}`);
+  }
+}
