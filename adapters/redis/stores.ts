@@ -26,6 +26,7 @@ export function createRedisStores(
   { clock, metrics }: { clock?: Clock; metrics?: Metrics } = {},
 ): RedisStores {
   const link = new RedisLink(config.redis, logger, metrics && redisMetrics(metrics));
+  metrics?.gauge('roomlog_redis_up', 'Whether Redis answers this gateway: 1 or 0.', () => (link.available ? 1 : 0));
   const gateway = gatewayId(config.gateway.name);
   return {
     presence: new RedisPresence({ link, config, gateway, logger, ...(clock === undefined ? {} : { clock }) }),

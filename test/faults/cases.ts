@@ -8,10 +8,13 @@ import { brokerKilled } from './cases/05-broker-killed.ts';
 import { responseLost } from './cases/06-response-lost.ts';
 import { networkCut } from './cases/07-network-cut.ts';
 import { redisLost } from './cases/09-redis-lost.ts';
+import { registryDown } from './cases/10-registry-down.ts';
 import { clockSkew } from './cases/12-clock-skew.ts';
 import { poison } from './cases/13-poison.ts';
+import { badFrames } from './cases/14-bad-frames.ts';
 import { rollingRestart } from './cases/16-rolling-restart.ts';
 import { groupChurn } from './cases/19-group-churn.ts';
+import { snapshotSpoiled } from './cases/20-snapshot-spoiled.ts';
 
 /** In the order in which they run. */
 export const CASES: readonly FaultCase[] = [
@@ -23,10 +26,13 @@ export const CASES: readonly FaultCase[] = [
   responseLost,
   networkCut,
   redisLost,
+  registryDown,
   clockSkew,
   poison,
+  badFrames,
   rollingRestart,
   groupChurn,
+  snapshotSpoiled,
 ];
 
 /** The whole table. */

@@ -30,6 +30,8 @@ export interface RoomlogOptions {
   setting?(name: string): ProcessSetting;
 }
 
+type TokenRooms = Parameters<typeof mintToken>[1]['rooms'];
+
 const TOKEN_TTL_MS = 7_200_000;
 /** A silent gateway is noticed soon. */
 const ENVIRONMENT = { ROOMLOG_GATEWAY_PING_INTERVAL_MS: '5000', ROOMLOG_GATEWAY_PONG_TIMEOUT_MS: '3000' };
@@ -100,9 +102,13 @@ export class Roomlog {
     return `http://127.0.0.1:${port}`;
   }
 
+  /** For every room. */
   token(user: string): Promise<string> {
+    return this.tokenFor(user, [{ pattern: '**', allow: ['join', 'publish'] }]);
+  }
+
+  tokenFor(user: string, rooms: TokenRooms): Promise<string> {
     const secret = Buffer.from(readFileSync(this.#cluster.paths.secretFile, 'utf8').trim());
-    const rooms = [{ pattern: '**', allow: ['join' as const, 'publish' as const] }];
     return mintToken(secret, { user, rooms, ttlMs: TOKEN_TTL_MS, nowMs: Date.now() });
   }
 

@@ -1,4 +1,6 @@
 /** What a case does to Kafka's topics by itself, past the proxies: as a foreign producer, or as an operator with the wrong tool. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { type KafkaLog, openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { Registry } from '../../adapters/registry/registry.ts';
@@ -8,6 +10,8 @@ import type { InboundEvent } from '../../core/log/record.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
+import { ensureArtifacts } from '../../scripts/stack/artifacts.ts';
+import { ensureJava } from '../../scripts/stack/java.ts';
 import { contentOf } from '../checker/log-line.ts';
 import type { World } from './world.ts';
 
@@ -95,6 +99,16 @@ export class Tools {
       }
     }
     return found;
+  }
+
+  /** `key=value` of a topic's configuration, by Kafka's own tool: the old request that kafkajs has resets all others. */
+  async changeConfig(topic: string, change: string): Promise<void> {
+    const java = ensureJava();
+    const { kafkaLib } = await ensureArtifacts(java.home, () => {});
+    const jvm = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${kafkaLib}/*`];
+    const which = ['--bootstrap-server', this.#world.cluster.brokers.join(','), '--entity-type', 'topics'];
+    const what = ['--entity-name', topic, '--alter', '--add-config', change];
+    await promisify(execFile)(java.program, [...jvm, 'kafka.admin.ConfigCommand', ...which, ...what]);
   }
 
   /** Deletes what stands below these offsets, as retention does. */

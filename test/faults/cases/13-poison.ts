@@ -4,14 +4,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { CompressionCodecs, CompressionTypes } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import lz4 from 'lz4js';
 import snappy from 'snappyjs';
+import { topicSpecs } from '../../../adapters/kafka/topics.ts';
 import type { Partition } from '../../../core/ids.ts';
 import type { FaultCase } from '../case.ts';
 import { until } from '../roomlog.ts';
 import { Tools } from '../tools.ts';
 import type { World } from '../world.ts';
+
+// kafkajs is CommonJS, and Node finds no names for these.
+const { CompressionCodecs, CompressionTypes } = kafkajs;
 
 const SCHEMA_WAIT_MS = 3_000;
 const LETTERS_WITHIN_MS = 40_000;
@@ -87,21 +91,8 @@ async function writePoison(world: World, tools: Tools, partition: Partition): Pr
 /** A record that inbound takes and outbound does not. */
 async function tooLarge(world: World, tools: Tools, partition: Partition): Promise<Poison> {
   const { topics, sequencers } = world.roomlog;
-  const limit = async (bytes: number) => {
-    const configEntries = [{ name: 'max.message.bytes', value: `${bytes}` }];
-    await tools.admin.alterConfigs({
-      validateOnly: false,
-      resources: [{ type: 2, name: topics.outbound, configEntries }],
-    });
-  };
-  const { resources } = await tools.admin.describeConfigs({
-    includeSynonyms: false,
-    resources: [{ type: 2, name: topics.outbound }],
-  });
-  const before = Number(
-    resources[0]?.configEntries.find(({ configName }) => configName === 'max.message.bytes')?.configValue,
-  );
-  await limit(OUTBOUND_MAX_BYTES);
+  const change = (what: string) => tools.changeConfig(topics.outbound, what);
+  await change(`max.message.bytes=${OUTBOUND_MAX_BYTES}`);
   try {
     const poisoned = () => world.metrics(sequencers, 'roomlog_poison_total', { reason: 'too_large' });
     const count = await poisoned();
@@ -110,8 +101,15 @@ async function tooLarge(world: World, tools: Tools, partition: Partition): Promi
     await until('the large record refused', LETTERS_WITHIN_MS, async () => (await poisoned()) > count);
     return { partition, offset, reason: 'too_large' };
   } finally {
-    await limit(before);
+    await change(`max.message.bytes=${outboundMaxBytes(world)}`);
   }
+}
+
+/** As the topics are made. */
+function outboundMaxBytes(world: World): string {
+  const { config, topics } = world.roomlog;
+  const spec = topicSpecs(config.stream).find(({ topic }) => topic === topics.outbound);
+  return spec?.configs['max.message.bytes'] ?? '2097152';
 }
 
 /** Batches as clients of every make pack them; all of it is sound and must be sequenced. */
