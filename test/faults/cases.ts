@@ -7,12 +7,15 @@ import { lateClaim } from './cases/04-late-claim.ts';
 import { brokerKilled } from './cases/05-broker-killed.ts';
 import { responseLost } from './cases/06-response-lost.ts';
 import { networkCut } from './cases/07-network-cut.ts';
+import { diskFull } from './cases/08-disk-full.ts';
 import { redisLost } from './cases/09-redis-lost.ts';
 import { registryDown } from './cases/10-registry-down.ts';
 import { clockSkew } from './cases/12-clock-skew.ts';
 import { poison } from './cases/13-poison.ts';
 import { badFrames } from './cases/14-bad-frames.ts';
 import { rollingRestart } from './cases/16-rolling-restart.ts';
+import { inboundChanged } from './cases/17-inbound-changed.ts';
+import { retention } from './cases/18-retention.ts';
 import { groupChurn } from './cases/19-group-churn.ts';
 import { snapshotSpoiled } from './cases/20-snapshot-spoiled.ts';
 
@@ -25,12 +28,15 @@ export const CASES: readonly FaultCase[] = [
   brokerKilled,
   responseLost,
   networkCut,
+  diskFull,
   redisLost,
   registryDown,
   clockSkew,
   poison,
   badFrames,
   rollingRestart,
+  inboundChanged,
+  retention,
   groupChurn,
   snapshotSpoiled,
 ];

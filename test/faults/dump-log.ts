@@ -41,6 +41,11 @@ export async function dumpLog(cluster: Cluster, roomlog: Roomlog): Promise<LogLi
   return lines;
 }
 
+/** Several reads of one log, each record once. */
+export function merged(...logs: ReadonlyArray<readonly LogLine[]>): LogLine[] {
+  return [...new Map(logs.flat().map((line) => [`${line.partition}/${line.offset}`, line])).values()];
+}
+
 /** By room: the seq of its newest event, as the checker's own fold has it. */
 export function headsOf(log: readonly LogLine[]): Record<string, number> {
   const heads: Record<string, number> = {};

@@ -7,7 +7,7 @@ import type { Guard } from '../checker/guards.ts';
 import { type HistoryLine, parseHistory } from '../checker/history.ts';
 import type { FaultCase } from './case.ts';
 import type { Cluster } from './cluster.ts';
-import { dumpLog, headsOf } from './dump-log.ts';
+import { dumpLog, headsOf, merged } from './dump-log.ts';
 import { Random } from './load/random.ts';
 import { Recorder } from './load/recorder.ts';
 import { Load, type LoadOptions } from './load.ts';
@@ -106,7 +106,7 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
     await cluster.network.heal();
     if (problems.length > 0) await cluster.processes.restoreAll();
     problems.push(...(await load.drain(null, FLUSH_WITHIN_MS)).map((left) => `no answer: ${left}`));
-    const log = await settledLog(cluster, roomlog);
+    const log = merged(world?.keptLog ?? [], await settledLog(cluster, roomlog));
     problems.push(...(await load.drain(headsOf(log), DRAIN_WITHIN_MS)).map((left) => `left behind: ${left}`));
     if (world !== null) problems.push(...((await fault.judge?.(world)) ?? []));
     problems.push(...(await load.end()));
@@ -123,7 +123,7 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
     await roomlog.stop();
   }
   // Read once more: nothing writes now.
-  const log = await dumpLog(cluster, roomlog);
+  const log = merged(world?.keptLog ?? [], await dumpLog(cluster, roomlog));
   await cluster.deleteTopics(Object.values(roomlog.topics));
   writeFileSync(join(dir, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
   const history = readHistory([...load.historyFiles, join(dir, 'history.harness.jsonl')]);

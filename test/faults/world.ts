@@ -1,6 +1,8 @@
 /** What a case has in its hands: the running system, its load, and faults that are noted in the history. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LogLine } from '../checker/log-line.ts';
 import type { Cluster } from './cluster.ts';
+import { dumpLog } from './dump-log.ts';
 import type { Random } from './load/random.ts';
 import { monotonicMs, type Recorder } from './load/recorder.ts';
 import type { Load, Totals } from './load.ts';
@@ -60,6 +62,8 @@ export class World {
   readonly faults: MadeFault[] = [];
   /** Sentences for the report: figures that the case measured. */
   readonly notes: string[] = [];
+  /** The outbound log as it was before a case had some of it deleted; see `keepLog`. */
+  readonly keptLog: LogLine[] = [];
   /** Sentences that fail the case. */
   readonly problems: string[] = [];
   readonly say: (line: string) => void;
@@ -149,6 +153,11 @@ export class World {
     }
   }
 
+  /** Reads outbound for the checker, which must see all of it. To be called before any of it is deleted. */
+  async keepLog(): Promise<void> {
+    this.keptLog.push(...(await dumpLog(this.cluster, this.roomlog)));
+  }
+
   /** Lets so much time pass under load. */
   pass(ms: number): Promise<void> {
     return delay(ms);
@@ -213,6 +222,7 @@ export interface SequencerPartition {
   readonly epoch: number;
   readonly lastInbound: number;
   readonly waitsFor: string | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
 }
 
 interface SequencerHealth {

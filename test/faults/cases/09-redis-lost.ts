@@ -2,9 +2,11 @@
 import { Redis } from 'ioredis';
 import { redisPort } from '../../../scripts/stack/ports.ts';
 import type { FaultCase } from '../case.ts';
+import { until } from '../roomlog.ts';
 import type { World } from '../world.ts';
 
 const HELD_MS = 4_000;
+const BACK_WITHIN_MS = 30_000;
 
 export const redisLost: FaultCase = {
   number: 9,
@@ -32,7 +34,8 @@ export const redisLost: FaultCase = {
         await world.fault({
           name: 'redis-emptied',
           async make() {
-            keys = await redis.dbsize();
+            keys = await until('presence in Redis again', BACK_WITHIN_MS, () => redis.dbsize());
+            world.strike();
             await redis.flushall();
             await durableGoesOn(world, 'after FLUSHALL');
           },
