@@ -266,6 +266,22 @@ describe('a record whose schema is unknown here', () => {
     expect(answers(stream)).toEqual(['poison schema_not_found', 1]);
   });
 
+  test('is no poison yet when a registry that was away for long does not know it at first', async () => {
+    const stream = new MemoryStream({ sequencer: { schemaWaitMs: 400 } });
+    stream.registry.reachable = false;
+    stream.write(p0, foreign(stream, 77), Buffer.from('r'));
+    const a = await running.start(stream, 'a');
+    await until(() => expect(a.report().partitions[0]?.waitsFor).toBe('schema'));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    stream.registry.reachable = true;
+    const lookUps = stream.registry.lookUps;
+    await until(() => expect(stream.registry.lookUps).toBeGreaterThan(lookUps));
+    expect(a.report().partitions[0]?.waitsFor).toBe('schema');
+    stream.registry.schemas.set(77, stream.registry.cached.get(1) ?? '');
+    await sound(stream);
+    expect(answers(stream)).toEqual([1]);
+  });
+
   test('is poison at once when the schema is no Avro of ours', async () => {
     const stream = new MemoryStream();
     stream.registry.schemas.set(79, '{"type":"record","name":"Other","fields":[{"name":"x","type":"int"}]}');

@@ -10,6 +10,8 @@ import type { World } from '../world.ts';
 import { othersOwnAll } from './03-zombie-sequencer.ts';
 
 const HELD_MS = 5_000;
+/** The registry's storage writes a moment after it has answered. */
+const WRITTEN_MS = 3_000;
 const WAITING_WITHIN_MS = 40_000;
 const STARTING = ['gateway-3', 'sequencer-2'] as const;
 
@@ -24,6 +26,7 @@ export const registryDown: FaultCase = {
         await world.allOwned();
         const partition = world.random.between(0, roomlog.partitions - 1) as Partition;
         const schemaId = await newerInbound(world, round);
+        await world.pass(WRITTEN_MS);
         let offset = -1;
         await world.fault({
           name: 'registry-down',

@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import kafkajs from 'kafkajs';
-import lz4 from 'lz4js';
 import snappy from 'snappyjs';
 import { topicSpecs } from '../../../adapters/kafka/topics.ts';
 import type { Partition } from '../../../core/ids.ts';
@@ -120,7 +119,7 @@ async function packed(world: World, tools: Tools, partition: Partition, round: n
   });
   CompressionCodecs[CompressionTypes.GZIP] = pack(gzipSync);
   CompressionCodecs[CompressionTypes.Snappy] = pack(snappy.compress);
-  CompressionCodecs[CompressionTypes.LZ4] = pack(lz4.compress);
+  CompressionCodecs[CompressionTypes.LZ4] = pack(lz4Frame);
   CompressionCodecs[CompressionTypes.ZSTD] = pack(zstdCompressSync);
   const producer = tools.kafka.producer();
   await producer.connect();
@@ -139,6 +138,23 @@ async function packed(world: World, tools: Tools, partition: Partition, round: n
   } finally {
     await producer.disconnect();
   }
+}
+
+/** Magic, version 1 with independent blocks of 64 KiB at most, the header's checksum: how Java begins its frames. */
+const LZ4_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82]);
+const LZ4_STORED = 0x80000000;
+const LZ4_BLOCK_BYTES = 65_536;
+
+/** A frame of stored blocks: brokers don't take those that lz4js writes, whose blocks depend on each other. */
+function lz4Frame(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [LZ4_HEADER];
+  for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES) {
+    const block = bytes.subarray(at, at + LZ4_BLOCK_BYTES);
+    const head = Buffer.alloc(4);
+    head.writeUInt32LE(LZ4_STORED + block.length);
+    parts.push(head, block);
+  }
+  return Buffer.concat([...parts, Buffer.alloc(4)]);
 }
 
 /** One transaction is committed, one aborted; one stays open for a while: its partition waits, and is not passed over. */

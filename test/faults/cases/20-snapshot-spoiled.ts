@@ -89,11 +89,14 @@ async function manifests(world: World, tools: Tools): Promise<Map<Partition, Man
   return found;
 }
 
+/** By tombstones: brokers delete nothing from a compacted topic at once. */
 async function deleteAll(world: World, tools: Tools): Promise<string> {
-  const topic = world.roomlog.topics.snapshots;
-  const ends = [...(await tools.log.ranges(topic))].map(([partition, { end }]) => [partition, end] as const);
-  await tools.trim(topic, new Map(ends));
-  return `all ${ends.reduce((sum, [, end]) => sum + end, 0)} records of the snapshots topic deleted`;
+  const keys = new Map<string, { partition: Partition; key: Buffer }>();
+  for (const { partition, key } of await tools.records(world.roomlog.topics.snapshots)) {
+    if (key !== null) keys.set(`${partition}:${key.toString('latin1')}`, { partition, key });
+  }
+  for (const { partition, key } of keys.values()) await append(world, tools, partition, [{ key, value: null }]);
+  return `all ${keys.size} records of the snapshots topic deleted`;
 }
 
 /** A flipped bit in every newest one, and rubbish under the name of one that is newer still. */
