@@ -15,6 +15,14 @@ import { ensureJava } from '../../scripts/stack/java.ts';
 import { contentOf } from '../checker/log-line.ts';
 import type { World } from './world.ts';
 
+export interface ForeignEvent {
+  /** Its idempotency key, and its name in the history. */
+  readonly op: string;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly partition: Partition;
+}
+
 export class Tools {
   readonly kafka: Kafka;
   readonly admin: Admin;
@@ -57,7 +65,7 @@ export class Tools {
   }
 
   /** An event as a back-end service would publish it by itself, written into the history as published. */
-  event(room: RoomId, data: object): { key: Buffer; value: Buffer; partition: Partition } {
+  event(room: RoomId, data: object): ForeignEvent {
     this.#published++;
     const op = `foreign/${this.#published}`;
     const text = JSON.stringify({ ...data, op });
@@ -78,7 +86,7 @@ export class Tools {
     const line = { client: 'foreign', op, room, user: event.user, session: null, pub: null, key: op, content };
     this.#world.recorder.write({ type: 'publish', ...line });
     const partition = partitionOf(room, this.#world.roomlog.partitions);
-    return { key: Buffer.from(room), value: this.codec.encodeInbound(event), partition };
+    return { op, key: Buffer.from(room), value: this.codec.encodeInbound(event), partition };
   }
 
   /** Appends one record to inbound, whatever it is. Throws unless it was appended. */

@@ -9,8 +9,9 @@ import snappy from 'snappyjs';
 import { topicSpecs } from '../../../adapters/kafka/topics.ts';
 import type { Partition } from '../../../core/ids.ts';
 import type { FaultCase } from '../case.ts';
+import { dumpLog } from '../dump-log.ts';
 import { until } from '../roomlog.ts';
-import { Tools } from '../tools.ts';
+import { type ForeignEvent, Tools } from '../tools.ts';
 import type { World } from '../world.ts';
 
 // kafkajs is CommonJS, and Node finds no names for these.
@@ -46,8 +47,9 @@ export const poison: FaultCase = {
           async make() {
             const written = await writePoison(world, tools, partition);
             all.push(...written);
-            await packed(world, tools, partition, round);
-            await transactions(world, tools, partition, round);
+            const sound = await packed(world, tools, partition, round);
+            const { committed, aborted } = await transactions(world, tools, partition, round);
+            await allSequenced(world, [...sound, ...committed], aborted);
             await until('every dead letter', LETTERS_WITHIN_MS, async () => {
               const found = await lettersOf(world, tools);
               return written.every(({ partition: at, offset }) => found.has(`${at}/${offset}`));
@@ -112,7 +114,8 @@ function outboundMaxBytes(world: World): string {
 }
 
 /** Batches as clients of every make pack them; all of it is sound and must be sequenced. */
-async function packed(world: World, tools: Tools, partition: Partition, round: number): Promise<void> {
+async function packed(world: World, tools: Tools, partition: Partition, round: number): Promise<string[]> {
+  const ops: string[] = [];
   const pack = (compress: (bytes: Buffer) => Uint8Array) => () => ({
     compress: async ({ buffer }: { buffer: Buffer }) => Buffer.from(compress(buffer)),
     decompress: async (bytes: Buffer) => bytes,
@@ -134,10 +137,12 @@ async function packed(world: World, tools: Tools, partition: Partition, round: n
         tools.event(tools.roomIn(partition), { round, compression, n }),
       );
       await producer.send({ topic: world.roomlog.topics.inbound, compression, acks: -1, messages: events });
+      ops.push(...events.map(({ op }) => op));
     }
   } finally {
     await producer.disconnect();
   }
+  return ops;
 }
 
 /** Magic, version 1 with independent blocks of 64 KiB at most, the header's checksum: how Java begins its frames. */
@@ -158,30 +163,55 @@ function lz4Frame(bytes: Buffer): Buffer {
 }
 
 /** One transaction is committed, one aborted; one stays open for a while: its partition waits, and is not passed over. */
-async function transactions(world: World, tools: Tools, partition: Partition, round: number): Promise<void> {
-  const transactionalId = `faults-${world.roomlog.config.stream.prefix}-${round}`;
+async function transactions(
+  world: World,
+  tools: Tools,
+  partition: Partition,
+  round: number,
+): Promise<{ committed: string[]; aborted: string[] }> {
+  const { topics, sequencers, config } = world.roomlog;
+  const transactionalId = `faults-${config.stream.prefix}-${round}`;
   const producer = tools.kafka.producer({ transactionalId, maxInFlightRequests: 1, idempotent: true });
   await producer.connect();
-  const room = tools.roomIn(partition);
+  const [committed, aborted, hung] = [{ committed: true }, { aborted: true }, { hung: true }].map((data) =>
+    tools.event(tools.roomIn(partition), { round, ...data }),
+  ) as [ForeignEvent, ForeignEvent, ForeignEvent];
+  const begun = async (event: ForeignEvent) => {
+    const transaction = await producer.transaction();
+    await transaction.send({ topic: topics.inbound, acks: -1, messages: [event] });
+    return transaction;
+  };
   try {
-    const begun = async (events: Array<{ key: Buffer; value: Buffer; partition: Partition }>) => {
-      const transaction = await producer.transaction();
-      await transaction.send({ topic: world.roomlog.topics.inbound, acks: -1, messages: events });
-      return transaction;
-    };
-    await (await begun([tools.event(room, { round, committed: true })])).commit();
-    await (await begun([tools.event(room, { round, aborted: true })])).abort();
-    const hung = await begun([tools.event(room, { round, hung: true })]);
-    const waits = async () =>
-      (await Promise.all(world.roomlog.sequencers.map((name) => world.partitionsOf(name))))
-        .flat()
-        .some((one) => one.partition === partition && one.waitsFor === 'transaction');
-    await until('the partition to say that it waits', LETTERS_WITHIN_MS, waits);
+    await (await begun(committed)).commit();
+    await (await begun(aborted)).abort();
+    const open = await begun(hung);
+    await until('the partition to say that it waits', LETTERS_WITHIN_MS, async () => {
+      const all = (await Promise.all(sequencers.map((name) => world.partitionsOf(name)))).flat();
+      return all.some((one) => one.partition === partition && one.waitsFor === 'transaction');
+    });
     await world.pass(HUNG_MS);
-    await hung.commit();
+    if ((await keysInLog(world)).has(hung.op)) world.problems.push('an event of an open transaction was sequenced');
+    await open.commit();
   } finally {
     await producer.disconnect();
   }
+  return { committed: [committed.op, hung.op], aborted: [aborted.op] };
+}
+
+const keysInLog = async (world: World): Promise<Set<string | null | undefined>> =>
+  new Set((await dumpLog(world.cluster, world.roomlog)).map(({ event }) => event?.key));
+
+/** What is sound gets into the log, whoever packed it; what was aborted does not. */
+async function allSequenced(world: World, sound: readonly string[], aborted: readonly string[]): Promise<void> {
+  await until('every sound foreign event in the log', LETTERS_WITHIN_MS, async () => {
+    const keys = await keysInLog(world);
+    return sound.every((op) => keys.has(op));
+  });
+  const keys = await keysInLog(world);
+  for (const op of aborted) if (keys.has(op)) world.problems.push('an event of an aborted transaction was sequenced');
+  world.notes.push(
+    `${sound.length} sound foreign events sequenced: four codecs, committed transactions, one of them hung`,
+  );
 }
 
 async function lettersOf(world: World, tools: Tools): Promise<Map<string, string[]>> {
