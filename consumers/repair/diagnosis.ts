@@ -1,8 +1,11 @@
 /** What is wrong between one partition's outbound and its inbound, read from both as they stand now: no process is asked. */
+
+import { loadSnapshot } from '../../adapters/snapshots/load.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import { NO_EPOCH, type Offset, type Partition } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
+import { silentLog } from '../../core/ports/logger.ts';
 import { placeInbound } from '../inbound-place.ts';
 import { findStart } from '../replay/start.ts';
 import { firstNews } from './first-news.ts';
@@ -93,8 +96,17 @@ async function foldEnd(source: RepairLog, partition: Partition, range: OffsetRan
     const folded = await foldOn(source, partition, { chain, next: start.from }, range.end);
     if (chain.settled) return folded;
     if (target === range.start) {
-      const message = `Outbound partition ${partition} retains claims only, so what was answered last is not known.`;
+      const known = await snapshotOf(source, partition);
+      if (known !== null) return await foldOn(source, partition, known, range.end);
+      const message = `Outbound partition ${partition} retains claims only, and there is no snapshot, so what was answered last is not known.`;
       throw new RoomlogError('fold_halted', message);
     }
   }
+}
+
+/** Where the newest snapshot stands that can be believed. */
+async function snapshotOf(source: RepairLog, partition: Partition): Promise<Folded | null> {
+  const partitions = await source.log.partitionCount(source.topics.outbound);
+  const loaded = await loadSnapshot({ ...source, partition, partitions, parts: 'heads', logger: silentLog });
+  return loaded && { chain: loaded.fold.chain, next: loaded.mark.offset };
 }

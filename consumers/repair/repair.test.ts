@@ -181,6 +181,29 @@ test('a session goes on over a recreated inbound: its repeats are duplicates, it
   expect(codes).toEqual(['duplicate', 'duplicate']);
 });
 
+test('where outbound retains only a claim, what was answered is known from the snapshot', async () => {
+  const stream = new MemoryStream({ sequencer: { snapshotEveryRecords: 5 } });
+  publish(stream, 40);
+  const a = await running.start(stream, 'a');
+  await sound(stream);
+  await until(() => expect(stream.cluster.records(stream.topics.snapshots, p0)).not.toEqual([]));
+  await a.stop();
+  const { outbound } = stream.topics;
+  foreignClaim(stream);
+  const end = stream.cluster.partition(outbound, p0).end;
+  stream.cluster.createTopic(stream.topics.inbound, 1);
+  await later();
+  publish(stream, 6);
+  const operator = new Operator(stream);
+  const before = (await operator.plan()).plan;
+  stream.cluster.trim(outbound, p0, (end - 1) as Offset);
+  expect((await operator.plan()).plan).toEqual(before);
+  expect((await operator.skip()).kind).toBe('skipped');
+  const b = await running.start(stream, 'b');
+  await ready(b);
+  await until(() => expect(b.report().partitions[0]).toMatchObject({ state: 'processing', lastInbound: 5 }));
+});
+
 test('finds nothing to skip in a partition that works, or that nobody has claimed', async () => {
   const untouched = new Operator(new MemoryStream());
   expect(await untouched.diagnose()).toMatchObject({ kind: 'sound', why: expect.stringContaining('claimed') });
