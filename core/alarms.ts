@@ -13,6 +13,8 @@ export const ALARMS = {
     'A claim is missing from outbound, or the log was rewound. Keep the topic as it is; compare its replicas, restore it, and run `roomlog verify`.',
   outbound_truncated:
     'Outbound ends below what was read from it before: it was recreated, or a broker lost acknowledged records. Stop the sequencers, restore the topic, then restart.',
+  inbound_recreated:
+    'Inbound was deleted and created again, or rewound, under a running sequencer, which may have passed its first records over. `roomlog verify` names them (inbound_unanswered): have them sent again.',
   partition_count:
     'P is fixed for the life of a stream, and the topics, the claims and stream.partitions must agree on it. Recreate what was changed, or start a new stream with another prefix.',
   stream_id:

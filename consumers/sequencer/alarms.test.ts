@@ -7,6 +7,7 @@ import type { OutboundRecord } from '../../core/log/record.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, ready, sound, until } from '../../test/support/running-sequencers.ts';
+import { LOOK_EVERY_MS } from './continuity-watch.ts';
 import type { Sequencer } from './sequencer.ts';
 
 const p0 = 0 as Partition;
@@ -86,6 +87,27 @@ test('outbound_truncated: outbound ends below what was read; the partition halts
   expect(raised(alarms)).toEqual(['outbound_truncated 0']);
   expect(a.report().partitions[0]?.error?.message).toContain('ends at 8');
   expect(outbound.end).toBe(8);
+});
+
+test('inbound_recreated: another inbound under a running sequencer that is at least as long as the one before', async () => {
+  let jumpedMs = 0;
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() + jumpedMs };
+  const stream = new MemoryStream({ clock });
+  const alarms = alarmsOf(stream);
+  await ready(await running.start(stream, 'a', { alarms }));
+  for (let n = 0; n < 10; n++) stream.publish(inboundEvent());
+  await sound(stream);
+  const lookAgain = async () => {
+    jumpedMs += LOOK_EVERY_MS;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  };
+  await lookAgain();
+  await lookAgain();
+  expect(raised(alarms)).toEqual([]);
+  stream.cluster.createTopic(stream.topics.inbound, 1);
+  for (let n = 0; n < 30; n++) stream.publish(inboundEvent());
+  await lookAgain();
+  await until(() => expect(raised(alarms)).toEqual(['inbound_recreated 0']));
 });
 
 test('snapshot_ahead: a snapshot of records that outbound does not hold', async () => {

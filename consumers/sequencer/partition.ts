@@ -8,6 +8,7 @@ import { type Epoch, NO_EPOCH, type Offset, type Partition } from '../../core/id
 import type { LogRecord, Tail, TailProgress } from '../../core/ports/event-log.ts';
 import { claimPartition } from './claim.ts';
 import type { SequencerContext } from './context.ts';
+import { ContinuityWatch } from './continuity-watch.ts';
 import { explainInbound, findInput } from './input.ts';
 import { halted, interruptionOf, LOST } from './interruption.ts';
 import { completeLetters } from './owed-letters.ts';
@@ -54,6 +55,7 @@ export class PartitionSequencer {
   readonly #pulse = new Pulse();
   readonly #readBack: ReadBack;
   readonly #alarms: PartitionAlarms;
+  readonly #continuity: ContinuityWatch;
   #state: PartitionState = 'cold';
   #tenure: Tenure | null = null;
   #process: Process | null = null;
@@ -71,6 +73,7 @@ export class PartitionSequencer {
     this.#tails = tails;
     this.#alarms = new PartitionAlarms(partition, context);
     this.#readBack = new ReadBack(partition, context, tails.outbound, this.#pulse);
+    this.#continuity = new ContinuityWatch(context, this.#readBack);
   }
 
   get state(): PartitionState {
@@ -123,6 +126,7 @@ export class PartitionSequencer {
       this.#readBack.close();
     }
     if (this.#tenure !== null) this.#readBack.snapshots.watch();
+    if (this.#state === 'processing') this.#continuity.tick();
     if (this.#state === 'processing') {
       const { snapshots } = this.#readBack;
       if (snapshots.due) void this.snapshot();
@@ -210,6 +214,7 @@ export class PartitionSequencer {
     this.#halt = null;
     this.#state = 'processing';
     this.#alarms.works();
+    this.#continuity.begin();
     if (takeOver) this.#readBack.snapshots.owned();
     this.#tails.inbound.assign(this.partition, next);
     try {
