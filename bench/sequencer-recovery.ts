@@ -26,7 +26,7 @@ import { silentLog } from '../core/ports/logger.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
 import type { StackFile } from '../scripts/stack/stack-file.ts';
 import { GrownLog } from './recovery/grown-log.ts';
-import { MeasuredSequencer } from './recovery/measured-sequencer.ts';
+import { cpuMs, MeasuredSequencer } from './recovery/measured-sequencer.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { median, round } from './support/latency.ts';
 import { describeMachine } from './support/machine.ts';
@@ -132,6 +132,7 @@ try {
       publishesPerSession,
       recoveryMs: round(median(times.map(({ recoveryMs }) => recoveryMs))),
       recoveryMsOfRounds: times.map(({ recoveryMs }) => round(recoveryMs)),
+      cpuMs: round(median(times.map(({ usedCpuMs }) => usedCpuMs))),
       ofWhichLoadingMs: round(median(times.map(({ loadingMs }) => loadingMs))),
       longestStallMs: round(Math.max(...times.map(({ stallMs }) => stallMs))),
       snapshot,
@@ -175,13 +176,16 @@ try {
     });
     await log.append(topics.inbound, [{ partition: p0, records: [{ key: Buffer.from(room), value }] }]);
     let recoveredAt: number | null = null;
+    let cpuMsThen = Number.NaN;
     const from = (await log.ranges(topics.outbound, [p0])).get(p0)?.end ?? (0 as Offset);
     const watch = log.tail({
       topic: topics.outbound,
       onRecords: (_, records) => {
         for (const record of records) {
           const outbound = codec.decodeOutbound(record.value as Buffer);
-          if (!('unknownSchema' in outbound) && outbound.claim === null) recoveredAt ??= performance.now();
+          if ('unknownSchema' in outbound || outbound.claim !== null || recoveredAt !== null) continue;
+          recoveredAt = performance.now();
+          cpuMsThen = cpuMs();
         }
       },
       onError: (_, error) => say(error.message),
@@ -195,6 +199,7 @@ try {
     await Promise.all([measured.stop(), watch.stop()]);
     return {
       recoveryMs: (recoveredAt ?? Number.NaN) - assignedAt,
+      usedCpuMs: cpuMsThen - measured.cpuMsAt('partitions assigned'),
       loadingMs: (measured.at('snapshot loaded') ?? assignedAt) - assignedAt,
       stallMs,
     };

@@ -8,12 +8,14 @@ const LOOP_RESOLUTION_MS = 1;
 export class MeasuredSequencer {
   readonly sequencer: Sequencer;
   readonly #at = new Map<string, number>();
+  readonly #cpuMs = new Map<string, number>();
   readonly #fields = new Map<string, Record<string, unknown>>();
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
 
   constructor(options: Omit<SequencerOptions, 'logger'>) {
     const note = (fields: object, message = '') => {
       this.#at.set(message, performance.now());
+      this.#cpuMs.set(message, cpuMs());
       this.#fields.set(message, fields as Record<string, unknown>);
     };
     const complain = (fields: object, message = '') => {
@@ -32,6 +34,11 @@ export class MeasuredSequencer {
     return this.#at.get(message);
   }
 
+  /** Processor time that this process had used by then, ms. */
+  cpuMsAt(message: string): number {
+    return this.#cpuMs.get(message) ?? Number.NaN;
+  }
+
   fields(message: string): Record<string, unknown> {
     return this.#fields.get(message) ?? {};
   }
@@ -47,4 +54,10 @@ export class MeasuredSequencer {
     this.#loop.disable();
     await this.sequencer.stop();
   }
+}
+
+/** Processor time of this process so far, ms. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
