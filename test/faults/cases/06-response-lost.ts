@@ -34,7 +34,7 @@ export const responseLost: FaultCase = {
 };
 
 /** Resets all connections to Kafka at their next answer, again and again until `enough`. */
-export async function resets(world: World, enough: () => Promise<boolean>): Promise<void> {
+async function resets(world: World, enough: () => Promise<boolean>): Promise<void> {
   for (let count = 1; count <= MOST_RESETS; count++) {
     const undo = await world.network.add(['gateway', 'sequencer-1', 'sequencer-2'], {
       type: 'reset_peer',

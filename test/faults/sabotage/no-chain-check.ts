@@ -17,7 +17,7 @@ const { apply } = Fold.prototype;
 Fold.prototype.apply = function withoutSeqCheck(offset, record) {
   const { event } = record;
   const expected = event === null ? 0 : this.heads.seqOf(event.room) + 1;
-  if (event !== null && event.seq !== expected && event.seq > 1) {
+  if (event !== null && event.seq !== expected) {
     this.heads.set(event.room, (event.seq - 1) as Seq, offset);
   }
   return apply.call(this, offset, record);
