@@ -12,7 +12,7 @@ import type { Processes } from './processes.ts';
 import { type Roomlog, until } from './roomlog.ts';
 
 const SEEN_WITHIN_MS = 40_000;
-const RECOVERED_WITHIN_MS = 90_000;
+const RECOVERED_WITHIN_MS = 60_000;
 const READ_WITHIN_MS = 5_000;
 
 export interface Fault {
