@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   const results = await runAll(options, dir, toxiproxy.program);
   const failed = results.filter(({ verdict }) => verdict === 'failed').length;
   if (options.report !== null) {
-    for (const path of writeReport(resolve(options.report), options, results)) console.log(path);
+    for (const path of writeReport(resolve(options.report), options.load, results)) console.log(path);
   }
   if (failed > 0 || options.dir !== null) console.log(`Histories, logs and states: ${dir}`);
   else rmSync(dir, { recursive: true, force: true });
@@ -56,7 +56,10 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
       const fault = CASES.find((one) => one.number === number);
       if (fault === undefined || aborting.signal.aborted) continue;
       console.log(`case ${number}: ${fault.name}`);
-      const result = await runCase(cluster, fault, { seconds, seed, load, dir: join(dir, `case-${number}`), say });
+      const result = await runCase(cluster, fault, {
+        ...{ id: `case-${number}`, sabotage: null, dir: join(dir, `case-${number}`) },
+        ...{ seconds, seed, load, say },
+      });
       results.push(result);
       tell(result);
     }
@@ -64,14 +67,20 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
       if (aborting.signal.aborted) continue;
       const { name, about, scenario, expected } = sabotage;
       console.log(`sabotage ${name}: without ${about}`);
-      const same = { seconds, seed, load, say };
-      const taken = await runCase(cluster, sabotaged(sabotage), { ...same, dir: join(dir, `sabotage-${name}`) });
+      const same = { seconds, seed, load, say, sabotage: name };
+      const taken = await runCase(cluster, sabotaged(sabotage), {
+        ...same,
+        ...{ id: `sabotage-${name}`, dir: join(dir, `sabotage-${name}`) },
+      });
       const caught = expected.filter((anomaly) => (taken.anomalies[anomaly] ?? 0) > 0);
       const verdict = caught.length > 0 ? 'passed' : 'failed';
       const note = caught.length > 0 ? `caught as ${caught.join(', ')}` : `not caught as ${expected.join(' or ')}`;
       results.push({ ...taken, name: `without ${about}`, verdict, notes: [...taken.notes, note] });
       tell(results.at(-1) as CaseResult);
-      const control = await runCase(cluster, scenario, { ...same, dir: join(dir, `control-${name}`) });
+      const control = await runCase(cluster, scenario, {
+        ...same,
+        ...{ id: `sabotage-${name}-control`, dir: join(dir, `control-${name}`) },
+      });
       results.push({ ...control, name: `with it: ${control.name}` });
       tell(results.at(-1) as CaseResult);
     }
@@ -82,10 +91,10 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
 }
 
 function tell(result: CaseResult): void {
-  const { verdict, number, name, published, acked, unknown, delivered, anomalies } = result;
+  const { id, verdict, name, published, acked, unknown, delivered, anomalies } = result;
   const found = Object.entries(anomalies).map(([anomaly, count]) => `${count} ${anomaly}`);
   console.log(
-    `${verdict === 'passed' ? 'ok  ' : 'FAIL'} case ${number} ${name}: ${published} published, ${acked} acked, ${unknown} unknown, ${delivered} delivered; ${found.join(', ') || 'no anomaly'}`,
+    `${verdict === 'passed' ? 'ok  ' : 'FAIL'} ${id} ${name}: ${published} published, ${acked} acked, ${unknown} unknown, ${delivered} delivered; ${found.join(', ') || 'no anomaly'}`,
   );
   for (const note of result.notes) console.log(`     ${note}`);
   for (const line of failures(result)) console.log(`     ${line}`);

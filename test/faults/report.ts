@@ -1,55 +1,27 @@
-/** The report of a whole run, for programs and for people. */
+/**
+ * The report of fault runs, for programs and for people. A run of some cases replaces those in the report that is there, and
+ * leaves the others; each says at which commit, when and under which load it was run.
+ */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeMachine } from '../../bench/support/machine.ts';
+import { describeMachine, type Machine } from '../../bench/support/machine.ts';
 import { ROOT } from '../../scripts/stack/root.ts';
 import { notYet, TABLE } from './cases.ts';
-import type { FaultsOptions } from './options.ts';
+import type { LoadOptions } from './load.ts';
 import type { CaseResult } from './run-case.ts';
 
-/** Writes `faults.json` and `faults.md`; returns their paths. */
-export function writeReport(dir: string, options: FaultsOptions, results: readonly CaseResult[]): string[] {
-  mkdirSync(dir, { recursive: true });
-  const whole = {
-    command: `scripts/test-faults ${process.argv.slice(2).join(' ')}`,
-    commit: commit(),
-    machine: describeMachine(),
-    versions: versions(),
-    load: options.load,
-    cases: results.map((result) => ({ ...result, faults: result.faults.map(relative) })),
-    notYet: notYet(),
-  };
-  const json = join(dir, 'faults.json');
-  const markdown = join(dir, 'faults.md');
-  writeFileSync(json, `${JSON.stringify(whole, null, 2)}\n`);
-  writeFileSync(markdown, markdownOf(whole));
-  return [json, markdown];
-}
-
-/** Why a case failed; [] where it passed. */
-export function failures({ verdict, problems, guards, firstAnomalies, faults }: CaseResult): string[] {
-  if (verdict === 'passed') return [];
-  return [
-    ...problems,
-    ...guards.map(({ name, message }) => `guard ${name}: ${message}`),
-    ...firstAnomalies.slice(0, 5).map(({ name, message }) => `${name}: ${message}`),
-    ...faults.filter(({ ackMs }) => ackMs === null).map(({ name }) => `${name}: service never came back everywhere`),
-  ];
-}
-
-type Whole = {
-  readonly cases: readonly (Omit<CaseResult, 'faults'> & { readonly faults: readonly RelativeFault[] })[];
-} & {
-  readonly command: string;
+/** One case, as the report keeps it. */
+export type ReportedCase = Omit<CaseResult, 'faults'> & {
   readonly commit: string;
-  readonly machine: ReturnType<typeof describeMachine>;
+  readonly command: string;
+  readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
-  readonly load: FaultsOptions['load'];
-  readonly notYet: readonly number[];
+  readonly load: LoadOptions;
+  readonly faults: readonly ReportedFault[];
 };
 
-interface RelativeFault {
+export interface ReportedFault {
   readonly name: string;
   readonly evidence: string;
   readonly lastedMs: number;
@@ -58,7 +30,50 @@ interface RelativeFault {
   readonly reconnectMs: number | null;
 }
 
-function relative(fault: CaseResult['faults'][number]): RelativeFault {
+interface Report {
+  readonly cases: readonly ReportedCase[];
+  readonly notYet: readonly number[];
+}
+
+/** Writes `faults.json` and `faults.md`; returns their paths. */
+export function writeReport(dir: string, load: LoadOptions, results: readonly CaseResult[]): string[] {
+  mkdirSync(dir, { recursive: true });
+  const json = join(dir, 'faults.json');
+  const markdown = join(dir, 'faults.md');
+  const earlier = existsSync(json) ? (JSON.parse(readFileSync(json, 'utf8')) as Report).cases : [];
+  const about = {
+    commit: commit(),
+    command: `scripts/test-faults ${process.argv.slice(2).join(' ')}`,
+    machine: describeMachine(),
+    versions: versions(),
+    load,
+  };
+  const fresh = results.map((result) => ({ ...result, ...about, faults: result.faults.map(reported) }));
+  const report = { cases: merged(earlier, fresh), notYet: notYet() };
+  writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(markdown, markdownOf(report));
+  return [json, markdown];
+}
+
+/** Fresh ones in place of earlier ones; cases by number, then sabotages. */
+export function merged(earlier: readonly ReportedCase[], fresh: readonly ReportedCase[]): ReportedCase[] {
+  const kept = earlier.filter(({ id }) => !fresh.some((one) => one.id === id));
+  const order = ({ sabotage, number }: ReportedCase): number => (sabotage === null ? number : 1_000);
+  return [...kept, ...fresh].sort((left, right) => order(left) - order(right) || (left.id < right.id ? -1 : 1));
+}
+
+/** Why a case failed; [] where it passed. */
+export function failures(result: Pick<CaseResult, 'verdict' | 'problems' | 'guards' | 'firstAnomalies'>): string[] {
+  const { verdict, problems, guards, firstAnomalies } = result;
+  if (verdict === 'passed') return [];
+  return [
+    ...problems,
+    ...guards.map(({ name, message }) => `guard ${name}: ${message}`),
+    ...firstAnomalies.slice(0, 5).map(({ name, message }) => `${name}: ${message}`),
+  ];
+}
+
+function reported(fault: CaseResult['faults'][number]): ReportedFault {
   const { name, evidence, beganAt, healedAt, recovery, ackMs, reconnectMs } = fault;
   const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));
   return {
@@ -71,84 +86,144 @@ function relative(fault: CaseResult['faults'][number]): RelativeFault {
   };
 }
 
-function markdownOf({ command, commit: hash, machine, versions: used, load, cases, notYet: missing }: Whole): string {
-  const lines = [
+const row = (cells: readonly unknown[]): string => `| ${cells.join(' | ')} |`;
+
+export function markdownOf({ cases, notYet: missing }: Report): string {
+  const plain = cases.filter(({ sabotage }) => sabotage === null);
+  const sabotaged = cases.filter(({ sabotage }) => sabotage !== null);
+  const failed = cases.filter(({ verdict }) => verdict === 'failed');
+  return [
     '# Fault runs',
     '',
-    `Made by \`${command}\` at ${hash}, ${machine.date}. ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB.`,
-    `${Object.entries(used)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(', ')}.`,
+    'Written by `scripts/test-faults --report`. What runs, and what each figure means: [test/faults/README.md](../../test/faults/README.md). With all details: `faults.json`.',
     '',
-    `Load unless a case says otherwise: ${load.clients} SDK clients over the gateways, ${load.publishesPerSecond} publishes/s, ${load.churnPerSecond} lost connections/s.`,
-    'How it works, and what each column means: test/faults/README.md.',
-    '',
-    '| case | verdict | seconds | seed | published | acked | unknown | delivered | dropped in log | anomalies | verify |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...cases.map((one) => {
-      const anomalies = Object.entries(one.anomalies).map(([name, count]) => `${count} ${name}`);
-      const verified = one.verify === null ? 'not run' : one.verify.sound ? 'sound' : 'NOT SOUND';
-      const cells = [one.number, one.name].join(' ');
-      return `| ${[cells, one.verdict, one.seconds, one.seed, one.published, one.acked, one.unknown, one.delivered, one.droppedInLog, anomalies.join(', ') || 'none', verified].join(' | ')} |`;
-    }),
+    row([
+      'case',
+      'verdict',
+      'seconds',
+      'published',
+      'acked',
+      'unknown',
+      'delivered',
+      'dropped in log',
+      'anomalies',
+      'verify',
+    ]),
+    row(Array.from({ length: 10 }, () => '---')),
+    ...plain.map(caseRow),
     '',
     '## Faults, and how long service was away',
     '',
     'R: from the fault (or its healing) to the ack of a publish sent after it, in the slowest partition. Reconnect: the slowest client that had lost its connection.',
     '',
-    '| case | fault | times | lasted, s | R from | R, s (median, worst) | reconnect, s (worst) | seen by (first) |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...cases.flatMap((one) => faultRows(one.number, one.faults)),
+    row([
+      'case',
+      'fault',
+      'times',
+      'lasted, s (median, worst)',
+      'R from',
+      'R, s (median, worst)',
+      'reconnect, s (worst)',
+      'seen by (the first)',
+    ]),
+    row(Array.from({ length: 8 }, () => '---')),
+    ...plain.flatMap((one) => faultRows(one.number, one.faults)),
     '',
-    ...cases.flatMap((one) => (one.notes.length === 0 ? [] : [`Case ${one.number}: ${one.notes.join('; ')}`, ''])),
-    ...cases.flatMap((one) =>
-      one.verdict === 'passed' ? [] : [`Case ${one.number} FAILED: ${failuresOf(one).join('; ')}`, ''],
-    ),
+    ...plain.flatMap((one) => (one.notes.length === 0 ? [] : [`Case ${one.number}: ${one.notes.join('; ')}.`, ''])),
+    ...(sabotaged.length === 0 ? [] : ['## Sabotage', '', ...sabotageRows(sabotaged), '']),
+    ...failed.flatMap((one) => [`${one.id} FAILED: ${failures(one).slice(0, 10).join('; ')}`, '']),
+    '## Not yet',
+    '',
     missing.length === 0
-      ? 'Every case of the table was written.'
-      : `Not yet: ${missing.map((number) => `${number} (${TABLE.get(number)})`).join(', ')}.`,
+      ? 'Every case of the table is written.'
+      : missing.map((number) => `- ${number}: ${TABLE.get(number)}`).join('\n'),
     '',
+    '## Where and how',
+    '',
+    row(['case', 'commit', 'when', 'seed', 'clients, publishes/s', 'machine', 'versions']),
+    row(Array.from({ length: 7 }, () => '---')),
+    ...cases.map((one) => {
+      const { machine, versions: used, load } = one;
+      const names = Object.entries(used).map(([name, version]) => `${name} ${version}`);
+      const where = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB`;
+      return row([
+        one.id,
+        one.commit,
+        machine.date,
+        one.seed,
+        `${one.clients}, ${load.publishesPerSecond}`,
+        where,
+        names.join(', '),
+      ]);
+    }),
+    '',
+  ].join('\n');
+}
+
+function caseRow(one: ReportedCase): string {
+  const verified = one.verify === null ? 'not run' : one.verify.sound ? 'sound' : 'NOT SOUND';
+  return row([
+    `${one.number} ${one.name}`,
+    one.verdict,
+    one.seconds,
+    ...[one.published, one.acked, one.unknown, one.delivered, one.droppedInLog],
+    anomaliesOf(one),
+    verified,
+  ]);
+}
+
+function sabotageRows(cases: readonly ReportedCase[]): string[] {
+  return [
+    'Each mechanism taken out of the running system, which then has to be caught; and the same scenario with it, where nothing may be found.',
+    '',
+    row(['', 'verdict', 'published', 'anomalies']),
+    row(Array.from({ length: 4 }, () => '---')),
+    ...cases.map((one) => row([one.name, one.verdict, one.published, anomaliesOf(one)])),
   ];
-  return lines.join('\n');
 }
 
-function failuresOf(one: Whole['cases'][number]): string[] {
-  return failures({ ...one, faults: [] } as CaseResult).slice(0, 10);
+function anomaliesOf({ anomalies }: ReportedCase): string {
+  const found = Object.entries(anomalies).map(([name, count]) => `${count} ${name}`);
+  return found.join(', ') || 'none';
 }
 
-function faultRows(number: number, faults: readonly RelativeFault[]): string[] {
-  const names = [...new Set(faults.map(({ name }) => name))];
-  return names.map((name) => {
+function faultRows(number: number, faults: readonly ReportedFault[]): string[] {
+  return [...new Set(faults.map(({ name }) => name))].map((name) => {
     const same = faults.filter((fault) => fault.name === name);
-    const [first] = same;
-    const seconds = (values: readonly (number | null)[]): string => {
-      if (values.includes(null)) return 'never';
-      const sorted = (values as number[]).toSorted((a, b) => a - b);
-      const show = (ms: number | undefined): string => ((ms ?? 0) / 1_000).toFixed(1);
-      return sorted.length === 1
-        ? show(sorted[0])
-        : `${show(sorted[Math.floor(sorted.length / 2)])}, ${show(sorted.at(-1))}`;
-    };
-    const lost = same.map(({ reconnectMs }) => reconnectMs).filter((ms) => ms !== null);
-    const worst = lost.length === 0 ? '–' : (Math.max(...lost) / 1_000).toFixed(1);
-    const lasted = seconds(same.map(({ lastedMs }) => lastedMs));
-    const recovery = seconds(same.map(({ recoveryMs }) => recoveryMs));
-    return `| ${[number, name, same.length, lasted, first?.recoveryFrom, recovery, worst, first?.evidence].join(' | ')} |`;
+    const lost = same.flatMap(({ reconnectMs }) => (reconnectMs === null ? [] : [reconnectMs]));
+    return row([
+      number,
+      name,
+      same.length,
+      seconds(same.map(({ lastedMs }) => lastedMs)),
+      same[0]?.recoveryFrom,
+      seconds(same.map(({ recoveryMs }) => recoveryMs)),
+      lost.length === 0 ? '–' : (Math.max(...lost) / 1_000).toFixed(1),
+      same[0]?.evidence,
+    ]);
   });
+}
+
+/** Median and worst, in seconds. */
+function seconds(values: readonly (number | null)[]): string {
+  if (values.includes(null)) return 'never';
+  const sorted = (values as number[]).toSorted((a, b) => a - b);
+  const show = (ms: number | undefined): string => ((ms ?? 0) / 1_000).toFixed(1);
+  const worst = show(sorted.at(-1));
+  return sorted.length === 1 ? worst : `${show(sorted[Math.floor(sorted.length / 2)])}, ${worst}`;
 }
 
 function commit(): string {
   try {
     return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: ROOT, encoding: 'utf8' }).trim();
   } catch {
-    return 'an unknown commit';
+    return 'unknown';
   }
 }
 
 function versions(): Record<string, string> {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   const pom = readFileSync(join(ROOT, 'deploy', 'local', 'pom.xml'), 'utf8');
-  const kafka =
-    /kafka_2\.13<\/artifactId>\s*<version>([^<]+)/.exec(pom)?.[1] ?? /<kafka\.version>([^<]+)/.exec(pom)?.[1];
+  const kafka = /kafka_2\.13<\/artifactId>\s*<version>([^<]+)/.exec(pom)?.[1];
   return { Roomlog: version, Node: process.version, Kafka: kafka ?? 'unknown', toxiproxy: '2.5.0' };
 }

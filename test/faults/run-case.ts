@@ -17,6 +17,10 @@ import { runVerify, type VerifyResult } from './verify.ts';
 import { type MadeFault, World } from './world.ts';
 
 export interface CaseOptions {
+  /** In the report; one run of it replaces the last. */
+  readonly id: string;
+  /** The mechanism that is taken away, or is not, for comparison; null in a case of the table. */
+  readonly sabotage: string | null;
   readonly seconds: number | null;
   readonly seed: number;
   readonly load: LoadOptions;
@@ -28,6 +32,8 @@ export interface CaseOptions {
 export type Verdict = 'passed' | 'failed';
 
 export interface CaseResult {
+  readonly id: string;
+  readonly sabotage: string | null;
   readonly number: number;
   readonly name: string;
   readonly verdict: Verdict;
@@ -132,8 +138,13 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
   const names = [...new Set(made.map(({ name }) => name))];
   const report = check(history, log, { leastAcked: LEAST_ACKED, leastDelivered: LEAST_ACKED, faults: names });
   problems.push(...(world?.problems ?? []));
+  const faults = made.map((one) => ({ ...one, ...recoveryOf(history, one, PARTITIONS) }));
+  for (const { name, ackMs } of faults)
+    if (ackMs === null) problems.push(`${name}: service never came back everywhere`);
   if (made.length === 0) problems.push('no fault was made');
   const result: CaseResult = {
+    id: options.id,
+    sabotage: options.sabotage,
     number: fault.number,
     name: fault.name,
     verdict: report.passed && problems.length === 0 ? 'passed' : 'failed',
@@ -147,7 +158,7 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
     gaps: report.gaps,
     eventsInLog: report.eventsInLog,
     droppedInLog: report.droppedInLog,
-    faults: made.map((one) => ({ ...one, ...recoveryOf(history, one, PARTITIONS) })),
+    faults,
     anomalies: report.counts,
     firstAnomalies: report.anomalies.slice(0, ANOMALIES_SHOWN),
     guards: report.guards,
