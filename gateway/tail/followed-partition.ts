@@ -247,7 +247,9 @@ export class FollowedPartition implements PartitionHistory {
   }
 
   async #readAgain({ below, isSnapshotDoubted }: Retry): Promise<void> {
-    const start = await this.#seek(below);
+    let start = await this.#seek(below);
+    // A fold without the beginning would know less than one that goes on above what was handed out.
+    if (start?.fold.chain.complete === false && !isSnapshotDoubted) start = await this.#seek(null);
     if (start === null) return;
     const jumps = start.from > this.#position;
     try {

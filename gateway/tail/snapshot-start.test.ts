@@ -298,6 +298,36 @@ describe('reading again', () => {
     expect(stream.partitionAvailable('a' as RoomId)).toBe(true);
   });
 
+  it('goes on at a snapshot above where the log’s beginning is gone and no other is left', async () => {
+    const w = world({ gateway: { ringBytes: 1 } });
+    w.publishMany('quiet', 4);
+    w.publishMany('a', 20);
+    trim(w, p0, await takeSnapshot(w, one(w)));
+    w.publishMany('a', 5);
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'a', { kind: 'live' });
+    const outbound = w.log.cluster.partition(TOPIC, p0);
+    const release = outbound.hold();
+    // A broker that hides a record once.
+    const read = outbound.at.bind(outbound);
+    const hidden = w.publish('a', 26).offset;
+    let asked = 0;
+    outbound.at = (offset) => (offset === hidden && asked++ === 0 ? null : read(offset));
+    w.publishMany('a', 20);
+    const older = await takeSnapshot(w, one(w));
+    w.publishMany('a', 20);
+    await takeSnapshot(w, one(w), { keep: older });
+    release();
+    await until(() => sink.seqs().length === 41);
+    expect(sink.seqs()).toEqual(seqs(26, 66));
+    expect(sink.of('gap')).toEqual([]);
+    const { subscription } = await joinRoom(stream, 'quiet', { kind: 'live' });
+    expect(subscription.seq).toBe(4);
+    w.publish('quiet', 5);
+    w.publish('a', 67);
+    await until(() => sink.seqs().length === 42);
+  });
+
   it('goes on at a snapshot where retention has passed it, and tells members what they missed at once', async () => {
     const w = world({ gateway: { ringBytes: 1_000_000 } });
     const stream = await w.openStream();
