@@ -12,6 +12,7 @@ import type { GroupMember, GroupOptions } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { backOffMs, Pause } from './back-off.ts';
 import { type Connections, SilentError, within } from './connection.ts';
+import { FORGOTTEN, REFUSED, REJOIN, typeOf, WAITING_FOR_MEMBERS } from './group-codes.ts';
 import { assignAll, decodeAssignment, encodeSubscription, type Owned, PROTOCOL_NAME } from './group-protocol.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { RawBroker } from './kafkajs-transport.ts';
@@ -37,21 +38,6 @@ const LEAVE_TIMEOUT_MS = 1_000;
 export const STUCK_AFTER_MS = 2_000;
 /** So many stuck joins in a row, and the next one is made as a new member: whatever is stuck may be tied to the old one. */
 const STUCK_JOINS_AS_SAME_MEMBER = 2;
-
-/** kafkajs's names of the codes that a member has to act on. */
-const WAITING_FOR_MEMBERS = 'REBALANCE_IN_PROGRESS';
-const REJOIN = new Set([WAITING_FOR_MEMBERS, 'ILLEGAL_GENERATION']);
-const FORGOTTEN = new Set(['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
-const REFUSED = new Set([
-  'GROUP_AUTHORIZATION_FAILED',
-  'TOPIC_AUTHORIZATION_FAILED',
-  'INVALID_SESSION_TIMEOUT',
-  'INVALID_GROUP_ID',
-  'INCONSISTENT_GROUP_PROTOCOL',
-  'GROUP_MAX_SIZE_REACHED',
-]);
-
-const typeOf = (thrown: unknown) => (thrown as { type?: string }).type;
 
 interface Membership {
   readonly coordinator: BrokerAddress;

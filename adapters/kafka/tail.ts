@@ -2,41 +2,22 @@
  * Reads partitions as they grow, without a group: one fetch loop per broker for all partitions that it leads. A loop lives while there is
  * something to fetch at its broker; whatever makes a partition fetchable (assign, resume, a settled handler, a new leader) starts it again.
  */
-import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
-import type { Clock } from '../../core/ports/clock.ts';
 import type { Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
-import type { LogSink } from '../../core/ports/logger.ts';
 import { BrokerLoops, type IsGivenUp } from './broker-loops.ts';
-import type { Connections } from './connection.ts';
+import { outside, verdictOf } from './fetch-verdict.ts';
 import { handOver, handOverError } from './hand-over.ts';
-import type { KafkaMetrics, OpenTransactionsReader } from './kafka-metrics.ts';
+import type { OpenTransactionsReader } from './kafka-metrics.ts';
 import { LeaderCheck } from './leader-check.ts';
 import { LeaderSearch, type Seeker } from './leader-search.ts';
-import type { Metadata } from './metadata.ts';
-import type { Offsets } from './offsets.ts';
 import { OpenTransactions } from './open-transactions.ts';
 import { StallWatch } from './stall-watch.ts';
+import type { TailParts } from './tail-parts.ts';
 import { BatchDecoder, type DecodedSlice } from './wire/decode-batches.ts';
 import { brokerError, CODES, codeName } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
-
-export interface TailParts {
-  /** This tail's own sockets; it closes them. */
-  readonly connections: Connections;
-  readonly metadata: Metadata;
-  readonly offsets: Offsets;
-  readonly clock: Clock;
-  readonly logger: LogSink;
-  readonly maxWaitMs: number;
-  /** See `TailOptions.onStall`. */
-  readonly stallMs: number;
-  readonly partitionBytes: number;
-  readonly requestTimeoutMs: number;
-  readonly metrics: KafkaMetrics;
-  onStopped(): void;
-}
 
 /** One assigned partition. A new assignment makes a new object, so that late answers find themselves unwanted. */
 interface Reading extends Seeker {
@@ -219,29 +200,17 @@ export class KafkaTail implements Tail {
   #take(reading: Reading, answer: FetchedPartition): void {
     const { partition } = reading;
     const { topic } = this.#options;
-    switch (answer.errorCode) {
-      case CODES.none:
-        break;
-      case CODES.offsetOutOfRange:
-        this.#outOfRange(reading);
-        return;
-      case CODES.corruptMessage:
-      case CODES.unsupportedCompressionType:
-        this.#fail(
-          reading,
-          brokerError('corrupt_record', answer.errorCode, { topic, partition, offset: reading.next }),
-        );
-        return;
-      case CODES.topicAuthorizationFailed:
-        this.#fail(reading, brokerError('kafka_refused', answer.errorCode, { topic, partition }));
-        return;
-      default:
-        this.#parts.logger.debug(
-          { topic, partition, kafkaCode: codeName(answer.errorCode) },
-          'partition has to be asked for elsewhere',
-        );
-        this.#reroute(reading);
-        return;
+    const verdict = verdictOf(answer.errorCode, { topic, partition, offset: reading.next });
+    if (verdict === 'elsewhere') {
+      const kafkaCode = codeName(answer.errorCode);
+      this.#parts.logger.debug({ topic, partition, kafkaCode }, 'partition has to be asked for elsewhere');
+      this.#reroute(reading);
+      return;
+    }
+    if (verdict !== 'fine') {
+      if (verdict === 'out_of_range') this.#outOfRange(reading);
+      else this.#fail(reading, verdict);
+      return;
     }
     reading.failures = 0;
     this.#stalls.answered(partition);
@@ -293,28 +262,20 @@ export class KafkaTail implements Tail {
     this.#options.onError(reading.partition, error);
   }
 
-  /** Asks where the log starts and ends, and stops the partition only if its position really is outside. */
+  /** Stops the partition only if its position really is outside. */
   #outOfRange(reading: Reading): void {
-    const { partition } = reading;
-    const { topic } = this.#options;
+    const { partition, next } = reading;
     // Not fetched meanwhile.
     reading.busy = true;
-    const asking = this.#parts.offsets
-      .ranges(topic, [partition])
-      .then(
-        (ranges) => {
-          const range = ranges.get(partition);
-          if (range && reading.next >= range.start && reading.next <= range.end) return this.#reroute(reading);
-          const details = { topic, partition, offset: reading.next, ...range };
-          return this.#fail(reading, new RoomlogError('offset_out_of_range', undefined, { details }));
-        },
-        () => this.#reroute(reading),
-      )
-      .then(() => {
+    const asking = outside(this.#parts.offsets, { topic: this.#options.topic, partition, offset: next }).then(
+      (error) => {
+        if (error) this.#fail(reading, error);
+        else this.#reroute(reading);
         this.#handlers.delete(asking);
         reading.busy = false;
         this.#wake();
-      });
+      },
+    );
     this.#handlers.add(asking);
   }
 
