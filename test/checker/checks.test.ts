@@ -176,6 +176,15 @@ describe('presence', () => {
     expect(namesOf(gone(1_110), [], OPTIONS)).toEqual(['presence-ghost']);
   });
 
+  it('lets one be seen whose join was sent, but does not ask for it, and not after its end', () => {
+    const asked = line({ type: 'asked', client: 'm', connection: 'm1', at: 0 });
+    const close = line({ type: 'close', client: 'm', at: 1_000 });
+    expect(namesOf([asked, list({ at: 500, members: ['m1'] })], [], OPTIONS)).toEqual([]);
+    expect(namesOf([asked, list({ at: 500 })], [], OPTIONS)).toEqual([]);
+    const late = list({ at: 1_110, members: ['m1'] });
+    expect(namesOf([asked, close, late], [], OPTIONS)).toEqual(['presence-ghost']);
+  });
+
   it('is not judged while a fault lasts, and is again soon after', () => {
     const fault = (phase: string, when: number) => line({ type: 'fault', fault: 'redis', phase, at: when });
     const faulty = (when: number) => [member(), fault('begin', 500), fault('heal', 900), list({ at: when })];

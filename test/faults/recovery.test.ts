@@ -49,6 +49,16 @@ describe('R', () => {
     expect(recoveryOf(history, fault, PARTITIONS).ackMs).toBeNull();
   });
 
+  it('is null where only what was sent before the fault was acked', () => {
+    const history = [
+      publish(900, 'before', first),
+      ack(1_300, 'before'),
+      publish(1_100, 'two', second),
+      ack(1_200, 'two'),
+    ];
+    expect(recoveryOf(history, fault, PARTITIONS).ackMs).toBeNull();
+  });
+
   it('knows how long the slowest client was away, and that none was', () => {
     const history = [
       close(500, 'early'),

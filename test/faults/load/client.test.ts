@@ -100,12 +100,15 @@ describe('the history of a load client', () => {
     const again = await second.next('publish');
     // The session is gone: the SDK begins a new one, where this publish may not be sent again, as it is in doubt.
     second.send({ type: 'error', id: again.id, room: ROOM, code: 'session_unknown', message: 'gone' });
+    // Nobody takes this any more.
+    second.send(event(9));
     const third = (await gateway.welcome('session-2')).peer;
     own.publish();
     const fresh = await third.next('publish');
     third.send({ type: 'ack', id: fresh.id, room: ROOM, pub: 1, seq: 7, cursor: 'x' });
     await vi.waitFor(() => expect(tally.acked).toBe(1));
     const lines = history();
+    expect(lines.filter((line) => line.type === 'delivery')).toEqual([]);
     const publishes = lines.filter((line) => line.type === 'publish');
     expect(publishes.map(({ session, pub }) => [session, pub])).toEqual([
       ['session-1', 1],
