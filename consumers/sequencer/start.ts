@@ -33,7 +33,7 @@ export async function findStart(request: StartRequest): Promise<LoadedSnapshot |
   // What the deleted records said is not guessed: rooms would get seqs twice.
   throw new RoomlogError(
     'fold_halted',
-    `Outbound partition ${partition} begins at ${start} and ${topics.snapshots} holds no usable snapshot of it, so nobody knows its rooms’ seqs any more. The log lines before say which snapshots were refused and why. Restore that topic from a backup, or start a new stream with a new prefix.`,
+    `Outbound partition ${partition} begins at ${start} and ${topics.snapshots} holds no usable snapshot of it, so nobody knows its rooms’ seqs any more. The log lines before say which snapshots were refused and why. Restore that topic from a backup and restart the sequencers, or start a new stream with a new prefix.`,
     { details: { start } },
   );
 }
