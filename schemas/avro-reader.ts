@@ -26,10 +26,18 @@ export class AvroReader {
   readonly #store: SchemaStore;
   readonly #writers = new Map<number, Writer | RoomlogError>();
 
-  constructor(type: avsc.Type, ownId: number, store: SchemaStore) {
+  /**
+   * @param type what is read
+   * @param own what stands under `ownId`: the same, or a schema that has more fields, which are gone past
+   */
+  constructor(type: avsc.Type, ownId: number, store: SchemaStore, own: avsc.Type = type) {
     this.#type = type;
     this.#ownId = ownId;
-    this.#own = { type, resolver: undefined, fits: boundsOf(type) };
+    this.#own = {
+      type: own,
+      resolver: own === type ? undefined : type.createResolver(own),
+      fits: boundsOf(own),
+    };
     this.#store = store;
   }
 

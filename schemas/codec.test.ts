@@ -148,6 +148,16 @@ describe('the codec', () => {
     );
   });
 
+  it('gives of every outbound record the head alone, if that is asked for', () => {
+    fc.assert(
+      fc.property(outboundRecords, (record) => {
+        const { answer: _, event, ...rest } = record;
+        const head = { ...rest, event: event && { room: event.room, seq: event.seq, expiresAt: event.expiresAt } };
+        expect(plain(codec.decodeOutboundHead(codec.encodeOutbound(record)))).toEqual(plain(head));
+      }),
+    );
+  });
+
   it('gives dead letters back, with and without key and value', () => {
     const letter = {
       partition: 3,
@@ -297,6 +307,10 @@ describe('schemas of other versions', () => {
     expect(reader.decodeOutbound(newerRecord({ ...outbound(sample), moved: null }))).toMatchObject({
       inbound: 9,
       event: { room: 'lobby' },
+    });
+    expect(plain(reader.decodeOutboundHead(newerRecord({ ...outbound(sample), moved: null })))).toMatchObject({
+      inbound: 9,
+      event: { room: 'lobby', seq: sample.seq, expiresAt: sample.expiresAt },
     });
   });
 

@@ -6,7 +6,7 @@
  */
 import { RoomlogError } from '../core/errors.ts';
 import type { Offset, Partition } from '../core/ids.ts';
-import type { InboundEvent, OutboundRecord } from '../core/log/record.ts';
+import type { InboundEvent, OutboundHead, OutboundRecord } from '../core/log/record.ts';
 import type { SnapshotRecord } from '../core/log/snapshot-record.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
 import { AvroReader, parseSchema } from './avro-reader.ts';
@@ -42,6 +42,8 @@ export interface Codec {
   decodeInbound(record: Buffer): InboundEvent | UnknownSchema;
   /** A body of a kind that this version does not know reads as four nulls. */
   decodeOutbound(record: Buffer): OutboundRecord | UnknownSchema;
+  /** The same record, but only what a fold looks at that decides nothing: a quarter of the time. */
+  decodeOutboundHead(record: Buffer): OutboundHead | UnknownSchema;
   decodeDeadLetter(record: Buffer): DeadLetter | UnknownSchema;
   /** A chunk's bytes are to be checked against its manifest before. */
   decodeSnapshot(record: Buffer): SnapshotRecord | UnknownSchema;
@@ -57,10 +59,12 @@ const inboundType = parseSchema(SCHEMAS.inbound);
 const outboundType = parseSchema(SCHEMAS.outbound);
 const deadLetterType = parseSchema(SCHEMAS.deadletter);
 const snapshotType = parseSchema(SCHEMAS.snapshots);
+const outboundHeadType = parseSchema(headSchema(SCHEMAS.outbound));
 
 export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, store }: CodecOptions): Codec {
   const inbound = new AvroReader(inboundType, inboundId, store);
   const outbound = new AvroReader(outboundType, outboundId, store);
+  const outboundHead = new AvroReader(outboundHeadType, outboundId, store, outboundType);
   const deadLetter = new AvroReader(deadLetterType, deadLetterId, store);
   const snapshot = new AvroReader(snapshotType, snapshotId, store);
 
@@ -81,6 +85,7 @@ export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, s
     encodeDeadLetter: (letter) => encodeRecord(deadLetterType, deadLetterId, writable(letter)),
     decodeInbound: (record) => decode<InboundEvent>(inbound, record),
     decodeOutbound: (record) => decode<OutboundRecord>(outbound, record),
+    decodeOutboundHead: (record) => decode<OutboundHead>(outboundHead, record),
     decodeDeadLetter: (record) => decode<DeadLetter>(deadLetter, record),
     encodeSnapshot: (record) => encodeLargeRecord(snapshotType, snapshotId, withWritableManifest(record)),
     decodeSnapshot: (record) => {
@@ -92,6 +97,15 @@ export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, s
       await store.load(id);
     },
   };
+}
+
+/** The schema of an `OutboundHead`, out of the outbound one. */
+function headSchema(text: string): string {
+  const schema = JSON.parse(text);
+  schema.fields = schema.fields.filter(({ name }: { name: string }) => name !== 'answer');
+  const [, event] = schema.fields.find(({ name }: { name: string }) => name === 'event').type;
+  event.fields = event.fields.filter(({ name }: { name: string }) => ['room', 'seq', 'expiresAt'].includes(name));
+  return JSON.stringify(schema);
 }
 
 /** Checks the strings and turns byte arrays into views that avsc takes. The same object where nothing has to change. */

@@ -69,10 +69,15 @@ describe('fold.json', () => {
   });
   const textOf = (verdict: Verdict) => (verdict.kind === 'fault' ? `fault:${verdict.fault}` : verdict.kind);
 
-  it.each(foldVectors.cases.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
+  const cases = foldVectors.cases.flatMap((vector) => [
+    [vector.name, 'apply', vector] as const,
+    [`${vector.name}, by heads alone`, 'applyHead', vector] as const,
+  ]);
+
+  it.each(cases)('%s', (_, apply, vector) => {
     const fold = new Fold({ start: vector.start as 'start' | 'claim' | Anchor });
     for (const record of vector.records as readonly VectorRecord[]) {
-      expect(textOf(fold.apply(record.offset as Offset, recordOf(record)))).toBe(record.verdict);
+      expect(textOf(fold[apply](record.offset as Offset, recordOf(record)))).toBe(record.verdict);
     }
     const { epoch, lastInbound, logTime, streamId } = fold.chain;
     const rooms = Object.fromEntries([...fold.heads.entries()].map(([room, { seq, offset }]) => [room, [seq, offset]]));

@@ -78,4 +78,9 @@ describe('Fold', () => {
       expect.objectContaining({ code: 'fold_halted' }),
     );
   });
+
+  it('does not take heads alone where publishers are remembered', () => {
+    const fold = new Fold({ publishers: PUBLISHERS });
+    expect(() => fold.applyHead(at(0), CLAIM)).toThrow(expect.objectContaining({ code: 'fold_halted' }));
+  });
 });

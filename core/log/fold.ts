@@ -8,7 +8,7 @@ import type { Offset } from '../ids.ts';
 import { Publishers, type PublishersLimits } from '../sequencing/publishers.ts';
 import { type Anchor, Chain, faultVerdict, type Verdict } from './chain.ts';
 import { DigestMemo, type DigestOf } from './digest.ts';
-import type { OutboundRecord, SequencedEvent } from './record.ts';
+import type { OutboundHead, OutboundRecord, SequencedEvent } from './record.ts';
 import { RoomHeads } from './room-heads.ts';
 import type { SnapshotState } from './snapshot.ts';
 
@@ -64,6 +64,22 @@ export class Fold {
 
   /** Takes in the next record. On a fault nothing was changed; go no further. */
   apply(offset: Offset, record: OutboundRecord): Verdict {
+    const verdict = this.#applyHead(offset, record);
+    if (verdict.kind !== 'accepted' || this.publishers === null) return verdict;
+    if (record.event !== null) this.#remember(this.publishers, offset, record.inbound, record.event);
+    this.publishers.sweep(this.chain.logTime);
+    return verdict;
+  }
+
+  /** As `apply`, by the head of the record alone. Throws `fold_halted` where publishers are remembered. */
+  applyHead(offset: Offset, record: OutboundHead): Verdict {
+    if (this.publishers !== null) {
+      throw new RoomlogError('fold_halted', 'Publishers can’t be remembered from the heads of records.');
+    }
+    return this.#applyHead(offset, record);
+  }
+
+  #applyHead(offset: Offset, record: OutboundHead): Verdict {
     const verdict = this.chain.verdictOn(offset, record);
     const event = verdict.kind === 'accepted' ? record.event : null;
     if (event !== null) {
@@ -77,17 +93,14 @@ export class Fold {
       }
     }
     this.chain.advance(offset, record, verdict);
-    if (event !== null) this.#accept(offset, record.inbound, event);
-    if (verdict.kind === 'accepted') this.publishers?.sweep(this.chain.logTime);
+    if (event !== null) this.heads.set(event.room, event.seq, offset);
     return verdict;
   }
 
-  #accept(offset: Offset, inbound: Offset, event: SequencedEvent): void {
-    this.heads.set(event.room, event.seq, offset);
-    const { publishers } = this;
+  #remember(publishers: Publishers, offset: Offset, inbound: Offset, event: SequencedEvent): void {
     const { room, user, session, pub, key, seq } = event;
     const numbered = session !== null && pub !== null;
-    if (publishers === null || (!numbered && key === null)) return;
+    if (!numbered && key === null) return;
     const digest = this.digests.take(inbound, event.event, event.data);
     if (numbered) publishers.acceptPub({ room, user, session, pub }, seq, offset, digest);
     if (key !== null) publishers.acceptKey(room, user, key, { seq, offset, digest, time: this.chain.logTime });

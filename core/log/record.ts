@@ -104,6 +104,13 @@ export interface OutboundHeader {
   readonly inboundTime: number;
 }
 
+/** As much of an outbound record as a fold looks at that decides nothing. */
+export interface OutboundHead extends OutboundHeader {
+  readonly claim: Claim | null;
+  readonly event: Pick<SequencedEvent, 'room' | 'seq' | 'expiresAt'> | null;
+  readonly skipped: Skipped | null;
+}
+
 /** One record of the outbound topic: exactly one of the four bodies is set, or none where a newer writer added a kind. */
 export interface OutboundRecord extends OutboundHeader {
   readonly claim: Claim | null;

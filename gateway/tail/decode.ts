@@ -1,9 +1,9 @@
 /** Decodes outbound records; a schema that this process has not seen is looked up, and the partition waits meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { OutboundHead, OutboundRecord } from '../../core/log/record.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
-import type { Codec } from '../../schemas/codec.ts';
+import type { Codec, UnknownSchema } from '../../schemas/codec.ts';
 
 /** Pause between two look-ups of a schema, ms. */
 const LOOK_UP_PAUSE_MS = 500;
@@ -20,11 +20,31 @@ export function decodeOutbound(
   logger: LogSink,
   isWanted: () => boolean,
 ): OutboundRecord | Promise<OutboundRecord> {
+  return decode(codec, value, logger, isWanted, codec.decodeOutbound);
+}
+
+/** As `decodeOutbound`, but of an event only what a fold looks at. */
+export function decodeOutboundHead(
+  codec: Codec,
+  value: Buffer | null,
+  logger: LogSink,
+  isWanted: () => boolean,
+): OutboundHead | Promise<OutboundHead> {
+  return decode(codec, value, logger, isWanted, codec.decodeOutboundHead);
+}
+
+function decode<T extends object>(
+  codec: Codec,
+  value: Buffer | null,
+  logger: LogSink,
+  isWanted: () => boolean,
+  read: (value: Buffer) => T | UnknownSchema,
+): T | Promise<T> {
   if (value === null) throw new RoomlogError('corrupt_record', 'An outbound record has no value.');
-  const decoded = codec.decodeOutbound(value);
+  const decoded = read(value);
   if (!('unknownSchema' in decoded)) return decoded;
   return lookUp(codec, decoded.unknownSchema, logger, isWanted).then(() =>
-    decodeOutbound(codec, value, logger, isWanted),
+    decode(codec, value, logger, isWanted, read),
   );
 }
 

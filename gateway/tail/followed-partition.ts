@@ -5,7 +5,7 @@
  */
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { NO_EPOCH, type Offset, type Partition, type RoomId } from '../../core/ids.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { OutboundHead, OutboundRecord } from '../../core/log/record.ts';
 import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogRecord, OffsetRange, TailProgress } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
@@ -13,7 +13,7 @@ import type { Codec } from '../../schemas/codec.ts';
 import { Anchors, type AnchorsOptions } from '../history/anchors.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
 import { Ring } from '../history/ring.ts';
-import { decodeOutbound } from './decode.ts';
+import { decodeOutbound, decodeOutboundHead } from './decode.ts';
 import { Faults, type FaultVerdict, type Retry, retentionPassedTo } from './faults.ts';
 import { FoldInCharge } from './fold-in-charge.ts';
 import { type FoldStart, foldStart } from './fold-start.ts';
@@ -152,13 +152,14 @@ export class FollowedPartition implements PartitionHistory {
         }
         const { offset, value } = records[index] as LogRecord;
         if (offset < this.#next) continue;
-        let record = decodeOutbound(this.#options.codec, value, this.#options.logger, isCurrent);
+        const decode = this.#handOut.isPast(offset) ? decodeOutboundHead : decodeOutbound;
+        let record = decode(this.#options.codec, value, this.#options.logger, isCurrent);
         if (record instanceof Promise) {
           listener.onPause();
           record = await record;
           if (!isCurrent()) return;
         }
-        const fault = this.#apply(offset, record as OutboundRecord, value?.length ?? 0);
+        const fault = this.#apply(offset, record as OutboundHead | OutboundRecord, value?.length ?? 0);
         if (fault === null) continue;
         listener.onPause();
         await this.#fault(offset, fault);
@@ -206,14 +207,14 @@ export class FollowedPartition implements PartitionHistory {
   }
 
   /** Applies a record; the fault where the rest of the chunk must not be looked at. */
-  #apply(offset: Offset, record: OutboundRecord, bytes: number): FaultVerdict | null {
+  #apply(offset: Offset, record: OutboundHead | OutboundRecord, bytes: number): FaultVerdict | null {
     const { chain } = this.#fold.reading;
     if (!chain.complete && chain.epoch === NO_EPOCH && record.claim === null) {
       this.#options.listener.onVerdict('unprovable');
       this.#advance((offset + 1) as Offset);
       return null;
     }
-    const verdict = this.#fold.reading.apply(offset, record);
+    const verdict = this.#fold.reading.applyHead(offset, record);
     this.#options.listener.onVerdict(verdict.kind);
     if (verdict.kind === 'fault') return verdict;
     if (verdict.kind === 'claim') this.#options.identity.learnFrom(chain);
@@ -222,7 +223,10 @@ export class FollowedPartition implements PartitionHistory {
     if (verdict.kind === 'accepted' && this.anchors.size === 0)
       this.anchors.note({ ...chain.anchor(offset), lastInbound: record.prevInbound });
     this.anchors.passed(chain, this.#next, bytes);
-    if (isNew && verdict.kind === 'accepted') this.#handOut.accepted(offset, record);
+    if (isNew && verdict.kind === 'accepted') {
+      if ('answer' in record) this.#handOut.accepted(offset, record);
+      else this.#handOut.passed(offset, record);
+    }
     if (isNew && record.claim !== null) this.#options.listener.onClaim(record.claim);
     return null;
   }

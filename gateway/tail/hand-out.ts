@@ -1,6 +1,6 @@
 /** Hands out what a partition's fold accepted, once: into the hot ring and to whoever listens. */
 import { NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { OutboundHead, OutboundRecord } from '../../core/log/record.ts';
 import { LogEvent } from '../history/log-event.ts';
 import type { Ring } from '../history/ring.ts';
 import type { FoldStart } from './fold-start.ts';
@@ -40,9 +40,18 @@ export class HandOut {
     if (snapshot !== null) this.#newestExpiring = (from - 1) as Offset;
   }
 
-  accepted(offset: Offset, { event, answer }: OutboundRecord): void {
+  /** Whether a record is only to be folded, if that: `passed` is told of it, not `accepted`. */
+  isPast(offset: Offset): boolean {
+    return offset < this.#from;
+  }
+
+  passed(offset: Offset, { event }: OutboundHead): void {
     if (event !== null && event.expiresAt !== null) this.#newestExpiring = offset;
-    if (offset < this.#from) return;
+  }
+
+  accepted(offset: Offset, record: OutboundRecord): void {
+    this.passed(offset, record);
+    const { event, answer } = record;
     const { partition, ring, listener, streamId } = this.#options;
     if (answer !== null) listener.onAnswer(answer);
     if (event === null) return;
