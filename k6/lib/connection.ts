@@ -2,7 +2,7 @@
 import exec from 'k6/execution';
 import { WebSocket } from 'k6/websockets';
 import { complain } from './complain.ts';
-import type { ServerFrame } from './frame.ts';
+import { parseFrame, type ServerFrame } from './frame.ts';
 
 const OPEN = 1;
 const BACK_OFF_FIRST_MS = 250;
@@ -51,7 +51,7 @@ export class Connection {
     socket.addEventListener('message', (event) => {
       if (this.#socket !== socket) return;
       const { data, timestamp } = event as unknown as { data: string; timestamp: number };
-      this.#receive(JSON.parse(data) as ServerFrame, timestamp);
+      this.#receive(parseFrame(data), timestamp);
     });
     socket.addEventListener('error', (event) => {
       this.#lastProblem = String((event as { error?: unknown }).error ?? 'error');
