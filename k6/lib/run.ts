@@ -7,7 +7,7 @@ import type { Plan } from './plan.ts';
 import { RoomPublisher } from './room-publisher.ts';
 import { RoomReader } from './room-reader.ts';
 import type { Schedule } from './schedule.ts';
-import { flush, newTally } from './tally.ts';
+import { flush, flushAll, newTally } from './tally.ts';
 import { tokenOf } from './token.ts';
 
 export interface Load {
@@ -46,7 +46,7 @@ export function runClients(load: Load, schedule: Schedule): void {
   const finish = (): void => {
     for (const timer of timers) clearTimeout(timer);
     clearInterval(flushing);
-    flush(tally);
+    flushAll(tally);
   };
 
   const leaveNowAndThen = (absences: Absences, member: Member, number: number, fromMs = schedule.loadFromMs): void => {

@@ -47,6 +47,7 @@ describe('scripts/k6', () => {
     expect(stdout).toContain(`for ws://somewhere/v1/ws with 7, report ${report}.html`);
     const written = JSON.parse(readFileSync(`${report}.json`, 'utf8'));
     expect(written).toMatchObject({ script: 'smoke', settings: { LOAD_CLIENTS: '7' }, metrics: { roomlog_lost: {} } });
+    expect(written.generator).toMatchObject({ elapsedSeconds: expect.any(Number), memoryMiB: expect.any(Number) });
     expect(written.machine.cores).toBeGreaterThan(0);
   });
 });

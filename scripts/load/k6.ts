@@ -6,6 +6,7 @@ import { describeMachine } from '../../bench/support/machine.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import { prepareTools } from '../checks/tools.ts';
 import { ROOT } from '../stack/root.ts';
+import { type GeneratorCost, watchGenerator } from './generator.ts';
 import { openTarget } from './target.ts';
 
 const SCRIPTS = join(ROOT, 'k6');
@@ -75,21 +76,24 @@ async function runK6(
   };
   const args = ['run', '--summary-export', json, ...k6Options, join(SCRIPTS, `${name}.ts`)];
   const child = spawn(program, args, { stdio: 'inherit', env });
+  // It asks /proc.
+  const cost = process.platform === 'linux' ? watchGenerator(child.pid ?? 0) : () => null;
   stopping.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (ended) => resolve(ended ?? 1));
   });
-  if (existsSync(json)) addFacts(json, name);
+  const generator = cost();
+  if (existsSync(json)) addFacts(json, name, generator);
   for (const file of [html, json]) if (existsSync(file)) console.log(`Report: ${relative(process.cwd(), file)}`);
   return code;
 }
 
 /** A figure is worth little without what it was measured on, and with what. */
-function addFacts(file: string, script: string): void {
+function addFacts(file: string, script: string, generator: GeneratorCost | null): void {
   const settings = Object.entries(process.env).filter(([name]) => name.startsWith('LOAD_'));
   const { metrics } = JSON.parse(readFileSync(file, 'utf8')) as { metrics: unknown };
-  const facts = { script, settings: Object.fromEntries(settings), machine: describeMachine() };
+  const facts = { script, settings: Object.fromEntries(settings), machine: describeMachine(), generator };
   writeFileSync(file, `${JSON.stringify({ ...facts, metrics }, null, 2)}\n`);
 }
 

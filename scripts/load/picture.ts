@@ -6,7 +6,7 @@ import { RoomlogError } from '../../core/errors.ts';
 import { onPath } from '../stack/packages.ts';
 
 const WIDTH = 1_200;
-const HEIGHT = 1_500;
+const HEIGHT = 2_560;
 
 const [report, picture] = process.argv.slice(2);
 if (report === undefined || picture === undefined) {
