@@ -1,5 +1,5 @@
 /**
- * Writing a captured fold into the snapshots topic: chunk by chunk, each confirmed before the next, the manifest last. Whoever
+ * Writing a captured fold into the snapshots topic: chunk by chunk, each request confirmed before the next, the manifest last. Whoever
  * reads believes nothing before the manifest is there, so giving up at any point does no harm.
  */
 import { RoomlogError } from '../../core/errors.ts';
@@ -18,6 +18,8 @@ import { MAX_OLDER, type Shelf, type Shelved } from './shelf.ts';
 /** Tries per record, and the pause between two. */
 const MAX_TRIES = 5;
 const RETRY_PAUSE_MS = 200;
+/** Values of one request, at most, unless one alone is larger. Outbound batches of this process wait for as long as it takes. */
+const REQUEST_BYTES = 262_144;
 /** Tombstones in one request. */
 const MAX_TOMBSTONES_PER_APPEND = 1_000;
 
@@ -59,14 +61,26 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<Writ
   const chunks: Array<{ kind: string; sha256: Buffer }> = [];
   let bytes = 0;
   let firstChunk = 0 as Offset;
+  /** Records of the next request: a small snapshot is one request. */
+  let pending: AppendRecord[] = [];
+  let pendingBytes = 0;
+  const send = async (chunk: number | null, value: Buffer) => {
+    if (pendingBytes > 0 && pendingBytes + value.length > REQUEST_BYTES) {
+      await append(options, pending);
+      pending = [];
+      pendingBytes = 0;
+    }
+    pending.push({ key: snapshotKey(partition, offset, chunk), value });
+    pendingBytes += value.length;
+    bytes += value.length;
+  };
   try {
     const range = (await options.log.ranges(options.topic, [partition])).get(partition);
     firstChunk = range?.end ?? firstChunk;
     for (const { kind, value, entries } of chunksOf(codec, capture, poison)) {
       shelf.saw(offset, chunks.length + 1);
-      await append(options, [{ key: snapshotKey(partition, offset, chunks.length), value }]);
+      await send(chunks.length, value);
       chunks.push({ kind, sha256: sha256(value) });
-      bytes += value.length;
       if (kind === 'publishers' || kind === 'keys') counts[kind] += entries;
       await options.turn();
     }
@@ -101,11 +115,12 @@ export async function writeSnapshot(options: WriteSnapshotOptions): Promise<Writ
     poison: null,
     manifest: { ...manifest, seal: sealOf(mark, manifest) },
   });
-  await append(options, [{ key: snapshotKey(partition, offset, null), value }]);
+  await send(null, value);
+  await append(options, pending);
   shelf.saw(offset, chunks.length);
   // The snapshot counts all the same; what was not taken away is on the shelf for the next time.
   await sweep(options, shelf.others([offset, keep])).catch(() => {});
-  return { offset, chunks: chunks.length, bytes: bytes + value.length };
+  return { offset, chunks: chunks.length, bytes };
 }
 
 /** Tombstones whatever is not kept, manifests first: what remains of a snapshot without one is never looked at. */

@@ -12,6 +12,9 @@ import type { Sequencer, SequencerOptions } from './sequencer.ts';
 
 const p0 = 0 as Partition;
 const HOUR_MS = 3_600_000;
+/** Makes snapshots of more than one request. */
+const ROOM_NAME_CHARS = 190;
+const MANY_ROOMS = 1_500;
 const running = new RunningSequencers();
 afterEach(() => running.stopAll());
 
@@ -337,20 +340,21 @@ describe('starting', () => {
   });
 
   test('goes on from the older one, or the start, when its writer was killed in the middle', async () => {
-    const world = new World({ snapshotEveryRecords: 10 });
+    const world = new World({ snapshotEveryRecords: MANY_ROOMS });
     const { cluster, topics, groupId } = world.stream;
     const a = await world.start('a');
     let appends = 0;
     const never = new Promise(() => {});
     cluster.onAppend = ({ topic, clientId }) =>
       topic === topics.snapshots && clientId === 'a' && ++appends > 1 ? { hold: never } : undefined;
-    world.publish(30);
+    for (let n = 0; n < MANY_ROOMS; n++) world.publish(1, `${n}-`.padEnd(ROOM_NAME_CHARS, 'x'));
     await until(() => expect(appends).toBe(2));
-    await world.seqOf('r', 30);
+    world.publish(1);
+    await world.seqOf('r', 1);
     cluster.group(groupId, topics.inbound).evict('a', { tell: false });
     await world.start('b');
     world.publish(1);
-    await world.seqOf('r', 31);
+    await world.seqOf('r', 2);
     await sound(world.stream);
     expect(a.report().partitions[0]?.snapshot).toBeNull();
   });
