@@ -4,7 +4,7 @@ import { ROOT } from '../stack/root.ts';
 import { command, lastLines } from './command.ts';
 import { fail, type Lane, skip } from './lane.ts';
 
-const NODE_FLAGS = ['--disable-warning=TimeoutNegativeWarning', '--disable-warning=ExperimentalWarning'];
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
 const TIMEOUT_MS = 15 * 60_000;
 
 export const faults: Lane = {
