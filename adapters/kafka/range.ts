@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import type { LogRecord, RangeOptions } from '../../core/ports/event-log.ts';
+import type { LogRecord, OffsetRange, RangeOptions } from '../../core/ports/event-log.ts';
 import { backOffMs, Pause } from './back-off.ts';
 import type { Connections } from './connection.ts';
 import { handOverError } from './hand-over.ts';
@@ -14,6 +14,8 @@ import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 
 /** Without progress for this long a read gives up with `kafka_unreachable`. */
 const PATIENCE_MS = 30_000;
+/** Before the first answer: so many tries, each after a back-off, then `kafka_unreachable`. */
+const FIRST_TRIES = 6;
 /** What is asked for is there already, so the broker has nothing to wait for. */
 const MAX_WAIT_MS = 100;
 
@@ -28,19 +30,26 @@ export interface RangeParts {
 export async function* readRange(options: RangeOptions, parts: RangeParts): AsyncGenerator<readonly LogRecord[]> {
   const { topic, partition, signal } = options;
   if (signal?.aborted || options.from >= options.to) return;
-  const range = (await parts.offsets.ranges(topic, [partition])).get(partition);
-  if (!range) throw new RoomlogError('topic_missing', undefined, { details: { topic, partition } });
-  const to = Math.min(options.to, range.end);
+  let to: number = options.to;
+  let hasAnswer = false;
   let next: number = options.from;
   let failures = 0;
   let progressAt = parts.clock.monotonic();
   while (next < to && !signal?.aborted) {
     let fetched: FetchedPartition;
     try {
-      fetched = await fetchOnce(options, next, parts);
+      fetched = await fetchOnce(options, next, parts, hasAnswer ? MAX_WAIT_MS : 0);
+      // Most reads end below what the leader has, and need no question more. A fetch alone does not tell the end: a leader that is new may
+      // not know yet how far its followers are, and answers as if the log ended there; asked for the end, it says that it does not know.
+      if (!hasAnswer && to > fetched.lastStableOffset) to = Math.min(to, (await rangeOf(options, parts)).end);
+      hasAnswer = true;
     } catch (thrown) {
       const error = asRoomlogError(thrown, 'kafka_unreachable');
-      const patient = !parts.connections.closed && parts.clock.monotonic() - progressAt < PATIENCE_MS;
+      // Where nothing was there when it began, it ends as it begins.
+      if (!hasAnswer && error.code === 'offset_out_of_range' && next > Number(error.details.end)) return;
+      const patient =
+        !parts.connections.closed &&
+        (hasAnswer ? parts.clock.monotonic() - progressAt < PATIENCE_MS : failures < FIRST_TRIES);
       if (error.code !== 'kafka_unreachable' || !patient) throw error;
       parts.metadata.markStale(topic);
       await new Pause().for(backOffMs(++failures));
@@ -70,26 +79,35 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
   }
 }
 
-async function fetchOnce(options: RangeOptions, next: number, parts: RangeParts): Promise<FetchedPartition> {
+async function rangeOf({ topic, partition }: RangeOptions, { offsets }: RangeParts): Promise<OffsetRange> {
+  const range = (await offsets.ranges(topic, [partition])).get(partition);
+  if (!range) throw new RoomlogError('topic_missing', undefined, { details: { topic, partition } });
+  return range;
+}
+
+async function fetchOnce(
+  options: RangeOptions,
+  next: number,
+  parts: RangeParts,
+  maxWaitMs: number,
+): Promise<FetchedPartition> {
   const { topic, partition } = options;
   const { leaders } = await parts.metadata.leaders(topic);
   const leader = leaders.get(partition);
-  if (!leader)
+  if (leader === undefined) throw new RoomlogError('topic_missing', undefined, { details: { topic, partition } });
+  if (leader === null)
     throw new RoomlogError('kafka_unreachable', 'The partition has no leader.', { details: { topic, partition } });
   const maxBytes = options.maxBytesPerFetch ?? parts.fetchBytes;
   const partitions = [{ partition, offset: next, maxBytes }];
-  const answer = await parts.connections.send(
-    leader,
-    fetchRequest({ topic, partitions, maxWaitMs: MAX_WAIT_MS, maxBytes }),
-  );
+  const answer = await parts.connections.send(leader, fetchRequest({ topic, partitions, maxWaitMs, maxBytes }));
   const fetched = answer.partitions[0];
   const code = fetched?.errorCode ?? answer.errorCode;
   const details = { topic, partition, offset: next };
   if (fetched && code === CODES.none) return fetched;
   if (code === CODES.topicAuthorizationFailed) throw brokerError('kafka_refused', code, details);
   if (code === CODES.offsetOutOfRange) {
-    const range = (await parts.offsets.ranges(topic, [partition])).get(partition);
-    if (!range || next < range.start || next > range.end) {
+    const range = await rangeOf(options, parts);
+    if (next < range.start || next > range.end) {
       throw new RoomlogError('offset_out_of_range', undefined, { details: { ...details, ...range } });
     }
   }

@@ -37,6 +37,8 @@ export type Claimed = { readonly kind: 'claimed'; readonly epoch: Epoch };
 export async function claimPartition(request: ClaimRequest): Promise<Claimed | Interruption> {
   const { context, readBack, tenure } = request;
   const { partition } = readBack;
+  // Reading is what takes longest, and does no harm: it begins while the partition's first claim is looked at.
+  if (context.identity.known !== null) readBack.open();
   const streamId = await learnStreamId(request);
   if (typeof streamId === 'object') return streamId;
   readBack.open();

@@ -25,6 +25,9 @@ export interface StreamIdentityOptions {
   readonly logger: LogSink;
 }
 
+/** Asked for at a time where the first record is a claim. */
+const FIRST_CLAIM_BYTES = 16_384;
+
 export class StreamIdentity {
   readonly #options: StreamIdentityOptions;
   #known: string | null = null;
@@ -115,6 +118,8 @@ export class StreamIdentity {
       partition,
       from: range.start,
       to: range.end as Offset,
+      // Where nothing was deleted it stands at the very beginning.
+      ...(isFirst && { maxBytesPerFetch: FIRST_CLAIM_BYTES }),
     })) {
       for (const { value } of records) {
         const { claim } = await decodeOutbound(codec, value, goOn, logger);
