@@ -310,6 +310,22 @@ describe('a snapshot that can not be believed', () => {
     expect(refused).toEqual(['stale', 'stale']);
   });
 
+  it('is judged by what is left where retention passes while it is looked at', async () => {
+    const { world, newer } = await twoSnapshots();
+    world.publish(5);
+    const { log } = world;
+    const ranges = log.ranges.bind(log);
+    // The claim that it was taken under is at offset 0: there when the range is asked for, gone when it is read.
+    vi.spyOn(log, 'ranges').mockImplementation(async (topic, partitions) => {
+      const found = await ranges(topic, partitions);
+      if (topic === topics.outbound) log.cluster.trim(topic, p0, 10 as Offset);
+      return found;
+    });
+    const { loaded, refused } = await world.load();
+    expect(refused).toEqual([]);
+    expect(loaded?.mark.offset).toBe(newer);
+  });
+
   it('is foreign to a stream that took the place of the one it was taken of', async () => {
     const { world } = await twoSnapshots();
     world.log.cluster.createTopic(topics.outbound, 1);

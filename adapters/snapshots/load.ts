@@ -9,6 +9,7 @@ import { Fold } from '../../core/log/fold.ts';
 import { FOLD_VERSION } from '../../core/log/record.ts';
 import type { SnapshotMark, SnapshotRefusal } from '../../core/log/snapshot.ts';
 import { SNAPSHOT_FORMAT_VERSION, type SnapshotManifest } from '../../core/log/snapshot-record.ts';
+import { despiteRetention } from '../../core/ports/despite-retention.ts';
 import type { EventLog, LogRecord, OffsetRange } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { PublishersLimits } from '../../core/sequencing/publishers.ts';
@@ -54,7 +55,11 @@ export interface LoadedSnapshot {
 }
 
 /** null where none can be believed. Throws what reading throws: `kafka_unreachable`, `registry_unreachable`, `topic_missing`. */
-export async function loadSnapshot(options: LoadSnapshotOptions): Promise<LoadedSnapshot | null> {
+export function loadSnapshot(options: LoadSnapshotOptions): Promise<LoadedSnapshot | null> {
+  return despiteRetention(() => loadNewest(options));
+}
+
+async function loadNewest(options: LoadSnapshotOptions): Promise<LoadedSnapshot | null> {
   const { partition, below, logger, signal } = options;
   for await (const found of manifestsOf(scanOf(options))) {
     if (below !== undefined && found.offset > below) continue;

@@ -290,6 +290,28 @@ describe('starting', () => {
     },
   );
 
+  test('takes over although retention passes between every look at outbound and the read that follows', async () => {
+    const world = new World();
+    const a = await world.start('a');
+    world.publish(10);
+    await world.seqOf('r', 10);
+    await a.stop();
+    const { cluster, topics } = world.stream;
+    const log = cluster.open('b');
+    const ranges = log.ranges.bind(log);
+    let deleted = 0;
+    log.ranges = async (topic, partitions) => {
+      const found = await ranges(topic, partitions);
+      // Up to the snapshot that was written on stop.
+      if (topic === topics.outbound && deleted < 5) cluster.trim(topic, p0, (++deleted * 2) as Offset);
+      return found;
+    };
+    await world.start('b', { log });
+    world.publish(1);
+    await world.seqOf('r', 11);
+    expect(deleted).toBe(5);
+  });
+
   test('reads from offset 0 where the snapshots topic is missing, and says so', async () => {
     const world = new World();
     const a = await world.start('a');

@@ -8,6 +8,7 @@ import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { type Claim, FOLD_VERSION } from '../../core/log/record.ts';
 import type { Topics } from '../../core/names.ts';
+import { despiteRetention } from '../../core/ports/despite-retention.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
@@ -27,6 +28,11 @@ export interface StreamIdentityOptions {
 
 /** Asked for at a time where the first record is a claim. */
 const FIRST_CLAIM_BYTES = 16_384;
+
+interface FirstClaim {
+  readonly claim: Claim;
+  readonly isFirst: boolean;
+}
 
 export class StreamIdentity {
   readonly #options: StreamIdentityOptions;
@@ -107,7 +113,11 @@ export class StreamIdentity {
   }
 
   /** The oldest retained claim of a partition; `isFirst` where nothing before it was deleted. */
-  async #firstClaim(partition: Partition, goOn: () => boolean): Promise<{ claim: Claim; isFirst: boolean } | null> {
+  #firstClaim(partition: Partition, goOn: () => boolean): Promise<FirstClaim | null> {
+    return despiteRetention(() => this.#findFirstClaim(partition, goOn));
+  }
+
+  async #findFirstClaim(partition: Partition, goOn: () => boolean): Promise<FirstClaim | null> {
     const { log, codec, logger } = this.#options;
     const { outbound } = this.#options.topics;
     const range = (await log.ranges(outbound, [partition])).get(partition);

@@ -127,7 +127,7 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
       ringBytes: random.pick([1_000, 8_388_608]),
     },
     anchors: { everyRecords: random.pick([3, 20, 1_000]), max: random.pick([4, 8_192]) },
-    lookCostMs: random.chance(0.15) ? random.between(0.1, 3) : 0,
+    lookCostMs: random.chance(0.15) ? random.between(0.02, 0.6) : 0,
   };
   // Not a draw of its own, which would make other runs of all seeds.
   return { ...plan, flushPressure: plan.publishesPerClient % 2 };

@@ -7,6 +7,8 @@ import { count, noTotals, versionsOf } from './totals.ts';
 const [name] = process.argv.slice(2);
 if (name !== undefined) sabotage(name);
 replaceGlobals();
+// Nobody reads them here, and a run makes thousands. Run alone, a seed has them.
+Error.stackTraceLimit = 0;
 // After what changes sources and globals.
 const { runSeed } = await import('./run.ts');
 
