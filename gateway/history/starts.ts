@@ -12,7 +12,7 @@ import { type Position, RoomReader } from './room-reader.ts';
 
 /** Portions read before `joined` to learn whether the backlog holds a gap; past it the answer is "not recovered". */
 const MAX_PORTIONS_AHEAD = 256;
-/** Told to a client whose cursor is ahead of this gateway, ms. */
+/** Told to a client whose cursor can't be judged by this gateway yet, ms. */
 const RETRY_AFTER_MS = 1_000;
 
 export interface ResolvedStart {
@@ -89,6 +89,12 @@ export class Starts {
     if (held !== undefined) {
       if (held.offset !== offset) throw invalid('not where that event is');
       return;
+    }
+    // Retention has passed this gateway, and where it can go on is not known yet.
+    if (view.anchors.size === 0) {
+      throw new RoomlogError('unavailable', 'No place to read history from is known yet.', {
+        details: { retryAfter: RETRY_AFTER_MS },
+      });
     }
     let record: LogEvent | 'claim' | null;
     try {

@@ -356,6 +356,58 @@ describe('reading again', () => {
     expect(sink.of('gap')).toMatchObject([{ from: 6, to: 36 }]);
     expect(sink.seqs()).toEqual([...seqs(1, 5), ...seqs(37, 46)]);
   });
+
+  it('takes no cursor for forged while it looks for the place to go on', async () => {
+    const w = world({ gateway: { ringBytes: 1 } });
+    w.publishMany('a', 5);
+    const gate = Promise.withResolvers<void>();
+    let isHeld = false;
+    const open = w.log.cluster.open.bind(w.log.cluster);
+    w.log.cluster.open = (clientId) => {
+      const log = open(clientId);
+      const ranges = log.ranges.bind(log);
+      log.ranges = async (topic, partitions) => {
+        if (topic === SNAPSHOTS && isHeld) await gate.promise;
+        return ranges(topic, partitions);
+      };
+      return log;
+    };
+    const stream = await w.openStream();
+    const { sink: reader } = await joinRoom(stream, 'a', { kind: 'start' });
+    await caughtUp(reader);
+    const cursor = reader.of('event')[2]?.cursor as string;
+    isHeld = true;
+    const release = w.log.cluster.partition(TOPIC, p0).hold();
+    w.publishMany('a', 40);
+    await takeSnapshot(w, one(w));
+    trim(w, p0, 33);
+    release();
+    for (
+      let code: string | null = null;
+      code !== 'unavailable';
+      await new Promise((resolve) => setImmediate(resolve))
+    ) {
+      code = await joinRoom(stream, 'a', { kind: 'after', cursor }).then(
+        () => null,
+        (thrown: RoomlogError) => thrown.code,
+      );
+      expect(code).not.toBe('cursor_invalid');
+    }
+    gate.resolve();
+    let joined: Awaited<ReturnType<typeof joinRoom>> | null = null;
+    while (joined === null) {
+      joined = await joinRoom(stream, 'a', { kind: 'after', cursor }).catch((thrown: RoomlogError) => {
+        expect(thrown.code).toBe('unavailable');
+        return null;
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { sink } = joined;
+    await caughtUp(sink);
+    // The first anchor left is at 40.
+    expect(sink.of('gap')).toMatchObject([{ from: 4, to: 38, reason: 'retention' }]);
+    expect(sink.seqs()).toEqual(seqs(39, 45));
+  });
 });
 
 describe('loading snapshots', () => {

@@ -39,8 +39,8 @@ export interface RunResult {
   readonly dropped: number;
 }
 
-export async function runSeed(seed: number, { versions, onLine }: RunOptions): Promise<RunResult> {
-  const plan = drawPlan(new Random(seed, PLAN), { versions });
+export async function runSeed(seed: number, { onLine, ...wish }: RunOptions): Promise<RunResult> {
+  const plan = drawPlan(new Random(seed, PLAN), wish);
   const trace = new Trace(onLine ?? null);
   const scheduler = new Scheduler(trace);
   if (trace.isRead) onLine?.(describePlan(plan));

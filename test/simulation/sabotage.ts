@@ -104,30 +104,6 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
       },
     ],
   },
-  'unproven-manifest': {
-    about: 'the manifest of a snapshot is believed whatever has become of it',
-    versions: 1,
-    withinSeeds: 600,
-    changes: [
-      {
-        file: 'adapters/snapshots/scan.ts',
-        find: 'return isNewer || isSealed(record, record.manifest) ? record.manifest : null;',
-        replace: 'return isNewer || isSealed(record, record.manifest) ? record.manifest : record.manifest;',
-      },
-    ],
-  },
-  'unproven-chunks': {
-    about: 'the chunks of a snapshot are believed whatever has become of them',
-    versions: 1,
-    withinSeeds: 600,
-    changes: [
-      {
-        file: 'adapters/snapshots/load.ts',
-        find: 'if (expected === undefined || Buffer.compare(sha256(record.value), expected) !== 0) {',
-        replace: 'if (expected === undefined) {',
-      },
-    ],
-  },
 };
 
 /** To be called before the code that is changed is loaded. */

@@ -16,6 +16,16 @@ const execute = promisify(execFile);
 
 const all = { from: 1, minutes: Number.POSITIVE_INFINITY, workers: 2, versions: null, sabotage: null };
 
+/** What processes have to have said, and how often at least. */
+const MET = {
+  'partition taken over': SEEDS,
+  'fenced by a later claim': SEEDS / 20,
+  'a batch was not confirmed': SEEDS / 10,
+  'snapshot written': SEEDS,
+  'snapshot loaded': SEEDS / 10,
+  'a snapshot is not used: its bytes are not those that were written': SEEDS / 100,
+};
+
 const failuresOf = ({ failures }: Totals) =>
   failures.map(
     ({ seed, versions, anomalies }) =>
@@ -43,6 +53,8 @@ describe('the simulated system', { timeout: TIMEOUT_MS }, () => {
     expect(totals.delivered).toBeGreaterThan(100 * SEEDS);
     expect(totals.dropped).toBeGreaterThan(SEEDS / 2);
     for (const fault of FAULTS) expect(totals.faults[fault], fault).toBeGreaterThan(SEEDS / 5);
+    for (const [message, least] of Object.entries(MET))
+      expect(totals.said[message] ?? 0, message).toBeGreaterThan(least);
   });
 
   it('takes the same steps again for the same seed, in another process', async () => {
