@@ -7,6 +7,8 @@ import type { Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
 const CHECK_EVERY_MS = 500;
+/** A check that comes later than this says that this process stood still: what it could not have read is nobody's silence. */
+const LATE_MS = 1_000;
 
 export interface StallWatchOptions {
   readonly clock: Clock;
@@ -31,6 +33,7 @@ export class StallWatch {
   /** The partitions reported last, in order. */
   #reported = '';
   #timer: NodeJS.Timeout | null = null;
+  #checkedAt = 0;
 
   constructor(options: StallWatchOptions) {
     this.#options = options;
@@ -40,7 +43,9 @@ export class StallWatch {
     const since = this.#options.clock.monotonic();
     const { stallMs } = this.#options;
     this.#waiting.set(partition, { since, restartAfterMs: stallMs, restartAt: since + stallMs });
-    this.#timer ??= setInterval(() => this.#check(), CHECK_EVERY_MS);
+    if (this.#timer !== null) return;
+    this.#checkedAt = since;
+    this.#timer = setInterval(() => this.#check(), CHECK_EVERY_MS);
   }
 
   answered(partition: Partition): void {
@@ -62,6 +67,7 @@ export class StallWatch {
   #check(): void {
     const { stallMs } = this.#options;
     const now = this.#options.clock.monotonic();
+    this.#forgive(now);
     this.#restart(now);
     const silent = [...this.#waiting]
       .filter(([, { since }]) => now - since >= stallMs)
@@ -73,6 +79,18 @@ export class StallWatch {
     const message = `No broker has answered for ${silent.length} partitions for ${stallMs} ms.`;
     const details = { partitions: silent };
     this.#options.onChange(silent.length > 0 ? new RoomlogError('kafka_unreachable', message, { details }) : null);
+  }
+
+  #forgive(now: number): void {
+    const lateMs = now - this.#checkedAt - CHECK_EVERY_MS;
+    this.#checkedAt = now;
+    if (lateMs <= LATE_MS) return;
+    for (const waiting of this.#waiting.values()) {
+      // One that is waited for since the standstill ended has nothing to be forgiven.
+      const forgivenMs = Math.min(lateMs, now - waiting.since);
+      waiting.since += forgivenMs;
+      waiting.restartAt += forgivenMs;
+    }
   }
 
   #restart(now: number): void {

@@ -200,7 +200,7 @@ export class ReadBack {
     this.bytesSinceClaim += bytes;
     if (verdict.kind !== 'fault') {
       this.#next = (record.offset + 1) as Offset;
-      this.snapshots.folded(record.timestamp);
+      this.snapshots.folded(record.timestamp, outbound.event !== null);
       this.#anchors.passed(this.#fold.chain, this.#next, bytes);
     }
     if (verdict.kind === 'accepted') {

@@ -132,6 +132,24 @@ describe('writing', () => {
     expect(world.stream.cluster.records(world.stream.topics.snapshots, p0)).toHaveLength(written);
   });
 
+  test('writes none of canaries alone, however much time has passed, before retention comes near', async () => {
+    const clock = movableClock();
+    const world = new World({ canaryIntervalMs: 10_000 }, clock);
+    const { snapshotEveryMs } = world.stream.config.sequencer;
+    const a = await world.start('a', { outboundRetentionMs: 16 * snapshotEveryMs });
+    const oneMoreCanary = async (afterMs: number): Promise<void> => {
+      const { end } = world;
+      clock.advance(afterMs);
+      await until(() => expect(world.end).toBeGreaterThan(end));
+    };
+    await oneMoreCanary(snapshotEveryMs);
+    await oneMoreCanary(10_000);
+    await oneMoreCanary(10_000);
+    expect(a.report().partitions[0]?.snapshot).toBeNull();
+    clock.advance(2 * snapshotEveryMs);
+    await until(() => expect(a.report().partitions[0]?.snapshot).not.toBeNull());
+  });
+
   test('waits on stop for the one under way, and for one of what came after it', async () => {
     const world = new World({ snapshotEveryRecords: 5 });
     const a = await world.start('a');

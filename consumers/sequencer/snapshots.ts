@@ -17,6 +17,8 @@ import type { RecentPoison } from './recent-poison.ts';
 const RETRY_MS = 30_000;
 /** Without a snapshot for this part of outbound's retention, something must be done. */
 const OVERDUE_PART_OF_RETENTION = 4;
+/** And after this part of it one is written also where nothing but claims and answers (canaries) was folded. */
+const WRITE_PART_OF_RETENTION = 8;
 
 /** What a snapshot is taken of, as it is between two records. */
 export interface SnapshotSource {
@@ -45,6 +47,8 @@ export class Snapshots {
   #newest: SnapshotReport | null = null;
   /** Records folded since the newest snapshot; claims and what does not count too, for retention takes them all. */
   #records = 0;
+  /** Events among them. */
+  #events = 0;
   /** Log-append time of the first of them, ms. */
   #since: number | null = null;
   /** Clock.monotonic() from which the next one's time counts. */
@@ -65,9 +69,13 @@ export class Snapshots {
 
   /** Whether a quarter of outbound's retention has passed over what no snapshot has. */
   get overdue(): boolean {
+    return this.#passed(OVERDUE_PART_OF_RETENTION);
+  }
+
+  #passed(partOfRetention: number): boolean {
     const { clock, outboundRetentionMs } = this.#context;
     if (this.#since === null || outboundRetentionMs < 0) return false;
-    return clock.now() - this.#since > outboundRetentionMs / OVERDUE_PART_OF_RETENTION;
+    return clock.now() - this.#since > outboundRetentionMs / partOfRetention;
   }
 
   /** The newest usable snapshot, at or below `below` where given. Throws what reading throws. */
@@ -94,13 +102,15 @@ export class Snapshots {
     });
     this.#newest = loaded && { offset: loaded.mark.offset, takenAt: loaded.takenAt, bytes: null };
     this.#records = 0;
+    this.#events = 0;
     this.#since = null;
     return loaded;
   }
 
   /** A record was folded. `timestamp`: its log-append time, ms. */
-  folded(timestamp: number): void {
+  folded(timestamp: number, isEvent: boolean): void {
     this.#records++;
+    if (isEvent) this.#events++;
     this.#since ??= timestamp;
   }
 
@@ -114,7 +124,10 @@ export class Snapshots {
     const { clock, config } = this.#context;
     const now = clock.monotonic();
     if (this.#records === 0 || this.#underWay > 0 || now < this.#notBefore) return false;
-    return this.#records >= config.snapshotEveryRecords || now - this.#countedFrom >= config.snapshotEveryMs;
+    if (this.#records >= config.snapshotEveryRecords) return true;
+    // An idle partition has canaries all the same: a whole snapshot every few minutes would be of nothing new.
+    const isActive = this.#events > 0 || this.#passed(WRITE_PART_OF_RETENTION);
+    return isActive && now - this.#countedFrom >= config.snapshotEveryMs;
   }
 
   /** To be called now and then while the partition is ours. */
@@ -142,15 +155,17 @@ export class Snapshots {
   async #write(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
     if (!mayLeave() || source.fault !== null || this.#records === 0) return;
     const { clock } = this.#context;
-    const before = { records: this.#records, since: this.#since };
+    const before = { records: this.#records, events: this.#events, since: this.#since };
     const startedAt = clock.monotonic();
     this.#records = 0;
+    this.#events = 0;
     this.#since = null;
     try {
       await this.#writeNow(source, mayLeave);
       this.#countedFrom = startedAt;
     } catch (thrown) {
       this.#records += before.records;
+      this.#events += before.events;
       this.#since = before.since ?? this.#since;
       this.#notBefore = clock.monotonic() + RETRY_MS;
       if (mayLeave()) this.#failed(asRoomlogError(thrown, 'kafka_unreachable'));
@@ -161,6 +176,8 @@ export class Snapshots {
     const { log, codec, topics, pace, clock, logger, metrics } = this.#context;
     const startedAt = clock.monotonic();
     const takenAt = clock.now();
+    const retained = (await log.ranges(topics.outbound, [this.#partition])).get(this.#partition);
+    if (retained !== undefined) source.anchors.dropBelow(retained.start);
     const capture = captureFold(source.fold, this.#partition, source.next);
     const { offset } = capture.mark;
     const written = await writeSnapshot({

@@ -1,6 +1,7 @@
 /**
- * Places behind a fold where a reader of a range can start, kept for the whole retained log in bounded memory: dense near the
- * end, ever sparser towards the start.
+ * Places behind a fold where a reader of a range can start, kept for the whole retained log in bounded memory: evenly
+ * spread over it. No two are further apart than four times as far as `max` of them would have to be; that much of what retention is about
+ * to take may lie before the oldest.
  */
 import type { Offset } from '../ids.ts';
 import type { Anchor, Chain } from './chain.ts';
@@ -8,7 +9,7 @@ import type { Anchor, Chain } from './chain.ts';
 /** Records, and bytes of records, between two new anchors, whichever comes first. */
 const EVERY_RECORDS = 1_000;
 const EVERY_BYTES = 262_144;
-/** Anchors kept. When there are more, every other one of the older half goes, so the spacing doubles with each halving of age. */
+/** Anchors kept; with one more, the one that is missed least goes. */
 const MAX_ANCHORS = 2_048;
 
 export class AnchorTrail {
@@ -38,15 +39,27 @@ export class AnchorTrail {
     const newest = this.#anchors.at(-1);
     if (newest !== undefined && anchor.offset <= newest.offset) return;
     this.#anchors.push(anchor);
-    if (this.#anchors.length <= this.#max) return;
-    const half = this.#anchors.length >>> 1;
-    this.#anchors = this.#anchors.filter((_, index) => index >= half || index % 2 === 0);
+    if (this.#anchors.length > this.#max) this.#thin();
   }
 
   /** Retention has passed: forgets what points below `start`. */
   dropBelow(start: Offset): void {
     const kept = this.#anchors.findIndex(({ offset }) => offset >= start);
     this.#anchors.splice(0, kept === -1 ? this.#anchors.length : kept);
+  }
+
+  /** Takes out the one whose absence makes the shortest distance, so that the trail stays even, however long it gets. */
+  #thin(): void {
+    const anchors = this.#anchors;
+    let at = 1;
+    let shortest = Number.POSITIVE_INFINITY;
+    for (let index = 1; index < anchors.length - 1; index++) {
+      const distance = (anchors[index + 1] as Anchor).offset - (anchors[index - 1] as Anchor).offset;
+      if (distance >= shortest) continue;
+      shortest = distance;
+      at = index;
+    }
+    anchors.splice(at, 1);
   }
 
   /** A copy, ascending. */
