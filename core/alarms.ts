@@ -26,7 +26,7 @@ export const ALARMS = {
   clock_ahead:
     'The broker stamps inbound records with a time far ahead of this process. Log time never goes back, so sessions and keys expire early: correct the brokers’ clocks at once.',
   canary_missing:
-    'Nothing was sequenced in a partition for three canary intervals. Publishes to it are refused until it goes on; look at /health of the sequencers.',
+    'Nothing was sequenced in a partition for three canary intervals (at least 15 s). Publishes to it are refused until it goes on; look at /health of the sequencers.',
 } as const;
 
 export type Alarm = keyof typeof ALARMS;

@@ -232,7 +232,7 @@ export const configSchema = z.strictObject({
         .max(3_600_000)
         .default(10_000)
         .describe(
-          'How often a canary goes through each owned partition; 0: never. Gateways refuse publishes to a partition in which nothing was sequenced for three intervals. Sequencers need to write to inbound for it.',
+          'How often a canary goes through each owned partition; 0: never. Gateways refuse publishes to a partition in which nothing was sequenced for three intervals, at least 15 s. Sequencers need to write to inbound for it.',
         ),
       snapshotEveryRecords: count()
         .default(200_000)

@@ -11,14 +11,14 @@ const p0 = 0 as Partition;
 const p1 = 1 as Partition;
 const INTERVAL_MS = 1_000;
 
-function world() {
+function world(options: { readonly failingAfterMs?: number } = { failingAfterMs: 0 }) {
   let now = 0;
   const clock = { now: () => 1_800_000_000_000 + now, monotonic: () => now };
   const metrics = createMetrics();
   const alarms = new Alarms({ logger: silentLog, clock });
   const deaf = new Set<Partition>();
   const hears = (partition: Partition) => !deaf.has(partition);
-  const watch = new CanaryWatch({ partitions: 2, clock, metrics, alarms, hears });
+  const watch = new CanaryWatch({ partitions: 2, clock, metrics, alarms, hears, ...options });
   /** Time goes by in looks, as the timer has it. */
   const pass = (ms: number) => {
     for (const until = now + ms; now < until; now += 500) watch.look();
@@ -95,6 +95,38 @@ test('other events and answers are signs of life too; a canary alone tells the i
   canary(p1);
   pass(3_500);
   expect(watch.failing).toContain(p1);
+});
+
+test('a canary of the owner before does not promise what the newest claim does not', () => {
+  const { watch, pass, canary } = world();
+  watch.onClaim(p0, claim(INTERVAL_MS));
+  watch.onClaim(p0, claim(0));
+  // It was still in inbound at the takeover, and is answered by the next owner.
+  canary(p0);
+  pass(60_000);
+  expect(watch.failing).toEqual([]);
+});
+
+test('where claims may have been passed over, canaries tell the interval again', () => {
+  const { watch, pass, canary } = world();
+  watch.onClaim(p0, claim(INTERVAL_MS));
+  pass(3_500);
+  expect(watch.failing).toEqual([p0]);
+  watch.onJump(p0);
+  pass(60_000);
+  expect(watch.failing).toEqual([]);
+  canary(p0);
+  pass(3_500);
+  expect(watch.failing).toEqual([p0]);
+});
+
+test('however short the interval is, a partition has the time that a takeover takes', () => {
+  const { watch, pass } = world({});
+  watch.onClaim(p0, claim(1));
+  pass(14_500);
+  expect(watch.failing).toEqual([]);
+  pass(1_000);
+  expect(watch.failing).toEqual([p0]);
 });
 
 test('what this gateway could not have read is nobody’s fault', () => {

@@ -1,7 +1,7 @@
 /**
  * Watches each partition for signs of life: canaries, and whatever else is accepted. A claim tells how often its sequencer sends one, so that older
- * sequencers, and those with canaries off, are expected to send none. A partition in which nothing came for three intervals is failing:
- * an alarm, and publishes to it are refused, since they would only wait. It is failing for every gateway, so none stops being ready for it.
+ * sequencers, and those with canaries off, are expected to send none. A partition in which nothing came for three intervals (and never less than
+ * a takeover may take) is failing: an alarm, and publishes to it are refused, since they would only wait. It is failing for every gateway, so none stops being ready for it.
  */
 import type { Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { Alarms } from '../../core/alarms.ts';
@@ -10,8 +10,10 @@ import type { Partition } from '../../core/ids.ts';
 import type { Answer, Claim } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 
-/** Intervals without a sign of life after which a partition is failing. A takeover takes less than one. */
+/** Intervals without a sign of life after which a partition is failing. */
 const FAILING_AFTER_INTERVALS = 3;
+/** And at least this long, ms, however short the intervals are: a takeover within the default limits takes up to 10 s. */
+const FAILING_AFTER_MS = 15_000;
 const LOOK_EVERY_MS = 500;
 /** A look this late means that this process stood still: what it has not read is not the partition's fault. */
 const STOOD_STILL_MS = 3_000;
@@ -24,10 +26,14 @@ export interface CanaryWatchOptions {
   readonly alarms: Alarms;
   /** Whether this gateway hears of the partition at all: Kafka answers, and it reads on. */
   readonly hears: (partition: Partition) => boolean;
+  /** The least time without a sign of life after which a partition is failing, ms; tests make it short. */
+  readonly failingAfterMs?: number;
 }
 
 interface Watched {
   readonly partition: Partition;
+  /** Whether a claim told the interval; canaries of an earlier owner may be answered behind it. */
+  isClaimKnown: boolean;
   /** 0: none is expected. */
   intervalMs: number;
   /** Clock.monotonic of the last sign of life, or of the claim that promised some. */
@@ -49,6 +55,7 @@ export class CanaryWatch {
     this.#options = options;
     this.#watched = Array.from({ length: partitions }, (_, number) => ({
       partition: number as Partition,
+      isClaimKnown: false,
       intervalMs: 0,
       aliveAt: 0,
       canaryAt: null,
@@ -92,9 +99,18 @@ export class CanaryWatch {
   /** Who writes from now on, and how often it promises a canary. */
   onClaim(partition: Partition, { canaryIntervalMs = 0 }: Claim): void {
     const watched = this.#of(partition);
+    watched.isClaimKnown = true;
     watched.intervalMs = canaryIntervalMs;
     watched.aliveAt = this.#options.clock.monotonic();
     if (canaryIntervalMs === 0) this.#recover(watched);
+  }
+
+  /** Records were passed over, perhaps a claim among them: who writes is not known. */
+  onJump(partition: Partition): void {
+    const watched = this.#of(partition);
+    watched.isClaimKnown = false;
+    watched.intervalMs = 0;
+    this.#recover(watched);
   }
 
   /** Something of an inbound record was accepted. */
@@ -110,15 +126,15 @@ export class CanaryWatch {
     if (canary === null) return false;
     const { clock } = this.#options;
     watched.canaryAt = clock.monotonic();
-    // A gateway that starts at a snapshot has not read the claim.
-    watched.intervalMs = canary.intervalMs;
+    // A gateway that starts at a snapshot has not read the claim. One that has believes the claim alone: the canary may be its predecessor's.
+    if (!watched.isClaimKnown) watched.intervalMs = canary.intervalMs;
     this.#delay.record(Math.max(0, clock.now() - canary.sentAtMs));
     return true;
   }
 
   /** Called by a timer; tests call it. */
   look(): void {
-    const { clock, hears, alarms } = this.#options;
+    const { clock, hears, alarms, failingAfterMs = FAILING_AFTER_MS } = this.#options;
     const now = clock.monotonic();
     const stoodStill = now - this.#lookedAt > STOOD_STILL_MS;
     this.#lookedAt = now;
@@ -126,7 +142,8 @@ export class CanaryWatch {
       const { partition, intervalMs, failing } = watched;
       if (stoodStill || !hears(partition)) watched.aliveAt = Math.max(watched.aliveAt, now);
       const silentMs = now - watched.aliveAt;
-      if (intervalMs === 0 || failing || silentMs <= FAILING_AFTER_INTERVALS * intervalMs) continue;
+      const patienceMs = Math.max(FAILING_AFTER_INTERVALS * intervalMs, failingAfterMs);
+      if (intervalMs === 0 || failing || silentMs <= patienceMs) continue;
       watched.failing = true;
       const seconds = (silentMs / 1_000).toFixed(1);
       alarms.raise(

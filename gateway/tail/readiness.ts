@@ -38,9 +38,14 @@ export class Readiness {
     return null;
   }
 
-  /** Whether brokers answer for a partition, and it is read. */
+  /**
+   * Whether all that a partition's log holds was read here, and brokers answer for it: only then does silence mean that nothing comes. One that reads
+   * again, waits for a schema or is behind has signs of life before it that it has not seen.
+   */
   hears(number: Partition): boolean {
-    return !this.#silent.has(number) && this.#partitions[number]?.halted === null;
+    const partition = this.#partitions[number];
+    if (partition === undefined || this.#silent.has(number)) return false;
+    return partition.halted === null && !partition.reloading && partition.lag === 0;
   }
 
   /** Whether what is published to a partition now would be read back soon. */

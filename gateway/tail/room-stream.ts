@@ -56,6 +56,8 @@ export interface RoomStreamOptions {
   readonly clock: Clock;
   /** Left out: they are logged, and nobody else is told. */
   readonly alarms?: Alarms;
+  /** See `CanaryWatchOptions.failingAfterMs`. */
+  readonly failingAfterMs?: number;
   /** How often anchors are noted; tests make it small. */
   readonly anchors?: AnchorsOptions;
   /** See `RangesOptions.cacheBytes`. */

@@ -19,6 +19,10 @@ export function watched(
     onAnswer: (answer) => {
       if (!canaries.onAnswer(partition, answer)) listener.onAnswer(answer);
     },
+    onJump: () => {
+      canaries.onJump(partition);
+      listener.onJump();
+    },
     onClaim: (claim) => canaries.onClaim(partition, claim),
     onHalt: (error) => {
       listener.onHalt(error);

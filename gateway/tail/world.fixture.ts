@@ -288,6 +288,7 @@ export class World {
       alarms: this.alarms,
       clock: { now: () => this.now, monotonic: systemClock.monotonic },
       pressure: () => this.#options.pressure ?? 0,
+      failingAfterMs: 0,
       historyCacheBytes: this.#options.historyCacheBytes ?? 16_777_216,
       ...(this.#options.anchors && { anchors: this.#options.anchors }),
     });

@@ -52,6 +52,7 @@ test('a frozen sequencer’s partitions are failing, and are served again when i
     metrics: createMetrics(),
     clock: systemClock,
     alarms,
+    failingAfterMs: 3 * intervalMs,
   });
   try {
     const sequencer = await stream.sequencer('a', { ROOMLOG_SEQUENCER_CANARY_INTERVAL_MS: `${intervalMs}` });
