@@ -1,5 +1,6 @@
+import { Buffer } from 'node:buffer';
 import { expect, it } from 'vitest';
-import { takesSharedDeflate } from './deflate.ts';
+import { MessageDeflate, takesSharedDeflate } from './deflate.ts';
 
 it('shares compressed messages with those whose answer says that they inflate them', () => {
   const takes = (extension: string): boolean =>
@@ -12,4 +13,9 @@ it('shares compressed messages with those whose answer says that they inflate th
   expect(takes('permessage-deflate; client_no_context_takeover')).toBe(false);
   expect(takes('something-else; server_no_context_takeover')).toBe(false);
   expect(takesSharedDeflate(['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket'])).toBe(false);
+});
+
+it('leaves out the four bytes that every reader adds', () => {
+  const deflated = new MessageDeflate(1).deflate(Buffer.from('x'.repeat(1_000)));
+  expect(deflated?.subarray(-4).toString('hex')).not.toBe('0000ffff');
 });
