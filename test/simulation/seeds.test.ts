@@ -10,20 +10,23 @@ import type { Totals } from './totals.ts';
 
 /** More of them, or others: scripts/test-simulation. */
 const SEEDS = 2_000;
+/** A machine that does other things too runs fewer, but never fewer than these. */
+const LONGEST_MINUTES = 1.75;
+const LEAST_RUNS = 300;
 const TIMEOUT_MS = 300_000;
 const MAIN = join(import.meta.dirname, 'main.ts');
 const execute = promisify(execFile);
 
 const all = { from: 1, minutes: Number.POSITIVE_INFINITY, workers: 2, versions: null, sabotage: null };
 
-/** What processes have to have said, and how often at least. */
+/** What processes have to have said, and how often at least, per run. */
 const MET = {
-  'partition taken over': SEEDS,
-  'fenced by a later claim': SEEDS / 20,
-  'a batch was not confirmed': SEEDS / 10,
-  'snapshot written': SEEDS,
-  'snapshot loaded': SEEDS / 10,
-  'a snapshot is not used: its bytes are not those that were written': SEEDS / 100,
+  'partition taken over': 1,
+  'fenced by a later claim': 0.05,
+  'a batch was not confirmed': 0.1,
+  'snapshot written': 1,
+  'snapshot loaded': 0.1,
+  'a snapshot is not used: its bytes are not those that were written': 0.01,
 };
 
 const failuresOf = ({ failures }: Totals) =>
@@ -32,38 +35,39 @@ const failuresOf = ({ failures }: Totals) =>
       `scripts/test-simulation --seed ${seed} --versions ${versions} --trace: ${anomalies.join('\n')}`,
   );
 
-/** In a process of its own. */
-async function hashOf(seed: number): Promise<string> {
+/** In a process of its own: the trace and its hash. What follows tells how long it really took. */
+async function traceOf(seed: number): Promise<string> {
   const { stdout } = await execute(process.execPath, [MAIN, '--seed', String(seed), '--trace'], {
     maxBuffer: 64 * 1_048_576,
   });
-  return stdout;
+  const lines = stdout.split('\n');
+  return lines.slice(0, lines.findIndex((line) => line.startsWith(`seed ${seed}: trace`)) + 1).join('\n');
 }
 
 describe('the simulated system', { timeout: TIMEOUT_MS }, () => {
   it('keeps every promise in thousands of runs with faults drawn from their seeds', async () => {
-    const totals = await runSeeds({ ...all, seeds: SEEDS });
+    const totals = await runSeeds({ ...all, seeds: SEEDS, minutes: LONGEST_MINUTES });
+    const { runs, acked, published, delivered, dropped, events, faults, said } = totals;
     console.info(
-      `simulation: ${totals.runs} runs, ${totals.acked} of ${totals.published} publishes acked, ${totals.delivered} deliveries, ${totals.dropped} of ${totals.dropped + totals.events} records dropped`,
+      `simulation: ${runs} runs, ${acked} of ${published} publishes acked, ${delivered} deliveries, ${dropped} of ${dropped + events} records dropped`,
     );
     expect(failuresOf(totals)).toEqual([]);
-    expect(totals.runs).toBe(SEEDS);
+    expect(runs).toBeGreaterThanOrEqual(LEAST_RUNS);
     // A search that meets nothing proves nothing.
-    expect(totals.acked).toBeGreaterThan(20 * SEEDS);
-    expect(totals.delivered).toBeGreaterThan(100 * SEEDS);
-    expect(totals.dropped).toBeGreaterThan(SEEDS / 2);
-    for (const fault of FAULTS) expect(totals.faults[fault], fault).toBeGreaterThan(SEEDS / 5);
-    for (const [message, least] of Object.entries(MET))
-      expect(totals.said[message] ?? 0, message).toBeGreaterThan(least);
+    expect(acked).toBeGreaterThan(20 * runs);
+    expect(delivered).toBeGreaterThan(100 * runs);
+    expect(dropped).toBeGreaterThan(runs / 2);
+    for (const fault of FAULTS) expect(faults[fault], fault).toBeGreaterThan(runs / 10);
+    for (const [message, least] of Object.entries(MET)) expect(said[message], message).toBeGreaterThan(least * runs);
   });
 
   it('takes the same steps again for the same seed, in another process', async () => {
     for (const seed of [3, 7]) {
-      const [first, second] = await Promise.all([hashOf(seed), hashOf(seed)]);
+      const [first, second] = await Promise.all([traceOf(seed), traceOf(seed)]);
       expect(second).toBe(first);
       expect(first).toMatch(/trace [0-9a-f]{16}/);
     }
-    expect(await hashOf(8)).not.toBe(await hashOf(9));
+    expect(await traceOf(8)).not.toBe(await traceOf(9));
   });
 });
 
