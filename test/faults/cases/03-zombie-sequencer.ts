@@ -6,10 +6,12 @@ import type { FaultCase } from '../case.ts';
 import { roleOf } from '../roomlog.ts';
 import type { World } from '../world.ts';
 
+/** Its requests are late by this much, so at any moment so much of its work is on the way. */
+const LATE_MS = 1_000;
+/** For work on the way to become as much as that. */
+const STEADY_MS = 4_000;
 /** Held back until it is taken away. */
 const HELD_MS = 600_000;
-/** For appends to begin. */
-const PENDING_MS = 800;
 /** For the late appends to arrive. */
 const ARRIVING_MS = 500;
 
@@ -26,16 +28,17 @@ export const zombieSequencer: FaultCase = {
       await world.fault({
         name: 'sequencer-frozen',
         async make() {
-          const release = await network.add([roleOf(zombie)], {
-            type: 'latency',
-            stream: 'upstream',
-            attributes: { latency: HELD_MS },
-          });
-          await world.pass(PENDING_MS);
+          const late = (latency: number): Promise<() => Promise<void>> =>
+            network.add([roleOf(zombie)], { type: 'latency', stream: 'upstream', attributes: { latency } });
+          const quicken = await late(LATE_MS);
+          await world.pass(STEADY_MS);
+          // Behind the first: what that one lets go is held here.
+          const release = await late(HELD_MS);
           world.strike();
           await processes.freeze(zombie);
           await othersOwnAll(world, zombie);
           await release();
+          await quicken();
           await world.pass(ARRIVING_MS);
           processes.thaw(zombie);
         },
