@@ -38,17 +38,18 @@ describe('the report', () => {
 
   it('shows the median and the worst R of a fault, and never where service did not come back', () => {
     const faults = [fault('a', 100), fault('a', 300), fault('a', 9_000), fault('b', 100), fault('b', null)];
-    const text = markdownOf({ cases: [one(1, { faults })], notYet: [] });
+    const text = markdownOf({ cases: [one(1, { faults })], notRun: [], notYet: [] });
     expect(text).toContain('| 1 | a | 3 | 1.0, 1.0 | begin | 0.3, 9.0 | – | gone |');
     expect(text).toContain('| 1 | b | 2 | 1.0, 1.0 | begin | never | – | gone |');
   });
 
   it('tells failures, anomalies, and what is not written yet; never a missing case as passed', () => {
     const failed = one(3, { verdict: 'failed', anomalies: { lost: 2 }, problems: ['gateway-1 ended by itself'] });
-    const text = markdownOf({ cases: [failed], notYet: [11, 15] });
+    const text = markdownOf({ cases: [failed], notRun: [5], notYet: [11, 15] });
     expect(text).toContain('| 3 name 3 | failed | 10 | 100 | 99 | 1 | 500 | 3 | 2 lost | not run |');
     expect(text).toContain('case-3 FAILED: gateway-1 ended by itself');
     expect(text).toMatch(/## Not yet\n\n- 11: slow and stalled clients\n- 15: /);
-    expect(text).not.toContain('| 11 ');
+    expect(text).toContain('## Written, not run here\n\n- 5: broker killed, 1 of 3, then 2 of 3\n');
+    expect(text).not.toMatch(/\| (5|11) /);
   });
 });

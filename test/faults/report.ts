@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeMachine, type Machine } from '../../bench/support/machine.ts';
 import { ROOT } from '../../scripts/stack/root.ts';
-import { notYet, TABLE } from './cases.ts';
+import { CASES, notYet, TABLE } from './cases.ts';
 import type { LoadOptions } from './load.ts';
 import type { CaseResult } from './run-case.ts';
 
@@ -32,6 +32,9 @@ export interface ReportedFault {
 
 interface Report {
   readonly cases: readonly ReportedCase[];
+  /** Written, but in none of the runs that the report holds. */
+  readonly notRun: readonly number[];
+  /** Not written. */
   readonly notYet: readonly number[];
 }
 
@@ -49,7 +52,10 @@ export function writeReport(dir: string, load: LoadOptions, results: readonly Ca
     load,
   };
   const fresh = results.map((result) => ({ ...result, ...about, faults: result.faults.map(reported) }));
-  const report = { cases: merged(earlier, fresh), notYet: notYet() };
+  const cases = merged(earlier, fresh);
+  const ran = new Set(cases.flatMap(({ sabotage, number }) => (sabotage === null ? [number] : [])));
+  const notRun = CASES.map(({ number }) => number).filter((number) => !ran.has(number));
+  const report = { cases, notRun, notYet: notYet() };
   writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(markdown, markdownOf(report));
   return [json, markdown];
@@ -88,7 +94,7 @@ function reported(fault: CaseResult['faults'][number]): ReportedFault {
 
 const row = (cells: readonly unknown[]): string => `| ${cells.join(' | ')} |`;
 
-export function markdownOf({ cases, notYet: missing }: Report): string {
+export function markdownOf({ cases, notRun, notYet: missing }: Report): string {
   const plain = cases.filter(({ sabotage }) => sabotage === null);
   const sabotaged = cases.filter(({ sabotage }) => sabotage !== null);
   const failed = cases.filter(({ verdict }) => verdict === 'failed');
@@ -132,11 +138,10 @@ export function markdownOf({ cases, notYet: missing }: Report): string {
     ...plain.flatMap((one) => (one.notes.length === 0 ? [] : [`Case ${one.number}: ${one.notes.join('; ')}.`, ''])),
     ...(sabotaged.length === 0 ? [] : ['## Sabotage', '', ...sabotageRows(sabotaged), '']),
     ...failed.flatMap((one) => [`${one.id} FAILED: ${failures(one).slice(0, 10).join('; ')}`, '']),
+    ...(notRun.length === 0 ? [] : ['## Written, not run here', '', ...notRun.map(tableRow), '']),
     '## Not yet',
     '',
-    missing.length === 0
-      ? 'Every case of the table is written.'
-      : missing.map((number) => `- ${number}: ${TABLE.get(number)}`).join('\n'),
+    ...(missing.length === 0 ? ['Every case of the table is written.'] : missing.map(tableRow)),
     '',
     '## Where and how',
     '',
@@ -159,6 +164,8 @@ export function markdownOf({ cases, notYet: missing }: Report): string {
     '',
   ].join('\n');
 }
+
+const tableRow = (number: number): string => `- ${number}: ${TABLE.get(number)}`;
 
 function caseRow(one: ReportedCase): string {
   const verified = one.verify === null ? 'not run' : one.verify.sound ? 'sound' : 'NOT SOUND';
