@@ -6,7 +6,14 @@ import type { MadeFault } from './world.ts';
 
 const PARTITIONS = 2;
 const [first = '', second = ''] = roomNames(PARTITIONS);
-const fault: MadeFault = { name: 'f', evidence: '', recovery: 'begin', beganAt: 1_000, healedAt: 5_000 };
+const fault: MadeFault = {
+  name: 'f',
+  evidence: '',
+  recovery: 'begin',
+  beganAt: 1_000,
+  struckAt: 1_000,
+  healedAt: 5_000,
+};
 
 const publish = (at: number, op: string, room: string): HistoryLine => ({
   ...{ type: 'publish', process: 'p', at, client: 'c', op, room, user: 'u', session: 's', pub: 1, content: op },
@@ -42,6 +49,20 @@ describe('R', () => {
       ack(5_900, 'three'),
     ];
     expect(recoveryOf(history, { ...fault, recovery: 'heal' }, PARTITIONS).ackMs).toBe(900);
+  });
+
+  it('counts from where the fault bit, not from its preparations', () => {
+    const history = [
+      publish(1_100, 'one', first),
+      publish(1_100, 'two', second),
+      ack(1_200, 'one'),
+      ack(1_200, 'two'),
+      publish(2_100, 'three', first),
+      publish(2_100, 'four', second),
+      ack(2_400, 'three'),
+      ack(8_000, 'four'),
+    ];
+    expect(recoveryOf(history, { ...fault, struckAt: 2_000 }, PARTITIONS).ackMs).toBe(6_000);
   });
 
   it('is null where a partition never came back', () => {

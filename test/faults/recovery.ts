@@ -16,8 +16,11 @@ export interface Recovery {
 
 /** `history` sorted by time. */
 export function recoveryOf(history: readonly HistoryLine[], fault: MadeFault, partitions: number): Recovery {
-  const since = fault.recovery === 'begin' ? fault.beganAt : fault.healedAt;
-  return { ackMs: ackMs(history, since, partitions), reconnectMs: reconnectMs(history, fault, since) };
+  const { recovery, beganAt, struckAt, healedAt } = fault;
+  return {
+    ackMs: ackMs(history, recovery === 'begin' ? struckAt : healedAt, partitions),
+    reconnectMs: reconnectMs(history, fault, recovery === 'begin' ? beganAt : healedAt),
+  };
 }
 
 function ackMs(history: readonly HistoryLine[], since: number, partitions: number): number | null {

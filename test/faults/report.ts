@@ -80,12 +80,12 @@ export function failures(result: Pick<CaseResult, 'verdict' | 'problems' | 'guar
 }
 
 function reported(fault: CaseResult['faults'][number]): ReportedFault {
-  const { name, evidence, beganAt, healedAt, recovery, ackMs, reconnectMs } = fault;
+  const { name, evidence, struckAt, healedAt, recovery, ackMs, reconnectMs } = fault;
   const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms));
   return {
     name,
     evidence,
-    lastedMs: Math.round(healedAt - beganAt),
+    lastedMs: Math.round(healedAt - struckAt),
     recoveryFrom: recovery,
     recoveryMs: round(ackMs),
     reconnectMs: round(reconnectMs),

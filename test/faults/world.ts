@@ -39,6 +39,8 @@ export interface MadeFault {
   readonly evidence: string;
   readonly recovery: 'begin' | 'heal';
   readonly beganAt: number;
+  /** When service was really disturbed: the same, or later where preparations came first. */
+  readonly struckAt: number;
   readonly healedAt: number;
 }
 
@@ -107,7 +109,7 @@ export class World {
     for (let round = 1; round === 1 || this.secondsLeft > 0; round++) await what(round);
   }
 
-  /** In `make`, where preparations came first: service is disturbed from now on, so R counts from here. */
+  /** In `make`, once the fault bites, where that is not its first moment: what is sent from now on meets it, so R counts from here. */
   strike(): void {
     this.#struckAt = monotonicMs();
   }
@@ -115,7 +117,8 @@ export class World {
   /** Makes, proves, holds and heals one fault, then waits until service is back in every partition. */
   async fault(fault: Fault): Promise<MadeFault> {
     const { name, recovery, holdMs = 0 } = fault;
-    this.#struckAt = this.recorder.write({ type: 'fault', fault: name, phase: 'begin' });
+    const beganAt = this.recorder.write({ type: 'fault', fault: name, phase: 'begin' });
+    this.#struckAt = beganAt;
     let evidence = '';
     try {
       await fault.make();
@@ -128,9 +131,9 @@ export class World {
     await delay(holdMs);
     await fault.heal?.();
     const healedAt = this.recorder.write({ type: 'fault', fault: name, phase: 'heal' });
-    const made = { name, evidence, recovery, beganAt: this.#struckAt, healedAt };
+    const made = { name, evidence, recovery, beganAt, struckAt: this.#struckAt, healedAt };
     this.faults.push(made);
-    this.say(`${name}: ${evidence}; healed after ${((healedAt - made.beganAt) / 1_000).toFixed(1)} s`);
+    this.say(`${name}: ${evidence}; healed after ${((healedAt - made.struckAt) / 1_000).toFixed(1)} s`);
     await this.recovered(healedAt);
     return made;
   }

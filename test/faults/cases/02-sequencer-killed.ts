@@ -36,8 +36,8 @@ export const sequencerKilled: FaultCase = {
             const partitions = await world.partitionsOf(victim);
             return partitions.length > 0 && partitions;
           });
-          world.strike();
           await processes.kill(victim);
+          world.strike();
           await undo();
         },
         async seen() {

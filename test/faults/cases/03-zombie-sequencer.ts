@@ -34,8 +34,8 @@ export const zombieSequencer: FaultCase = {
           await world.pass(STEADY_MS);
           // Behind the first: what that one lets go is held here.
           const release = await late(HELD_MS);
-          world.strike();
           await processes.freeze(zombie);
+          world.strike();
           await othersOwnAll(world, zombie);
           await release();
           await quicken();

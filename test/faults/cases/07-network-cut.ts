@@ -55,6 +55,7 @@ async function sequencer(world: World, name: string, make: (role: Role) => Promi
     name,
     async make() {
       undo = await make(roleOf(victim));
+      world.strike();
       await othersOwnAll(world, victim);
     },
     seen: () => `the others took the partitions of ${victim}`,
