@@ -176,6 +176,12 @@ describe('presence', () => {
     expect(namesOf(gone(1_110), [], OPTIONS)).toEqual(['presence-ghost']);
   });
 
+  it('may know of an end before the client does, up to the bound', () => {
+    const ending = (when: number) => [member(), list({ at: 500 }), line({ type: 'close', client: 'm', at: when })];
+    expect(namesOf(ending(590), [], OPTIONS)).toEqual([]);
+    expect(namesOf(ending(610), [], OPTIONS)).toEqual(['presence-missing']);
+  });
+
   it('lets one be seen whose join was sent, but does not ask for it, and not after its end', () => {
     const asked = line({ type: 'asked', client: 'm', connection: 'm1', at: 0 });
     const close = line({ type: 'close', client: 'm', at: 1_000 });
