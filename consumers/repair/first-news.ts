@@ -1,6 +1,7 @@
 /**
  * The first record of a replaced inbound that outbound has not answered. Recreated, all of it is news; rewound (a broker lost the end of the
- * log), what is left was answered already and must not be sequenced twice. Offset and timestamp tell: outbound has both.
+ * log), what is left was answered already and must not be sequenced twice. Offset and timestamp tell: outbound has both. Where it retains no
+ * answer they can't, and what is not newer than the newest answer counts as answered: a publish without number or key would appear twice.
  */
 import type { Offset, Partition } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
@@ -23,29 +24,33 @@ export async function firstNews(
   if (candidatesEnd <= inbound.start) return inbound.start;
   const candidates = new Candidates(source, partition, candidatesEnd, inbound.start);
   try {
-    return await compare(source, partition, candidates, inbound.start);
+    return (await compare(source, partition, candidates, inbound.start)) ?? candidatesEnd;
   } finally {
     await candidates.close();
   }
 }
 
+/** null where outbound retains nothing to compare with. */
 async function compare(
   source: RepairLog,
   partition: Partition,
   candidates: Candidates,
   start: Offset,
-): Promise<Offset> {
+): Promise<Offset | null> {
+  let compared = false;
   for await (const { inbound: answered, inboundTime, prevInbound, isSkip } of answers(source, partition)) {
     if (isSkip && answered <= prevInbound) {
       // An earlier repair: from here on offsets are those of the inbound it went on with.
       await candidates.restart(Math.max(start, answered + 1) as Offset);
+      compared = true;
       continue;
     }
     if (answered < start || isSkip) continue;
+    compared = true;
     const news = await candidates.passAnswer(answered, inboundTime, prevInbound);
     if (news !== null) return news;
   }
-  return candidates.position;
+  return compared ? candidates.position : null;
 }
 
 interface AnsweredRecord {

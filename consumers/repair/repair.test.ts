@@ -204,6 +204,30 @@ test('where outbound retains only a claim, what was answered is known from the s
   await until(() => expect(b.report().partitions[0]).toMatchObject({ state: 'processing', lastInbound: 5 }));
 });
 
+test('of an inbound that lost its end nothing is sequenced twice, also where outbound retains only a claim', async () => {
+  const stream = new MemoryStream({ sequencer: { snapshotEveryRecords: 5 } });
+  publish(stream, 40);
+  const a = await running.start(stream, 'a');
+  await sound(stream);
+  await a.stop();
+  await later();
+  const { outbound } = stream.topics;
+  foreignClaim(stream);
+  const end = stream.cluster.partition(outbound, p0).end;
+  stream.cluster.trim(outbound, p0, (end - 1) as Offset);
+  stream.cluster.partition(stream.topics.inbound, p0).slots.splice(25);
+  const operator = new Operator(stream);
+  expect((await operator.plan()).plan).toMatchObject({ reason: 'inbound_replaced', next: 25 });
+  publish(stream, 5);
+  expect((await operator.plan()).plan).toMatchObject({ reason: 'inbound_replaced', next: 25 });
+  expect((await operator.skip()).kind).toBe('skipped');
+  const b = await running.start(stream, 'b');
+  await ready(b);
+  await until(() => expect(b.report().partitions[0]).toMatchObject({ state: 'processing', lastInbound: 29 }));
+  const inbounds = stream.outbound(p0).flatMap(({ record }) => (record.event === null ? [] : [record.inbound]));
+  expect(inbounds).toEqual(range(25, 29));
+});
+
 test('finds nothing to skip in a partition that works, or that nobody has claimed', async () => {
   const untouched = new Operator(new MemoryStream());
   expect(await untouched.diagnose()).toMatchObject({ kind: 'sound', why: expect.stringContaining('claimed') });
