@@ -29,6 +29,13 @@ export class PartitionAlarms {
     for (const alarm of OUTBOUND_ALARMS) this.#alarms.clear(alarm, this.#partition);
   }
 
+  /** The partition is not ours any more: what becomes of it is not seen here, and its next owner looks for itself. */
+  lost(): void {
+    this.works();
+    this.#alarms.clear('clock_ahead', this.#partition);
+    this.#alarms.clear('inbound_recreated', this.#partition);
+  }
+
   /** Log time is the highest timestamp, and never goes back: one that is far ahead ages sessions and keys for everybody. */
   inbound(newest: LogRecord): void {
     const aheadMs = newest.timestamp - this.#clock.now();

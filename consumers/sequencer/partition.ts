@@ -277,6 +277,7 @@ export class PartitionSequencer {
 
   #cool(): void {
     this.#readBack.snapshots.lost();
+    this.#alarms.lost();
     this.#halt = null;
     if (this.#readBack.reading && this.#readBack.fault === null) {
       this.#state = 'warm';

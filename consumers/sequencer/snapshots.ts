@@ -82,6 +82,7 @@ export class Snapshots {
   async load(below: Offset | null, signal: AbortSignal): Promise<LoadedSnapshot | null> {
     const { log, codec, topics, partitions, config, logger, metrics, identity, alarms } = this.#context;
     const { sessionMaxAgeMs, keyWindowMs } = config;
+    let isAhead = false;
     const loaded = await loadSnapshot({
       log,
       codec,
@@ -97,9 +98,12 @@ export class Snapshots {
       ...(below !== null && { below }),
       onRefused: (reason) => {
         metrics.snapshotRefused(reason);
-        if (reason === 'ahead') alarms.raise('snapshot_ahead', this.#partition, 'the newest snapshot was refused');
+        if (reason !== 'ahead') return;
+        isAhead = true;
+        alarms.raise('snapshot_ahead', this.#partition, 'the newest snapshot was refused');
       },
     });
+    if (loaded !== null && below === null && !isAhead) alarms.clear('snapshot_ahead', this.#partition);
     this.#newest = loaded && { offset: loaded.mark.offset, takenAt: loaded.takenAt, bytes: null };
     this.#records = 0;
     this.#events = 0;
@@ -139,7 +143,9 @@ export class Snapshots {
 
   /** The partition is not ours any more: another one's snapshots are not known here. */
   lost(): void {
-    this.#context.alarms.clear('snapshot_overdue', this.#partition);
+    const { alarms } = this.#context;
+    alarms.clear('snapshot_overdue', this.#partition);
+    alarms.clear('snapshot_ahead', this.#partition);
   }
 
   /**
@@ -173,7 +179,7 @@ export class Snapshots {
   }
 
   async #writeNow(source: SnapshotSource, mayLeave: () => boolean): Promise<void> {
-    const { log, codec, topics, pace, clock, logger, metrics } = this.#context;
+    const { log, codec, topics, pace, clock, logger, metrics, alarms } = this.#context;
     const startedAt = clock.monotonic();
     const takenAt = clock.now();
     const retained = (await log.ranges(topics.outbound, [this.#partition])).get(this.#partition);
@@ -196,6 +202,8 @@ export class Snapshots {
     });
     const tookMs = clock.monotonic() - startedAt;
     this.#newest = { offset, takenAt, bytes: written.bytes };
+    // Whoever loads one now finds this one first.
+    alarms.clear('snapshot_ahead', this.#partition);
     metrics.snapshotWritten(written.bytes, tookMs);
     logger.info(
       {

@@ -4,8 +4,10 @@ import { canaryEvent, canaryRooms } from '../../core/canary.ts';
 import type { Epoch, Partition, RoomId } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { RoomStream } from '../stream.ts';
+import { takeSnapshot } from './snapshot.fixture.ts';
 import { codec, joinRoom, TOPIC, until, World } from './world.fixture.ts';
 
+const p0 = 0 as Partition;
 const p1 = 1 as Partition;
 const worlds: World[] = [];
 afterEach(async () => {
@@ -96,6 +98,18 @@ it('refuses publishes to a partition whose canaries stay away, stays ready, and 
   const { sink } = await joinRoom(stream, canaryRooms(2)[1] as string, { kind: 'start' });
   await until(() => sink.of('live').length === 1);
   expect(sink.seqs()).toEqual([]);
+});
+
+it('ends the alarm for a snapshot ahead of the log when the newest one is believed', async () => {
+  const w = world(1);
+  w.publishMany('a', 30);
+  await takeSnapshot(w, w.of('a'));
+  const lost = w.log.cluster.partition(TOPIC, p0).slots.splice(10);
+  await w.openStream();
+  expect(alarms(w)).toEqual([{ alarm: 'snapshot_ahead', partition: 0 }]);
+  w.log.cluster.partition(TOPIC, p0).slots.push(...lost);
+  await w.openStream();
+  expect(alarms(w)).toEqual([]);
 });
 
 function claimOf(w: World, fields: Partial<NonNullable<OutboundRecord['claim']>>): OutboundRecord {

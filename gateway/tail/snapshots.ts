@@ -56,6 +56,7 @@ export class Snapshots {
     const { log, codec, topics, partitions, identity, logger, metrics, alarms } = this.#options;
     const { signal } = this.#stopped;
     while (!signal.aborted) {
+      let isAhead = false;
       try {
         const loaded = await loadSnapshot({
           log,
@@ -69,11 +70,14 @@ export class Snapshots {
           signal,
           onRefused: (reason) => {
             metrics.snapshotsRefused[reason].add();
-            if (reason === 'ahead') alarms.raise('snapshot_ahead', partition, 'the newest snapshot was refused');
+            if (reason !== 'ahead') return;
+            isAhead = true;
+            alarms.raise('snapshot_ahead', partition, 'the newest snapshot was refused');
           },
           ...(below !== null && { below }),
         });
         if (loaded !== null) metrics.snapshotsLoaded.add();
+        if (loaded !== null && below === null && !isAhead) alarms.clear('snapshot_ahead', partition);
         return loaded;
       } catch (thrown) {
         const error = asRoomlogError(thrown, 'kafka_unreachable');
