@@ -11,6 +11,8 @@ import { othersOwnAll } from './03-zombie-sequencer.ts';
 
 const HELD_MS = 5_000;
 const WAITING_WITHIN_MS = 40_000;
+/** How the names of fields that this case adds begin. */
+const ADDED = 'note';
 const STARTING = ['gateway-3', 'sequencer-2'] as const;
 
 export const registryDown: FaultCase = {
@@ -23,7 +25,7 @@ export const registryDown: FaultCase = {
       await world.repeat(async (round) => {
         await world.allOwned();
         const partition = world.random.between(0, roomlog.partitions - 1) as Partition;
-        const schemaId = await newerInbound(world, round);
+        const newer = await newerInbound(world, round);
         let offset = -1;
         await world.fault({
           name: 'registry-down',
@@ -37,7 +39,7 @@ export const registryDown: FaultCase = {
             }
             await othersOwnAll(world, 'sequencer-2');
             const { key, value } = tools.event(tools.roomIn(partition), { newer: round });
-            offset = await tools.write(partition, key, asNewer(value, schemaId));
+            offset = await tools.write(partition, key, asNewer(value, newer));
             await until('the partition to wait for the schema', WAITING_WITHIN_MS, () => waitsFor(world, partition));
             await world.pass(HELD_MS);
           },
@@ -81,12 +83,18 @@ async function notReady(world: World, name: string): Promise<string> {
   }
 }
 
-/** Registers a version of inbound's schema that no process has seen: one more optional field at its end. Returns its id. */
-async function newerInbound(world: World, round: number): Promise<number> {
+interface NewerSchema {
+  readonly id: number;
+  /** Fields that the rounds so far have added. */
+  readonly added: number;
+}
+
+/** Registers a version of inbound's schema that no process has seen: one more optional field at its end. */
+async function newerInbound(world: World, round: number): Promise<NewerSchema> {
   const versions = `${world.cluster.registryUrl}/subjects/${world.roomlog.topics.inbound}-value/versions`;
   const { schema } = (await (await fetch(`${versions}/latest`)).json()) as { schema: string };
-  const parsed = JSON.parse(schema) as { fields: object[] };
-  parsed.fields.push({ name: `note${round}`, type: ['null', 'string'], default: null });
+  const parsed = JSON.parse(schema) as { fields: { name: string }[] };
+  parsed.fields.push({ name: `${ADDED}${round}`, type: ['null', 'string'], default: null } as { name: string });
   const response = await fetch(versions, {
     method: 'POST',
     headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
@@ -94,12 +102,12 @@ async function newerInbound(world: World, round: number): Promise<number> {
   });
   const { id } = (await response.json()) as { id?: number };
   if (id === undefined) throw new Error(`the registry refused a newer schema: ${response.status}`);
-  return id;
+  return { id, added: parsed.fields.filter(({ name }) => name.startsWith(ADDED)).length };
 }
 
 /** The same record as the newer schema has it: each field that came since is null. */
-function asNewer(value: Buffer, schemaId: number): Buffer {
-  const newer = Buffer.concat([value, Buffer.alloc(1)]);
-  newer.writeInt32BE(schemaId, 1);
+function asNewer(value: Buffer, { id, added }: NewerSchema): Buffer {
+  const newer = Buffer.concat([value, Buffer.alloc(added)]);
+  newer.writeInt32BE(id, 1);
   return newer;
 }
