@@ -4,7 +4,7 @@
  *   scripts/bench gateway-ready [--events 5000000] [--rooms 100000] [--payload 200] [--repeats 3]
  *
  * Starts Kafka and a registry of its own in a temporary state folder, fills outbound with valid chains, and starts real gateway
- * processes: without any snapshot, with snapshots that are as old as they get before a sequencer writes new ones (200,000 records a partition),
+ * processes: without any snapshot, with snapshots that are as old as they get before a sequencer writes new ones (`sequencer.snapshotEveryRecords` a partition),
  * with ones of every age below that, as a steady load leaves them, and with those of sequencers that were just stopped. Writes
  * bench/results/gateway-ready.json. Takes some minutes and 3 GB at most, which are given back. A round in which the hypervisor took
  * more than 8 % of the cores away is void and repeated, up to twice as many rounds.

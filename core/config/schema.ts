@@ -235,7 +235,7 @@ export const configSchema = z.strictObject({
           'How often a canary goes through each owned partition; 0: never. Gateways refuse publishes to a partition in which nothing was sequenced for three intervals, at least 15 s. Sequencers need to write to inbound for it.',
         ),
       snapshotEveryRecords: count()
-        .default(200_000)
+        .default(100_000)
         .describe('Outbound records of a partition after which its state is written to the snapshots topic.'),
       snapshotEveryMs: ms()
         .default(300_000)
