@@ -22,19 +22,44 @@ export type JoinStart =
   | { readonly kind: 'last'; readonly count: number }
   | { readonly kind: 'since'; readonly timeMs: number };
 
+/** Why events can't be had: deleted by retention, past their `ttl`, or a reader too slow to be kept. */
+export type GapReason = 'retention' | 'expired' | 'slow';
+
+/** An event that is not in the log: no `seq`, no `cursor`. */
+export type EphemeralEvent = Pick<StoredEvent, 'room' | 'user' | 'event' | 'contentType' | 'data'> & {
+  readonly session: string;
+  /** ms since the Unix epoch. */
+  readonly time: number;
+};
+
+/**
+ * How what flows inside a subscription is written: one object per encoding, the same for all members that speak it, so that
+ * whatever is built for one of them serves the others. Each frame is one whole message, without WebSocket framing.
+ */
+export interface EventEncoding {
+  /** Of its WebSocket messages (RFC 6455, section 5.2): text or binary. */
+  readonly opcode: 1 | 2;
+  event(event: StoredEvent): Buffer;
+  /** Joins `event` frames of this encoding into one `batch` frame, for those whose `hello.batch` was true. */
+  batch(events: readonly Buffer[]): Buffer;
+  ephemeral(event: EphemeralEvent): Buffer;
+  /** Room seqs `from` to `to`, both included, can't be had; `cursor` is the position after them. */
+  gap(room: RoomId, from: Seq, to: Seq, cursor: string, reason: GapReason): Buffer;
+  /** The backlog has been delivered; once per subscription. */
+  live(room: RoomId, seq: Seq, cursor: string): Buffer;
+}
+
 /**
  * One room member's way out, implemented by the edge (a WebSocket connection; later SSE). A connection has one sink for all
  * of its rooms, so identity (`===`) tells whether two rooms share a socket.
  */
 export interface Sink {
+  readonly encoding: EventEncoding;
+  /** Queues one frame of `encoding`, without WebSocket framing. */
+  sendFrame(frame: Buffer): void;
   /**
-   * Queues one protocol frame, UTF-8 JSON text without WebSocket framing. The buffer is shared between many sinks and must
-   * not be written to.
-   */
-  sendText(frame: Buffer): void;
-  /**
-   * Queues whole, already framed WebSocket messages (server side: unmasked text frames), shared between many sinks. All that
-   * one turn of the event loop queues becomes one socket write.
+   * Queues whole, already framed WebSocket messages (server side: unmasked), shared between many sinks, which must not be written
+   * to. All that one turn of the event loop queues becomes one socket write.
    */
   sendFramed(frames: Buffer): void;
   /** Bytes accepted but not yet taken by the kernel. */
@@ -87,8 +112,8 @@ export interface RoomStream {
   partitionAvailable(room: RoomId): boolean;
   /** Rejects with RoomlogError `cursor_invalid` or `unavailable`. */
   subscribe(room: RoomId, start: JoinStart, sink: Sink): Promise<Subscription>;
-  /** Delivers a frame that is not in the log (ephemeral events, presence diffs) to the live members of a room. */
-  broadcast(room: RoomId, frame: Buffer, except?: Sink): void;
+  /** Delivers what is not in the log to the live members of a room. `frame` is called once for each encoding among them. */
+  broadcast(room: RoomId, frame: (encoding: EventEncoding) => Buffer, except?: Sink): void;
   /** Number of members of the room on this gateway. */
   memberCount(room: RoomId): number;
   /** Figures for health and metrics. */

@@ -13,7 +13,7 @@ import { WebSocketServer } from 'ws';
 import { openCodec } from '../../adapters/registry/open-codec.ts';
 import { configSchema } from '../../core/config/schema.ts';
 import { silentLog } from '../../core/ports/logger.ts';
-import { frameTexts } from '../../gateway/fanout/writer.ts';
+import { frameMessages } from '../../gateway/fanout/writer.ts';
 import { LogEvent } from '../../gateway/history/log-event.ts';
 import { eventFrame } from '../../gateway/protocol/event-frame.ts';
 import { openLog } from '../support/open-log.ts';
@@ -102,7 +102,7 @@ function wsShared(): Peer {
   const flush = (): void => {
     isWaiting = false;
     for (const [room, frames] of windows) {
-      const framed = frameTexts(frames);
+      const framed = frameMessages(frames, 1);
       for (const socket of rooms.get(room) ?? []) socket.write(framed);
     }
     windows.clear();

@@ -2,6 +2,7 @@
 import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
 import type { Principal } from '../auth/token.ts';
 import type { PresenceAudience } from '../presence/presence-rooms.ts';
+import type { Encoding, Payload } from '../protocol/encoding.ts';
 import type { SentType } from '../server/edge-metrics.ts';
 import type { Memberships } from './memberships.ts';
 import type { Services } from './services.ts';
@@ -14,6 +15,8 @@ export interface Client extends PublishOwner, PresenceAudience {
   readonly id: ConnectionId;
   readonly services: Services;
   readonly sink: SocketSink;
+  /** How its frames are written. */
+  readonly encoding: Encoding;
   readonly memberships: Memberships;
   readonly publishes: UnansweredPublishes;
   readonly state: ConnectionState;
@@ -29,10 +32,10 @@ export interface Client extends PublishOwner, PresenceAudience {
   /** Registers an id. Throws `bad_frame` where it is in flight already, `rate_limited`, `draining`. */
   begin(id: number): void;
   /** Sends the one answer to an id. */
-  answer(id: number, type: SentType, frame: string | Buffer): void;
+  answer(id: number, type: SentType, frame: Payload): void;
   /** Sends the one answer to an id, an error. */
   fail(id: number, thrown: unknown, room?: RoomId): void;
-  send(type: SentType, frame: string | Buffer): void;
+  send(type: SentType, frame: Payload): void;
   /** Sends an error; counts it where its kind ends a connection in the long run. */
   sendError(thrown: unknown, id?: number, room?: RoomId): void;
   /** Ends the connection in order. Idempotent. */

@@ -13,9 +13,8 @@ import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
 import type { PresenceDiff } from '../../core/ports/presence-store.ts';
 import type { Principal } from '../auth/token.ts';
 import { CLOSE, MAX_CLOSE_REASON_BYTES } from '../protocol/close-codes.ts';
+import type { Encoding, Payload } from '../protocol/encoding.ts';
 import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
-import { errorText, presenceText, reconnectText } from '../protocol/json.ts';
-import { parseFrame, peekId } from '../protocol/parse.ts';
 import type { SentType } from '../server/edge-metrics.ts';
 import type { SharedDeflate } from '../stream.ts';
 import { Allowance } from './allowance.ts';
@@ -33,12 +32,24 @@ import { UnansweredPublishes } from './unanswered-publishes.ts';
 
 /** Frames that came behind a hello, while its token is looked at; the socket is not read meanwhile. */
 const MAX_HELD_FRAMES = 4_096;
+const BINARY = 2;
 /** Answers that may pile up for a client that does not read, as a multiple of `slowClientBytes`. */
 const MAX_UNREAD_FACTOR = 4;
+
+/** What the handshake has settled. */
+export interface Handshake {
+  readonly encoding: Encoding;
+  /** See Sink.deflate. */
+  readonly deflate: SharedDeflate | null;
+  /** The token of the upgrade request; one in `hello` overrules it. */
+  readonly token: string | null;
+}
+
 export class Connection implements Client {
   readonly id: ConnectionId;
   readonly services: Services;
   readonly sink: SocketSink;
+  readonly encoding: Encoding;
   /** The token of the upgrade request; one in `hello` overrules it. */
   readonly upgradeToken: string | null;
   readonly memberships: Memberships;
@@ -56,20 +67,15 @@ export class Connection implements Client {
   #session: SessionId | null = null;
   #draining = false;
 
-  /** @param deflate see Sink.deflate */
-  constructor(
-    websocket: WebSocket,
-    socket: Duplex,
-    deflate: SharedDeflate | null,
-    upgradeToken: string | null,
-    services: Services,
-  ) {
+  constructor(websocket: WebSocket, socket: Duplex, handshake: Handshake, services: Services) {
+    const { encoding, deflate, token } = handshake;
     const { limits, clock } = services;
     this.id = Buffer.from(services.random(12)).toString('base64url') as ConnectionId;
     this.services = services;
-    this.upgradeToken = upgradeToken;
+    this.upgradeToken = token;
+    this.encoding = encoding;
     this.#websocket = websocket;
-    this.sink = new SocketSink(websocket, socket, deflate, (code, reason) => this.close(code, reason));
+    this.sink = new SocketSink(websocket, socket, { encoding, deflate }, (code, reason) => this.close(code, reason));
     this.memberships = new Memberships((room) => this.#onLeft(room));
     this.publishes = new UnansweredPublishes(this);
     this.#allowance = new Allowance(limits, clock);
@@ -135,7 +141,7 @@ export class Connection implements Client {
   }
 
   /** Sends the one answer to an id. */
-  answer(id: number, type: SentType, frame: string | Buffer): void {
+  answer(id: number, type: SentType, frame: Payload): void {
     this.#inFlight.end(id);
     this.send(type, frame);
   }
@@ -146,27 +152,27 @@ export class Connection implements Client {
     this.sendError(thrown, id, room);
   }
 
-  send(type: SentType, frame: string | Buffer): void {
+  send(type: SentType, frame: Payload): void {
     if (this.sink.closed) return;
     if (this.sink.unreadBytes() > MAX_UNREAD_FACTOR * this.services.limits.slowClientBytes) {
       this.close(CLOSE.overloaded, 'answers are not read');
       return;
     }
     this.services.metrics.sent(type);
-    this.sink.sendText(frame);
+    this.sink.sendFrame(frame);
   }
 
   sendError(thrown: unknown, id?: number, room?: RoomId): void {
     const error = asRoomlogError(thrown, 'unavailable');
     if (error !== thrown) this.services.logger.error({ connection: this.id, error: thrown }, 'a command failed');
     this.services.metrics.error(error.code);
-    this.send('error', errorText(error, id, room));
+    this.send('error', this.encoding.error(error, id, room));
     const earned = this.#offences.add(error.code, this.services.clock.monotonic());
     if (earned !== null) this.close(earned.code, earned.reason);
   }
 
   onPresence(diff: PresenceDiff): void {
-    this.send('presence', presenceText(diff));
+    this.send('presence', this.encoding.presence(diff));
   }
 
   /** Ends the connection in order. Idempotent. */
@@ -193,7 +199,7 @@ export class Connection implements Client {
   async drain(flushMs: number, delayMs: number, reason: string): Promise<void> {
     this.#draining = true;
     await this.#inFlight.idle(flushMs);
-    this.send('reconnect', reconnectText(delayMs, reason));
+    this.send('reconnect', this.encoding.reconnect(delayMs, reason));
     this.close(CLOSE.restart, reason);
   }
 
@@ -206,18 +212,19 @@ export class Connection implements Client {
       else this.close(CLOSE.policyViolation, 'too many frames before welcome');
       return;
     }
-    if (isBinary) {
-      this.close(CLOSE.unsupportedData, 'a binary frame on a JSON connection');
+    if (isBinary !== (this.encoding.opcode === BINARY)) {
+      const { subprotocol } = this.encoding;
+      this.close(CLOSE.unsupportedData, `a ${isBinary ? 'binary' : 'text'} frame on a ${subprotocol} connection`);
       return;
     }
     const waitMs = this.#allowance.takeBytes(data.length);
     if (waitMs > 0) {
-      this.#hurried(waitMs, peekId(data));
+      this.#hurried(waitMs, this.encoding.peekId(data));
       return;
     }
     let frame: ClientFrame;
     try {
-      frame = parseFrame(data, this.services.limits);
+      frame = this.encoding.parse(data, this.services.limits);
     } catch (thrown) {
       this.#onUnreadable(thrown);
       return;

@@ -2,13 +2,16 @@ import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { jsonEncoding } from '../protocol/json.ts';
 import { SocketSink } from './socket-sink.ts';
+
+const PLAIN = { encoding: jsonEncoding, deflate: null };
 
 /** A socket and its WebSocket, as far as waiting for them goes. */
 function createSink(): { sink: SocketSink; socket: EventEmitter & { writableLength: number } } {
   const socket = Object.assign(new EventEmitter(), { writableLength: 1_000, destroyed: false });
   const websocket = { readyState: WebSocket.OPEN };
-  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, null, () => undefined);
+  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, PLAIN, () => undefined);
   return { sink, socket };
 }
 
@@ -62,7 +65,7 @@ class NotingSocket extends EventEmitter {
 function createNotingSink() {
   const socket = new NotingSocket();
   const websocket = { readyState: WebSocket.OPEN as number };
-  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, null, () => undefined);
+  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, PLAIN, () => undefined);
   return { sink, socket, websocket };
 }
 
@@ -72,7 +75,7 @@ test('a client is written to once in a turn, whatever it is told, in order', asy
   const clients = Array.from({ length: 3 }, createNotingSink);
   const shared = Buffer.from('window;');
   for (const { sink } of clients) sink.sendFramed(shared);
-  clients[1]?.sink.sendText('ack');
+  clients[1]?.sink.sendFrame('ack');
   clients[1]?.sink.sendFramed(Buffer.from('window of another room'));
   expect(clients.map(({ socket }) => socket.calls.length)).toEqual([0, 0, 0]);
   expect(clients[0]?.sink.bufferedBytes()).toBe(7);

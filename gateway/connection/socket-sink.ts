@@ -1,11 +1,12 @@
 /**
- * A WebSocket as the stream half sees it. Frames are written to the raw socket, past `ws`: they are whole, unmasked text
+ * A WebSocket as the stream half sees it. Frames are written to the raw socket, past `ws`: they are whole, unmasked
  * messages, and `ws` never holds anything back itself here (nothing is sent through it but pings, pongs and closes, which it neither
  * compresses nor fragments), so order is kept. Nothing is written once the WebSocket is no longer OPEN.
  */
 import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
-import { textMessage } from '../protocol/websocket-frame.ts';
+import type { Encoding, Payload } from '../protocol/encoding.ts';
+import { wholeMessage } from '../protocol/websocket-frame.ts';
 import type { SharedDeflate, Sink } from '../stream.ts';
 import { type TurnWriter, WriteTurn } from './write-turn.ts';
 
@@ -18,6 +19,7 @@ export class SocketSink implements Sink, TurnWriter {
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
   readonly #onClose: (code: number, reason: string) => void;
+  readonly encoding: Encoding;
   readonly deflate: SharedDeflate | null;
   /** Queued in this turn: the first of them, and those behind it, which are few and rare. */
   #first: Buffer | null = null;
@@ -31,18 +33,19 @@ export class SocketSink implements Sink, TurnWriter {
   #poll: NodeJS.Timeout | null = null;
 
   /**
-   * @param deflate see Sink.deflate
+   * @param wish how the client takes its messages; see Sink
    * @param onClose ends the connection in order; see Connection.close
    */
   constructor(
     websocket: WebSocket,
     socket: Duplex,
-    deflate: SharedDeflate | null,
+    wish: Pick<SocketSink, 'encoding' | 'deflate'>,
     onClose: (code: number, reason: string) => void,
   ) {
     this.#websocket = websocket;
     this.#socket = socket;
-    this.deflate = deflate;
+    this.encoding = wish.encoding;
+    this.deflate = wish.deflate;
     this.#onClose = onClose;
   }
 
@@ -58,8 +61,8 @@ export class SocketSink implements Sink, TurnWriter {
     this.#batch = wanted;
   }
 
-  sendText(frame: Buffer | string): void {
-    this.sendFramed(textMessage(frame));
+  sendFrame(frame: Payload): void {
+    this.sendFramed(wholeMessage(frame, this.encoding.opcode));
   }
 
   sendFramed(frames: Buffer): void {

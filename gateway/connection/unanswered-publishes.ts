@@ -4,8 +4,8 @@ import type { RoomId, Seq, SessionId } from '../../core/ids.ts';
 import { PUBLISHER_WINDOW } from '../../core/log/record.ts';
 import type { Principal } from '../auth/token.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
+import type { Encoding, Payload } from '../protocol/encoding.ts';
 import type { PublishFrame } from '../protocol/frames.ts';
-import { ackText } from '../protocol/json.ts';
 import type { PendingPublish, PublishClient } from '../publish/pending.ts';
 import type { Services } from './services.ts';
 
@@ -19,7 +19,8 @@ export interface PublishOwner {
   readonly services: Services;
   readonly principal: Principal;
   readonly session: SessionId;
-  answer(id: number, type: 'ack', frame: string): void;
+  readonly encoding: Encoding;
+  answer(id: number, type: 'ack', frame: Payload): void;
   fail(id: number, error: RoomlogError, room: RoomId): void;
   close(code: number, reason: string): void;
 }
@@ -57,7 +58,7 @@ export class UnansweredPublishes implements PublishClient {
     const { clock, metrics } = this.#owner.services;
     this.#forget(publish);
     metrics.published(duplicate ? 'duplicate' : 'acked', clock.monotonic() - startedAtMs);
-    this.#owner.answer(id, 'ack', ackText({ id, room, pub, seq, cursor, duplicate }));
+    this.#owner.answer(id, 'ack', this.#owner.encoding.ack({ id, room, pub, seq, cursor, duplicate }));
   }
 
   onRefused(publish: PendingPublish, error: RoomlogError): void {

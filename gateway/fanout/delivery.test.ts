@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import { type Offset, type Partition, seq as seqOf } from '../../core/ids.ts';
 import { LogEvent } from '../history/log-event.ts';
+import { jsonEncoding } from '../protocol/json.ts';
 import { inboundEvent, unframe } from '../tail/world.fixture.ts';
 import { Delivery } from './delivery.ts';
 
@@ -12,8 +13,8 @@ const event = (seq: number, expiresAt: number | null = null, data: unknown = seq
     time: 1_000,
     prev: -1 as Offset,
   });
-const PLAIN = { batch: false, deflate: null };
-const BATCH = { batch: true, deflate: null };
+const PLAIN = { encoding: jsonEncoding, batch: false, deflate: null };
+const BATCH = { encoding: jsonEncoding, batch: true, deflate: null };
 const parse = (framed: Buffer): Array<Record<string, unknown>> => unframe(framed).map((text) => JSON.parse(text));
 
 describe('a delivery', () => {

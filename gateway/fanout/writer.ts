@@ -3,14 +3,14 @@
  *
  * Server to client, so unmasked; every message is one frame (RFC 6455 §5.2; RSV1: its payload is compressed, RFC 7692 §6):
  *
- *     | FIN 1, RSV r00, opcode 0001 | MASK 0, length 7 bits | length, 0, 16 or 64 bits | payload |
- *     | 0x81 or 0xc1                | 0..125, 126 or 127    | big-endian               |         |
+ *     | FIN 1, RSV r00, opcode 1 or 2 | MASK 0, length 7 bits | length, 0, 16 or 64 bits | payload |
+ *     | 0x81, 0x82, 0xc1 or 0xc2      | 0..125, 126 or 127    | big-endian               |         |
  */
 import { Buffer } from 'node:buffer';
-import type { SharedDeflate } from '../stream.ts';
+import type { EventEncoding, SharedDeflate } from '../stream.ts';
 
-const FIN_TEXT = 0x81;
-const FIN_RSV1_TEXT = 0xc1;
+const FIN = 0x80;
+const FIN_RSV1 = 0xc0;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
 
@@ -38,10 +38,14 @@ function writeHeader(target: Buffer, at: number, first: number, payloadBytes: nu
 }
 
 /**
- * One buffer that holds each payload as a whole text message, in order: one socket write.
+ * One buffer that holds each payload as a whole message, in order: one socket write.
  * @param deflate compresses those that it pays for
  */
-export function frameTexts(payloads: readonly Buffer[], deflate: SharedDeflate | null = null): Buffer {
+export function frameMessages(
+  payloads: readonly Buffer[],
+  opcode: EventEncoding['opcode'],
+  deflate: SharedDeflate | null = null,
+): Buffer {
   const deflated = deflate === null ? [] : payloads.map((payload) => deflate.deflate(payload));
   let bytes = 0;
   for (let index = 0; index < payloads.length; index += 1) {
@@ -53,7 +57,7 @@ export function frameTexts(payloads: readonly Buffer[], deflate: SharedDeflate |
   for (let index = 0; index < payloads.length; index += 1) {
     const shrunk = deflated[index] ?? null;
     const payload = shrunk ?? (payloads[index] as Buffer);
-    at = writeHeader(framed, at, shrunk === null ? FIN_TEXT : FIN_RSV1_TEXT, payload.length);
+    at = writeHeader(framed, at, (shrunk === null ? FIN : FIN_RSV1) | opcode, payload.length);
     at += payload.copy(framed, at);
   }
   return framed;

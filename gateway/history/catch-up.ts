@@ -8,8 +8,8 @@ import { encodeCursor } from '../../core/log/cursor.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { RecentDeliveries } from '../fanout/recent-deliveries.ts';
-import { type GapReason, gapFrame, liveFrame } from '../protocol/event-frame.ts';
 import type { Member } from '../rooms/rooms.ts';
+import type { GapReason } from '../stream.ts';
 import type { LoopBudget } from '../tail/loop-budget.ts';
 import type { LogEvent } from './log-event.ts';
 import { expiryTime, headCursor } from './partition-history.ts';
@@ -96,7 +96,7 @@ export class CatchUp {
     const { room, sink } = member;
     if (gap !== null) {
       const reason: GapReason = member.saidLive ? 'slow' : 'retention';
-      sink.sendText(gapFrame(room.id, gap.from, gap.to, gap.cursor, reason));
+      sink.sendFrame(sink.encoding.gap(room.id, gap.from, gap.to, gap.cursor, reason));
       member.gave(gap.to, member.position.from);
       this.#options.onGap(reason, 1);
     }
@@ -126,7 +126,7 @@ export class CatchUp {
           ? headCursor(history, room.id)
           : // Above what a fold without the beginning knows: judged by seq alone when it comes back.
             encodeCursor(history.streamId, room.id, { offset: 0 as Offset, seq: seq as Seq });
-      sink.sendText(liveFrame(room.id, seq as Seq, cursor));
+      sink.sendFrame(sink.encoding.live(room.id, seq as Seq, cursor));
     }
     if (!isCatchingUp(member)) return;
     member.state = 'live';

@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import { expect, test } from 'vitest';
 import { offset, partition, pub, roomId, seq, sessionId, userId } from '../../core/ids.ts';
 import type { StoredEvent } from '../stream.ts';
-import { batchFrame, eventFrame, gapFrame, joinedFrame, liveFrame } from './event-frame.ts';
+import { batchFrame, eventFrame, gapFrame, liveFrame } from './event-frame.ts';
+import { jsonEncoding } from './json.ts';
 
 const event = (overrides: Partial<StoredEvent> = {}): StoredEvent => ({
   room: roomId('a/"b"/é'),
@@ -80,7 +81,7 @@ test('gap, live and joined frames are JSON with the fields of the protocol', () 
     cursor: 'c',
   });
   const head = { seq: seq(4), cursor: 'c', recovered: false };
-  expect(JSON.parse(joinedFrame(5, roomId('r'), head, null).toString())).toEqual({
+  expect(JSON.parse(jsonEncoding.joined(5, roomId('r'), head, null).toString())).toEqual({
     type: 'joined',
     id: 5,
     room: 'r',
@@ -88,5 +89,5 @@ test('gap, live and joined frames are JSON with the fields of the protocol', () 
     cursor: 'c',
     recovered: false,
   });
-  expect(JSON.parse(joinedFrame(5, roomId('r'), head, '[]').toString()).members).toEqual([]);
+  expect(JSON.parse(jsonEncoding.joined(5, roomId('r'), head, []).toString()).members).toEqual([]);
 });

@@ -8,10 +8,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { RoomId, Seq } from '../../core/ids.ts';
-import type { StoredEvent, Subscription } from '../stream.ts';
-
-/** Why events can't be had: deleted by retention, past their `ttl`, or a reader too slow to be kept. */
-export type GapReason = 'retention' | 'expired' | 'slow';
+import type { EphemeralEvent, GapReason, StoredEvent } from '../stream.ts';
 
 const CLOSE_BRACE = 0x7d;
 const COMMA = 0x2c;
@@ -23,7 +20,19 @@ export function eventFrame(event: StoredEvent): Buffer {
   let head = `{"type":"event","room":${JSON.stringify(event.room)},"seq":${event.seq},"cursor":"${event.cursor}","time":${event.time},"user":${JSON.stringify(event.user)}`;
   if (event.session !== null) head += `,"session":${JSON.stringify(event.session)}`;
   if (event.pub !== null) head += `,"pub":${event.pub}`;
-  head += `,"event":${JSON.stringify(event.event)}`;
+  return withData(head, event);
+}
+
+/** An event that is not in the log. */
+export function ephemeralFrame(event: EphemeralEvent): Buffer {
+  const { room, time, user, session } = event;
+  const head = `{"type":"event","room":${JSON.stringify(room)},"time":${time},"user":${JSON.stringify(user)},"session":${JSON.stringify(session)}`;
+  return withData(head, event);
+}
+
+/** @param begun the frame up to the event's name */
+function withData(begun: string, event: Pick<StoredEvent, 'event' | 'contentType' | 'data'>): Buffer {
+  let head = `${begun},"event":${JSON.stringify(event.event)}`;
   if (event.contentType !== null) {
     const base64 = Buffer.from(event.data.buffer, event.data.byteOffset, event.data.byteLength).toString('base64');
     return Buffer.from(`${head},"contentType":${JSON.stringify(event.contentType)},"data":"${base64}"}`);
@@ -65,17 +74,4 @@ export function gapFrame(room: RoomId, from: Seq, to: Seq, cursor: string, reaso
 /** The backlog has been delivered; once per subscription. */
 export function liveFrame(room: RoomId, seq: Seq, cursor: string): Buffer {
   return Buffer.from(`{"type":"live","room":${JSON.stringify(room)},"seq":${seq},"cursor":"${cursor}"}`);
-}
-
-/** The answer to a join. `members` is already JSON text (an array), null where none were asked for or could be had. */
-export function joinedFrame(
-  id: number,
-  room: RoomId,
-  head: Pick<Subscription, 'seq' | 'cursor' | 'recovered'>,
-  members: string | null,
-): Buffer {
-  const tail = members === null ? '}' : `,"members":${members}}`;
-  return Buffer.from(
-    `{"type":"joined","id":${id},"room":${JSON.stringify(room)},"seq":${head.seq},"cursor":"${head.cursor}","recovered":${head.recovered}${tail}`,
-  );
 }

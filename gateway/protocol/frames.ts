@@ -1,5 +1,5 @@
 /** The frames of docs/protocol.md as types: what a client sends after validation, and what a gateway answers. */
-import type { ErrorCode } from '../../core/errors.ts';
+import type { ErrorCode, RoomlogError } from '../../core/errors.ts';
 import type { ConnectionId, GatewayId, Pub, RoomId, SessionId, UserId } from '../../core/ids.ts';
 import type { JoinStart } from '../stream.ts';
 
@@ -103,4 +103,14 @@ export interface ErrorFrame {
   readonly retryAfter: number | undefined;
   readonly expected: number | undefined;
   readonly path: string | undefined;
+}
+
+/** What a client is told to wait where nothing better is known. */
+const DEFAULT_RETRY_AFTER_MS = 1_000;
+
+/** Only these of an error's details ever reach a client. */
+export function errorFrame({ code, message, details }: RoomlogError, id?: number, room?: RoomId): ErrorFrame {
+  const retryAfter = details.retryAfter ?? (code === 'unavailable' ? DEFAULT_RETRY_AFTER_MS : undefined);
+  const { expected, path } = details;
+  return { type: 'error', id, room, code, message, retryAfter, expected, path };
 }

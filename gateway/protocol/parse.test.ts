@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RoomlogError } from '../../core/errors.ts';
-import { MAX_META_BYTES, parseFrame, parseJoin } from './parse.ts';
+import { parseFrame } from './parse.ts';
+import { joinOf, MAX_META_BYTES } from './validate.ts';
 
 const LIMITS = { maxLast: 100 };
 const parse = (frame: object | string) =>
@@ -33,7 +34,7 @@ describe('a frame', () => {
   });
 
   test('join knows five ways to begin', () => {
-    const start = (fields: object) => parseJoin({ id: 1, room: 'r', ...fields }, LIMITS).start;
+    const start = (fields: object) => joinOf({ id: 1, room: 'r', ...fields }, LIMITS).start;
     expect(start({})).toEqual({ kind: 'live' });
     expect(start({ after: 'start' })).toEqual({ kind: 'start' });
     expect(start({ after: 'abc' })).toEqual({ kind: 'after', cursor: 'abc' });

@@ -1,22 +1,22 @@
 /**
- * Server-side WebSocket text messages as bytes, for writing past `ws` (RFC 6455, section 5.2): final, unmasked, uncompressed.
+ * Server-side WebSocket messages as bytes, for writing past `ws` (RFC 6455, section 5.2): final, unmasked, uncompressed.
  *
- *     0x81 | length (0..125)            | payload
- *     0x81 | 126 | length as uint16     | payload
- *     0x81 | 127 | length as uint64     | payload
+ *     0x80 | opcode | length (0..125)            | payload
+ *                   | 126 | length as uint16     | payload
+ *                   | 127 | length as uint64     | payload
  */
 import { Buffer } from 'node:buffer';
 
-const FINAL_TEXT = 0x81;
+const FIN = 0x80;
 const MAX_SHORT = 125;
 const MAX_MEDIUM = 0xffff;
 
-/** One whole message. */
-export function textMessage(payload: Buffer | string): Buffer {
+/** One whole message. @param opcode 1: text, 2: binary */
+export function wholeMessage(payload: Buffer | string, opcode: 1 | 2): Buffer {
   const length = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length;
   const header = length <= MAX_SHORT ? 2 : length <= MAX_MEDIUM ? 4 : 10;
   const message = Buffer.allocUnsafe(header + length);
-  message[0] = FINAL_TEXT;
+  message[0] = FIN | opcode;
   if (header === 2) message[1] = length;
   else if (header === 4) {
     message[1] = 126;

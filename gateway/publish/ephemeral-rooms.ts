@@ -2,7 +2,8 @@
 import { RoomlogError } from '../../core/errors.ts';
 import type { RoomId } from '../../core/ids.ts';
 import type { EphemeralBus } from '../../core/ports/ephemeral-bus.ts';
-import type { RoomStream } from '../stream.ts';
+import { ephemeralFrame } from '../protocol/event-frame.ts';
+import type { EphemeralEvent, RoomStream } from '../stream.ts';
 import { RETRY_AFTER_MS } from './publish.ts';
 
 export class EphemeralRooms {
@@ -19,7 +20,7 @@ export class EphemeralRooms {
   enter(room: RoomId): void {
     const members = this.#members.get(room) ?? 0;
     this.#members.set(room, members + 1);
-    if (members === 0) this.#bus.listen(room, (frame) => this.#stream.broadcast(room, frame));
+    if (members === 0) this.#bus.listen(room, (frame) => this.#stream.broadcast(room, () => frame));
   }
 
   leave(room: RoomId): void {
@@ -29,9 +30,9 @@ export class EphemeralRooms {
   }
 
   /** Throws `unavailable`. */
-  async publish(room: RoomId, frame: Buffer): Promise<void> {
+  async publish(event: EphemeralEvent): Promise<void> {
     try {
-      await this.#bus.publish(room, frame);
+      await this.#bus.publish(event.room, ephemeralFrame(event));
     } catch (cause) {
       const details = { retryAfter: RETRY_AFTER_MS };
       throw new RoomlogError('unavailable', 'Ephemeral events can not be sent right now.', { cause, details });

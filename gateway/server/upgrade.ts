@@ -13,6 +13,7 @@ import { Connection } from '../connection/connection.ts';
 import type { Services } from '../connection/services.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { takesSharedDeflate } from '../protocol/deflate.ts';
+import { jsonEncoding } from '../protocol/json.ts';
 import type { SharedDeflate } from '../stream.ts';
 import type { Addresses } from './addresses.ts';
 import type { EdgeMetrics } from './edge-metrics.ts';
@@ -102,7 +103,10 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
     websockets.handleUpgrade(request, socket, head, (websocket) => {
       if (!isServed(request)) rejectSubprotocol(websocket);
-      else new Connection(websocket, socket, deflating.has(request) ? deflate : null, token, services);
+      else {
+        const handshake = { encoding: jsonEncoding, deflate: deflating.has(request) ? deflate : null, token };
+        new Connection(websocket, socket, handshake, services);
+      }
     });
     return undefined;
   });

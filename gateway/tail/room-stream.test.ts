@@ -132,7 +132,7 @@ describe('the live path', () => {
     const stream = await w.openStream();
     const { sink: sender } = await joinRoom(stream, 'lobby', { kind: 'live' });
     const { sink: other } = await joinRoom(stream, 'lobby', { kind: 'live' });
-    stream.broadcast('lobby' as RoomId, Buffer.from('{"type":"presence"}'), sender);
+    stream.broadcast('lobby' as RoomId, () => Buffer.from('{"type":"presence"}'), sender);
     expect(other.of('presence')).toHaveLength(1);
     expect(sender.of('presence')).toHaveLength(0);
   });
@@ -146,11 +146,11 @@ describe('the live path', () => {
     await until(() => [stalled, quick].every((sink) => sink.of('live').length === 1));
     stalled.stalled = true;
     const frame = Buffer.from(`{"type":"event","data":"${'x'.repeat(1_000)}"}`);
-    for (let count = 0; count < 100; count += 1) stream.broadcast('lobby' as RoomId, frame);
+    for (let count = 0; count < 100; count += 1) stream.broadcast('lobby' as RoomId, () => frame);
     expect(quick.of('event')).toHaveLength(100);
     expect(stalled.bufferedBytes()).toBeLessThan(4_000 + 2 * frame.length);
     stalled.flow();
-    stream.broadcast('lobby' as RoomId, frame);
+    stream.broadcast('lobby' as RoomId, () => frame);
     expect(stalled.of('event').length).toBeGreaterThan(4);
     expect(stalled.closed).toBe(false);
   });

@@ -14,14 +14,14 @@ import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { FanOut } from '../fanout/fan-out.ts';
 import { LoopPressure } from '../fanout/loop-pressure.ts';
-import { frameTexts } from '../fanout/writer.ts';
+import { frameMessages } from '../fanout/writer.ts';
 import type { AnchorsOptions } from '../history/anchors.ts';
 import { CatchUp } from '../history/catch-up.ts';
 import { headCursor } from '../history/partition-history.ts';
 import { Ranges } from '../history/ranges.ts';
 import { Starts } from '../history/starts.ts';
 import { type Member, Rooms } from '../rooms/rooms.ts';
-import type { JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
+import type { EventEncoding, JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
 import { CanaryWatch } from './canary-watch.ts';
 import { FollowedPartition } from './followed-partition.ts';
 import { LoopBudget } from './loop-budget.ts';
@@ -220,14 +220,18 @@ class OutboundRoomStream implements RoomStream {
     }
   }
 
-  broadcast(room: RoomId, frame: Buffer, except?: Sink): void {
+  broadcast(room: RoomId, frame: (encoding: EventEncoding) => Buffer, except?: Sink): void {
     const live = this.#rooms.get(room)?.live;
     if (live === undefined || live.size === 0) return;
-    const framed = frameTexts([frame]);
+    const framed = new Map<EventEncoding, Buffer>();
     const { slowClientBytes } = this.#options.config.gateway;
     for (const { sink } of live) {
       // What may be lost is not kept for a client that does not read: nothing else would bound it.
-      if (sink !== except && !sink.closed && sink.bufferedBytes() <= slowClientBytes) sink.sendFramed(framed);
+      if (sink === except || sink.closed || sink.bufferedBytes() > slowClientBytes) continue;
+      const { encoding } = sink;
+      const bytes = framed.get(encoding) ?? frameMessages([frame(encoding)], encoding.opcode);
+      framed.set(encoding, bytes);
+      sink.sendFramed(bytes);
     }
   }
 

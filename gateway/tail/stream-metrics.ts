@@ -1,7 +1,7 @@
 /** What the stream half counts. Label sets are bound once, so that counting is an addition. */
 import type { Counter, Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { SnapshotRefusal } from '../../core/log/snapshot.ts';
-import type { GapReason } from '../protocol/event-frame.ts';
+import type { GapReason } from '../stream.ts';
 import type { VerdictKind } from './partition-listener.ts';
 
 const VERDICTS: readonly VerdictKind[] = ['claim', 'accepted', 'stale', 'repeat', 'fault', 'unprovable'];

@@ -24,6 +24,7 @@ import { silentLog } from '../../core/ports/logger.ts';
 import { Decider } from '../../core/sequencing/decide.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
 import type { AnchorsOptions } from '../history/anchors.ts';
+import { jsonEncoding } from '../protocol/json.ts';
 import type { PublishOutcomes, RoomStream, SharedDeflate, Sink, StoredEvent } from '../stream.ts';
 import { createRoomStream } from './room-stream.ts';
 
@@ -123,6 +124,7 @@ export class TestSink implements Sink {
   writes = 0;
   closed = false;
   closeCode: number | null = null;
+  readonly encoding = jsonEncoding;
   readonly batch: boolean;
   readonly deflate: SharedDeflate | null;
   /** While stalled, what is sent stays buffered. */
@@ -135,7 +137,7 @@ export class TestSink implements Sink {
     this.deflate = deflate;
   }
 
-  sendText(frame: Buffer): void {
+  sendFrame(frame: Buffer): void {
     if (this.closed) return;
     this.writes += 1;
     this.frames.push(JSON.parse(frame.toString()));

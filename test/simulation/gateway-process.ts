@@ -16,6 +16,7 @@ import { Connections } from '../../gateway/connection/connections.ts';
 import type { Services } from '../../gateway/connection/services.ts';
 import { drain } from '../../gateway/drain.ts';
 import { PresenceRooms } from '../../gateway/presence/presence-rooms.ts';
+import { jsonEncoding } from '../../gateway/protocol/json.ts';
 import { EphemeralRooms } from '../../gateway/publish/ephemeral-rooms.ts';
 import { ORIGIN_TAG_BYTES, PendingPublishes } from '../../gateway/publish/pending.ts';
 import { Publisher } from '../../gateway/publish/publish.ts';
@@ -83,7 +84,8 @@ export class GatewayProcess {
     line.server.on('close', () => this.lines.delete(line));
     line.toClient(() => line.client.opened());
     const { server, socket } = line;
-    new Connection(server as unknown as WebSocket, socket as unknown as Duplex, null, null, this.#services);
+    const handshake = { encoding: jsonEncoding, deflate: null, token: null };
+    new Connection(server as unknown as WebSocket, socket as unknown as Duplex, handshake, this.#services);
   }
 
   /** With `silently`, as when the machine is gone: nobody is told. */

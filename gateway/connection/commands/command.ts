@@ -2,7 +2,6 @@
 import { RoomlogError } from '../../../core/errors.ts';
 import type { RoomId } from '../../../core/ids.ts';
 import type { CommandFrame } from '../../protocol/frames.ts';
-import { pongText } from '../../protocol/json.ts';
 import type { Client } from '../client.ts';
 import { joinRoom } from './join.ts';
 import { leaveRoom } from './leave.ts';
@@ -30,7 +29,7 @@ export function handleCommand(connection: Client, frame: CommandFrame): void {
       inRoomOrder(connection, frame, () => showPresence(connection, frame));
       return;
     case 'ping':
-      connection.answer(frame.id, 'pong', pongText(frame.id));
+      connection.answer(frame.id, 'pong', connection.encoding.pong(frame.id));
       return;
     default:
       connection.fail(frame.id, new RoomlogError('unavailable', `${frame.type} is not served by this version.`));

@@ -5,8 +5,7 @@ import { mintSession, sessionTime } from '../../../core/sequencing/uuidv7.ts';
 import type { Principal } from '../../auth/token.ts';
 import { CLOSE } from '../../protocol/close-codes.ts';
 import type { HelloFrame } from '../../protocol/frames.ts';
-import { welcomeText } from '../../protocol/json.ts';
-import { parseJoin } from '../../protocol/parse.ts';
+import { joinOf } from '../../protocol/validate.ts';
 import type { Client } from '../client.ts';
 import { handleCommand } from './command.ts';
 
@@ -43,7 +42,7 @@ export async function handleHello(connection: Client, frame: HelloFrame): Promis
 
 function welcome(connection: Client, principal: Principal, session: SessionId): void {
   const { gateway, limits, clock, sessionMaxAgeMs } = connection.services;
-  const text = welcomeText({
+  const frame = connection.encoding.welcome({
     type: 'welcome',
     connection: connection.id,
     gateway,
@@ -55,14 +54,14 @@ function welcome(connection: Client, principal: Principal, session: SessionId): 
     expires: principal.expiresAt,
     time: clock.now(),
   });
-  connection.send('welcome', text);
+  connection.send('welcome', frame);
 }
 
 /** Each entry is judged, and answered, alone. */
 function joinFromHello(connection: Client, entry: unknown): void {
   if (connection.state === 'closing') return;
   try {
-    handleCommand(connection, { type: 'join', ...parseJoin(entry, connection.services.limits) });
+    handleCommand(connection, { type: 'join', ...joinOf(entry, connection.services.limits) });
   } catch (thrown) {
     const error = asRoomlogError(thrown, 'bad_frame');
     connection.sendError(error, error.details.id as number | undefined);

@@ -1,9 +1,7 @@
 /** `join`: permission, a place, a subscription; then `joined`, and only then the events. */
 import { RoomlogError } from '../../../core/errors.ts';
 import type { MemberList } from '../../../core/ports/presence-store.ts';
-import { joinedFrame } from '../../protocol/event-frame.ts';
 import type { JoinBody } from '../../protocol/frames.ts';
-import { memberArrayText } from '../../protocol/json.ts';
 import type { Client } from '../client.ts';
 
 /**
@@ -25,8 +23,7 @@ export async function joinRoom(connection: Client, body: JoinBody): Promise<void
     if (!memberships.settle(room, subscription)) return;
     const list = body.presence ? await enterPresence(connection, body) : null;
     if (!memberships.has(room)) return;
-    const members = list === null ? null : memberArrayText(list.members);
-    connection.answer(id, 'joined', joinedFrame(id, room, subscription, members));
+    connection.answer(id, 'joined', connection.encoding.joined(id, room, subscription, list?.members ?? null));
     subscription.begin();
     if (body.presence) services.presence.release(room, connection.id, list?.version ?? null);
   } catch (thrown) {

@@ -1,7 +1,6 @@
 /** `presence`: the members of a room; with `meta`, after replacing one's own. */
 import { RoomlogError } from '../../../core/errors.ts';
 import type { PresenceCommandFrame } from '../../protocol/frames.ts';
-import { membersText } from '../../protocol/json.ts';
 import type { Client } from '../client.ts';
 
 /**
@@ -20,5 +19,5 @@ export async function showPresence(connection: Client, frame: PresenceCommandFra
   const member =
     meta === null ? null : { user: principal.user, connection: connection.id, since: services.clock.now(), meta };
   const list = await services.presence.list(room, connection, member);
-  connection.answer(id, 'members', membersText(id, room, list));
+  connection.answer(id, 'members', connection.encoding.members(id, room, list));
 }

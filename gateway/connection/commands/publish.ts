@@ -1,6 +1,5 @@
 /** `publish`: permission, the connection's own limits, then the log (durable) or the bus (ephemeral). */
 import type { PublishFrame } from '../../protocol/frames.ts';
-import { ackText, ephemeralFrame } from '../../protocol/json.ts';
 import type { Client } from '../client.ts';
 
 export function publish(connection: Client, frame: PublishFrame): void {
@@ -18,9 +17,13 @@ async function publishEphemeral(connection: Client, frame: PublishFrame): Promis
   const { services, principal, session } = connection;
   const { id, room, event, data } = frame;
   try {
-    const bytes = ephemeralFrame(room, { user: principal.user, session, event, data }, services.clock.now());
-    await services.ephemeral.publish(room, bytes);
-    connection.answer(id, 'ack', ackText({ id, room, pub: null, seq: null, cursor: null, duplicate: false }));
+    const time = services.clock.now();
+    await services.ephemeral.publish({ room, user: principal.user, session, event, contentType: null, data, time });
+    connection.answer(
+      id,
+      'ack',
+      connection.encoding.ack({ id, room, pub: null, seq: null, cursor: null, duplicate: false }),
+    );
   } catch (thrown) {
     connection.fail(id, thrown, room);
   }
