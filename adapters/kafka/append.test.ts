@@ -3,8 +3,9 @@ import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
 import { systemClock } from '../../core/ports/clock.ts';
 import { Appender, judge } from './append.ts';
-import { type Connections, NotSentError } from './connection.ts';
+import type { Connections } from './connection.ts';
 import type { Metadata } from './metadata.ts';
+import { NotSentError } from './transport.ts';
 
 const p3 = 3 as Partition;
 const verdict = (errorCode: number, baseOffset = -1) => judge('t', p3, { partition: 3, errorCode, baseOffset }).status;

@@ -2,18 +2,25 @@
  * One purpose's sockets to all brokers. A broker answers one request per socket at a time, so a fetch that waits for data would
  * hold an append back: every tail, the appends, the reads and the group have a `Connections` of their own.
  *
- * A socket that failed in any way is never used again: its broker object is dropped and built anew (kafkajs keeps half-read answers across reconnects).
+ * A socket that failed in any way is never used again: its connection is dropped and built anew (kafkajs keeps half-read answers across reconnects).
  */
 import type { Config } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
-import { createTransport, type RawBroker, type Transport } from './kafkajs-transport.ts';
 import type { Reachability } from './reachability.ts';
+import {
+  type BrokerConnection,
+  BrokerRefusal,
+  type CreateTransport,
+  NotSentError,
+  type Transport,
+} from './transport.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
-import { API_KEYS, type WireRequest } from './wire/request.ts';
+import type { WireRequest } from './wire/request.ts';
 
 export interface ConnectionsOptions {
+  readonly createTransport: CreateTransport;
   readonly config: Config['kafka'];
   readonly clientId: string;
   readonly logger: LogSink;
@@ -24,28 +31,23 @@ export interface ConnectionsOptions {
 }
 
 /**
- * kafkajs times a request from when it hands it to the socket. One that it keeps back (a broker's answer may tell it to, for as long
- * as the broker likes) and a connection that stands half open have no timer of its; this much later ours ends them.
+ * The clients time a request from when they hand it to the socket. One that they keep back (a broker's answer may tell kafkajs to, for as
+ * long as the broker likes) and a connection that stands half open have no timer of theirs; this much later ours ends them.
  */
 const SILENCE_GRACE_MS = 1_000;
-
-/** Thrown where a request surely never left: nothing of it can have been done. */
-export class NotSentError extends RoomlogError {}
-
-const FETCH_SOCKET = 1;
 
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #transport: Transport;
   /** By `host:port`. */
-  readonly #brokers = new Map<string, Promise<RawBroker>>();
+  readonly #brokers = new Map<string, Promise<BrokerConnection>>();
   /** What those promises became. */
-  readonly #current = new Map<string, RawBroker>();
+  readonly #current = new Map<string, BrokerConnection>();
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
-    this.#transport = createTransport(options.config, options);
+    this.#transport = options.createTransport(options.config, options);
   }
 
   /**
@@ -63,21 +65,24 @@ export class Connections {
     api: string,
   ): Promise<Answer | null> {
     return this.use(address, api, async (broker) => {
+      await broker.ready(api);
       const request = make();
-      if (request === null) return null;
-      if (request.request.apiKey === API_KEYS.fetch) await this.#openFetchSocket(broker);
-      return broker.connectionPool.send({ ...request, logResponseError: false });
+      return request === null ? null : broker.send(request);
     });
   }
 
-  /** As `send`, for kafkajs's own requests; `api` is for metrics. A broker's refusal (a KafkaJSProtocolError) is thrown as it is. */
-  async use<Answer>(address: BrokerAddress, api: string, ask: (broker: RawBroker) => Promise<Answer>): Promise<Answer> {
+  /** As `send`, for the client's own requests; `api` is for metrics. A `BrokerRefusal` is thrown as it is. */
+  async use<Answer>(
+    address: BrokerAddress,
+    api: string,
+    ask: (broker: BrokerConnection) => Promise<Answer>,
+  ): Promise<Answer> {
     const { reachability, metrics } = this.#options;
     reachability.asked();
-    let broker: RawBroker;
+    let broker: BrokerConnection;
     try {
       broker = await this.#broker(address);
-      if (!isUsable(broker)) {
+      if (!broker.usable) {
         // Brokers close what is idle for minutes.
         this.#drop(address, broker);
         broker = await this.#broker(address);
@@ -97,14 +102,14 @@ export class Connections {
       metrics.requested(api, 'answered', performance.now() - askedAt);
       return answer;
     } catch (cause) {
-      if (isRefusal(cause)) {
+      if (cause instanceof BrokerRefusal) {
         reachability.answered();
         metrics.requested(api, 'refused', performance.now() - askedAt);
         throw cause;
       }
       reachability.failed();
       this.#drop(address, broker);
-      const hasNotLeft = neverLeft(cause);
+      const hasNotLeft = cause instanceof NotSentError;
       metrics.requested(api, hasNotLeft ? 'not_sent' : 'failed', performance.now() - askedAt);
       const ErrorClass = hasNotLeft ? NotSentError : RoomlogError;
       throw new ErrorClass('kafka_unreachable', `No answer from ${keyOf(address)} (${textOf(cause)}).`, {
@@ -134,7 +139,7 @@ export class Connections {
     this.#transport.destroySockets();
     const brokers = await Promise.allSettled(this.#brokers.values());
     this.#brokers.clear();
-    for (const broker of brokers) if (broker.status === 'fulfilled') discard(broker.value);
+    for (const broker of brokers) if (broker.status === 'fulfilled') broker.value.discard();
     this.#transport.destroySockets();
   }
 
@@ -145,74 +150,32 @@ export class Connections {
     return requestTimeoutMs + connectionMs + SILENCE_GRACE_MS;
   }
 
-  #broker(address: BrokerAddress): Promise<RawBroker> {
+  #broker(address: BrokerAddress): Promise<BrokerConnection> {
     if (this.#closed) return Promise.reject(new Error('closed'));
     const key = keyOf(address);
     const known = this.#brokers.get(key);
     if (known) return known;
-    const opened = this.#open(address);
+    const opened = this.#transport.open(address);
     const opening = within(this.#deadlineMs('connect'), opened);
     this.#brokers.set(key, opening);
     const isWanted = () => this.#brokers.get(key) === opening;
     opening.catch(() => isWanted() && this.#brokers.delete(key));
     // It may come after it was given up.
     opened.then(
-      (broker) => (isWanted() ? this.#current.set(key, broker) : discard(broker)),
+      (broker) => (isWanted() ? this.#current.set(key, broker) : broker.discard()),
       () => {},
     );
     return opening;
   }
 
-  async #open(address: BrokerAddress): Promise<RawBroker> {
-    const broker = await this.#transport.createBroker(address);
-    try {
-      await broker.connect();
-    } catch (error) {
-      discard(broker);
-      throw error;
-    }
-    return broker;
-  }
-
-  /** kafkajs would open the second socket twice if two fetches came at once. */
-  async #openFetchSocket(broker: RawBroker): Promise<void> {
-    const socket = broker.connectionPool.pool[FETCH_SOCKET];
-    if (!socket || socket.isConnected()) return;
-    const opening = fetchSockets.get(broker) ?? socket.connect();
-    fetchSockets.set(broker, opening);
-    try {
-      await opening;
-      openedFetchSockets.add(broker);
-    } catch (cause) {
-      throw new NotSentError('kafka_unreachable', undefined, { cause });
-    }
-  }
-
-  #drop(address: BrokerAddress, broker: RawBroker): void {
+  #drop(address: BrokerAddress, broker: BrokerConnection): void {
     const key = keyOf(address);
     if (this.#current.get(key) === broker) {
       this.#current.delete(key);
       this.#brokers.delete(key);
     }
-    discard(broker);
+    broker.discard();
   }
-}
-
-const fetchSockets = new WeakMap<RawBroker, Promise<unknown>>();
-const openedFetchSockets = new WeakSet<RawBroker>();
-
-/** Fails what still waits, and ends the sockets without waiting for them. */
-function discard(broker: RawBroker): void {
-  for (const connection of broker.connectionPool.pool) {
-    connection.rejectRequests(new Error('the connection was given up'));
-  }
-  broker.disconnect().catch(() => {});
-}
-
-/** Open, as far as it ever was: the fetch socket is opened by the first fetch. */
-function isUsable(broker: RawBroker): boolean {
-  const [socket, fetchSocket] = broker.connectionPool.pool;
-  return (socket?.isConnected() ?? false) && (!openedFetchSockets.has(broker) || (fetchSocket?.isConnected() ?? false));
 }
 
 /** Nothing came within the time that it may take. */
@@ -234,16 +197,3 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 const keyOf = ({ host, port }: BrokerAddress) => `${host}:${port}`;
 const textOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown));
 const where = ({ host, port, nodeId }: BrokerAddress) => ({ broker: `${host}:${port}`, nodeId });
-
-/** The broker answered, with a code that says no. */
-function isRefusal(thrown: unknown): boolean {
-  const { name, type, errors } = thrown as { name?: string; type?: string; errors?: unknown };
-  // An aggregate holds a refusal for each topic.
-  if (Array.isArray(errors)) return true;
-  return typeof type === 'string' && name !== 'KafkaJSConnectionError' && name !== 'KafkaJSRequestTimeoutError';
-}
-
-/** kafkajs throws this before it hands anything to a socket. */
-function neverLeft(thrown: unknown): boolean {
-  return thrown instanceof NotSentError || (thrown instanceof Error && thrown.message === 'Not connected');
-}

@@ -1,4 +1,5 @@
-/** What a coordinator says that a member has to act on, by kafkajs's names. */
+/** What a coordinator says that a member has to act on, by Kafka's names. */
+import { BrokerRefusal } from './transport.ts';
 
 export const WAITING_FOR_MEMBERS = 'REBALANCE_IN_PROGRESS';
 export const REJOIN = new Set([WAITING_FOR_MEMBERS, 'ILLEGAL_GENERATION']);
@@ -13,4 +14,4 @@ export const REFUSED = new Set([
 ]);
 
 /** undefined for what is no answer of a broker. */
-export const typeOf = (thrown: unknown) => (thrown as { type?: string }).type;
+export const typeOf = (thrown: unknown) => (thrown instanceof BrokerRefusal ? thrown.type : undefined);

@@ -10,16 +10,16 @@ test('a member says what it had, and the leader lets it keep its share', () => {
   const all = assignAll(
     't',
     [
-      { memberId: 'a', memberMetadata: subscription },
-      { memberId: 'b', memberMetadata: encodeSubscription('t', owned([], -1)) },
+      { memberId: 'a', metadata: subscription },
+      { memberId: 'b', metadata: encodeSubscription('t', owned([], -1)) },
     ],
     4,
   );
   const share = (memberId: string) =>
-    decodeAssignment('t', all.find((m) => m.memberId === memberId)?.memberAssignment ?? Buffer.alloc(0));
+    decodeAssignment('t', all.find((m) => m.memberId === memberId)?.assignment ?? Buffer.alloc(0));
   expect(share('a')).toEqual([2, 3]);
   expect(share('b')).toEqual([0, 1]);
-  expect(decodeAssignment('other', all[0]?.memberAssignment ?? Buffer.alloc(0))).toEqual([]);
+  expect(decodeAssignment('other', all[0]?.assignment ?? Buffer.alloc(0))).toEqual([]);
 });
 
 test('a foreign member’s metadata gives it no claim', () => {

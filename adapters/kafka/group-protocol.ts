@@ -65,12 +65,12 @@ export function decodeAssignment(topic: string, bytes: Buffer): Partition[] {
 /** The leader's work: everybody's share, ready to send. */
 export function assignAll(
   topic: string,
-  members: ReadonlyArray<{ readonly memberId: string; readonly memberMetadata: Buffer }>,
+  members: ReadonlyArray<{ readonly memberId: string; readonly metadata: Buffer }>,
   partitions: number,
-): Array<{ memberId: string; memberAssignment: Buffer }> {
+): Array<{ memberId: string; assignment: Buffer }> {
   const shares = assignSticky(
-    members.map((m) => decodeSubscription(m.memberId, m.memberMetadata)),
+    members.map((m) => decodeSubscription(m.memberId, m.metadata)),
     partitions,
   );
-  return [...shares].map(([memberId, share]) => ({ memberId, memberAssignment: encodeAssignment(topic, share) }));
+  return [...shares].map(([memberId, share]) => ({ memberId, assignment: encodeAssignment(topic, share) }));
 }

@@ -6,13 +6,10 @@ import type { Connections } from './connection.ts';
 import { KafkaMember, STUCK_AFTER_MS } from './group.ts';
 import { assignAll } from './group-protocol.ts';
 import { noKafkaMetrics } from './kafka-metrics.ts';
-import type { RawBroker } from './kafkajs-transport.ts';
 import type { Metadata } from './metadata.ts';
+import { type BrokerConnection, BrokerRefusal, type JoinGroup } from './transport.ts';
 
 const REBALANCE_TIMEOUT_MS = 100;
-
-/** kafkajs's way to say what the broker refused. */
-const refusal = (type: string) => Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type });
 
 class Coordinator {
   /** Of each kind of request, how many came. */
@@ -24,26 +21,25 @@ class Coordinator {
   #metadata: Buffer = Buffer.alloc(0);
 
   readonly broker = {
-    findGroupCoordinator: async () => ({ coordinator: { nodeId: 1, host: 'broker', port: 1 } }),
-    joinGroup: async ({ memberId, groupProtocols }: Parameters<RawBroker['joinGroup']>[0]) => {
+    findGroupCoordinator: async () => ({ nodeId: 1, host: 'broker', port: 1 }),
+    joinGroup: async ({ memberId, protocol }: JoinGroup) => {
       this.memberIds.push(memberId);
       this.#count('join');
       await this.onJoin();
-      this.#metadata = groupProtocols[0]?.metadata ?? this.#metadata;
+      this.#metadata = protocol.metadata;
       this.generation++;
       const id = memberId || `member-${this.memberIds.length}`;
-      const members = [{ memberId: id, memberMetadata: this.#metadata }];
-      return { generationId: this.generation, leaderId: id, memberId: id, members };
+      const members = [{ memberId: id, metadata: this.#metadata }];
+      return { generation: this.generation, leaderId: id, memberId: id, members };
     },
-    syncGroup: async ({ memberId }: { memberId: string }) => ({
-      memberAssignment: assignAll('t', [{ memberId, memberMetadata: this.#metadata }], 4)[0]?.memberAssignment,
-    }),
+    syncGroup: async ({ memberId }: { memberId: string }) =>
+      assignAll('t', [{ memberId, metadata: this.#metadata }], 4)[0]?.assignment,
     heartbeat: async () => {
       this.#count('heartbeat');
       await this.onHeartbeat();
     },
     leaveGroup: async () => {},
-  } as unknown as RawBroker;
+  } as unknown as BrokerConnection;
 
   #count(kind: string): void {
     this.asked.set(kind, (this.asked.get(kind) ?? 0) + 1);
@@ -62,7 +58,7 @@ function setup(coordinator: Coordinator, monotonic = () => performance.now()) {
   const closed = Promise.withResolvers<never>();
   closed.promise.catch(() => {});
   const connections = {
-    use: (_: unknown, __: string, ask: (broker: RawBroker) => unknown) =>
+    use: (_: unknown, __: string, ask: (broker: BrokerConnection) => unknown) =>
       Promise.race([ask(coordinator.broker), closed.promise]),
     giveUp: ({ nodeId }: { nodeId: number }) => void givenUp.push(nodeId),
     close: async () => closed.reject(new Error('closed')),
@@ -133,7 +129,7 @@ test(
     await eventually(() => expect(told).toEqual([[0, 1, 2, 3]]));
     coordinator.onJoin = () => (coordinator.asked.get('join') === 4 ? Promise.resolve() : new Promise(() => {}));
     coordinator.onHeartbeat = async () => {
-      throw refusal(coordinator.asked.get('join') === 4 ? 'UNKNOWN_MEMBER_ID' : 'REBALANCE_IN_PROGRESS');
+      throw new BrokerRefusal(coordinator.asked.get('join') === 4 ? 'UNKNOWN_MEMBER_ID' : 'REBALANCE_IN_PROGRESS');
     };
     await eventually(() => expect(coordinator.asked.get('join')).toBeGreaterThanOrEqual(4));
     expect(restarts).toEqual(['group', 'group']);
@@ -151,7 +147,7 @@ test('may go on writing while the group waits for its slowest member, and not on
   const slowest = Promise.withResolvers<void>();
   coordinator.onJoin = () => slowest.promise;
   coordinator.onHeartbeat = async () => {
-    throw refusal('REBALANCE_IN_PROGRESS');
+    throw new BrokerRefusal('REBALANCE_IN_PROGRESS');
   };
   now = 200;
   await eventually(() => expect(coordinator.asked.get('join')).toBe(2));
@@ -159,7 +155,7 @@ test('may go on writing while the group waits for its slowest member, and not on
   await eventually(() => expect(member.lastHeartbeatAt).toBe(300));
   const beats = coordinator.asked.get('heartbeat') ?? 0;
   coordinator.onHeartbeat = async () => {
-    throw refusal('ILLEGAL_GENERATION');
+    throw new BrokerRefusal('ILLEGAL_GENERATION');
   };
   await eventually(() => expect(coordinator.asked.get('heartbeat')).toBeGreaterThan(beats));
   now = 400;

@@ -2,7 +2,7 @@
  * Membership of a consumer group that only decides who owns a partition: join, sync, heartbeats in their own rhythm, rejoin. It reads nothing.
  *
  * kafkajs's consumer sends heartbeats only between fetches, restarts itself in its own time and does not tell when a heartbeat was sent;
- * so only its requests are used.
+ * so of a client only the requests are used.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
@@ -15,8 +15,8 @@ import { type Connections, SilentError, within } from './connection.ts';
 import { FORGOTTEN, REFUSED, REJOIN, typeOf, WAITING_FOR_MEMBERS } from './group-codes.ts';
 import { assignAll, decodeAssignment, encodeSubscription, type Owned, PROTOCOL_NAME } from './group-protocol.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
-import type { RawBroker } from './kafkajs-transport.ts';
 import type { Metadata } from './metadata.ts';
+import type { BrokerConnection } from './transport.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
 
 export interface MemberParts {
@@ -30,7 +30,6 @@ export interface MemberParts {
   onLeft(): void;
 }
 
-const GROUP_COORDINATOR = 0;
 /** A leave that is not answered by then is left to the session time-out. */
 const LEAVE_TIMEOUT_MS = 1_000;
 
@@ -103,7 +102,7 @@ export class KafkaMember implements GroupMember {
     this.#pause.wake();
     if (memberId && this.#coordinator) {
       const leaving = this.#parts.beats.use(this.#coordinator, 'leaveGroup', (broker) =>
-        broker.leaveGroup({ groupId, memberId }),
+        broker.leaveGroup(groupId, memberId),
       );
       const timeout = new Pause();
       await Promise.race([leaving.catch(() => {}), timeout.for(LEAVE_TIMEOUT_MS)]);
@@ -178,33 +177,33 @@ export class KafkaMember implements GroupMember {
       broker.joinGroup({
         groupId,
         memberId: this.#memberId,
-        sessionTimeout: this.#options.sessionTimeoutMs,
-        rebalanceTimeout: this.#options.rebalanceTimeoutMs,
-        groupProtocols: [{ name: PROTOCOL_NAME, metadata: encodeSubscription(topic, this.#owned) }],
+        sessionTimeoutMs: this.#options.sessionTimeoutMs,
+        rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs,
+        protocol: { name: PROTOCOL_NAME, metadata: encodeSubscription(topic, this.#owned) },
       }),
     );
     if (before) void this.#beatWhile(joining, before);
     const joined = await joining;
-    const { memberId, generationId, leaderId, members } = joined;
+    const { memberId, generation, leaderId, members } = joined;
     this.#memberId = memberId;
     const leads = memberId === leaderId;
-    const groupAssignment = leads ? assignAll(topic, members, (await metadata.leaders(topic)).leaders.size) : [];
+    const assignments = leads ? assignAll(topic, members, (await metadata.leaders(topic)).leaders.size) : [];
     const syncedAt = clock.monotonic();
     const synced = await this.#stepOfJoin(coordinator, 'syncGroup', (broker) =>
-      broker.syncGroup({ groupId, generationId, memberId, groupAssignment }),
+      broker.syncGroup({ groupId, generation, memberId }, assignments),
     );
-    const membership = { coordinator, memberId, generation: generationId };
-    const partitions = decodeAssignment(topic, synced.memberAssignment);
+    const membership = { coordinator, memberId, generation };
+    const partitions = decodeAssignment(topic, synced);
     this.#membership = membership;
     this.#joined = true;
     this.#failures = 0;
     this.#stuck = 0;
     if (this.#leaving) return membership;
     this.#lastHeartbeatAt = syncedAt;
-    this.#owned = { partitions, generation: generationId };
+    this.#owned = { partitions, generation };
     this.#told = partitions;
-    this.#parts.logger.info({ group: groupId, generation: generationId, partitions }, 'joined the group');
-    this.#options.onAssignment(partitions, generationId);
+    this.#parts.logger.info({ group: groupId, generation, partitions }, 'joined the group');
+    this.#options.onAssignment(partitions, generation);
     return membership;
   }
 
@@ -212,7 +211,7 @@ export class KafkaMember implements GroupMember {
   async #stepOfJoin<Answer>(
     coordinator: BrokerAddress,
     api: 'joinGroup' | 'syncGroup',
-    ask: (broker: RawBroker) => Promise<Answer>,
+    ask: (broker: BrokerConnection) => Promise<Answer>,
   ): Promise<Answer> {
     const { joins, metrics, logger } = this.#parts;
     const limitMs = this.#options.rebalanceTimeoutMs + STUCK_AFTER_MS;
@@ -238,12 +237,10 @@ export class KafkaMember implements GroupMember {
   async #findCoordinator(): Promise<BrokerAddress> {
     const { groupId } = this.#options;
     const found = await this.#parts.metadata.anyBroker((address) =>
-      this.#parts.beats.use(address, 'findCoordinator', (broker) =>
-        broker.findGroupCoordinator({ groupId, coordinatorType: GROUP_COORDINATOR }),
-      ),
+      this.#parts.beats.use(address, 'findCoordinator', (broker) => broker.findGroupCoordinator(groupId)),
     );
-    this.#coordinator = found.coordinator;
-    return found.coordinator;
+    this.#coordinator = found;
+    return found;
   }
 
   /** Heartbeats until the broker says something else than yes, which is thrown. */
@@ -266,7 +263,7 @@ export class KafkaMember implements GroupMember {
     };
     try {
       await this.#parts.beats.use(coordinator, 'heartbeat', (broker) =>
-        broker.heartbeat({ groupId, memberId, groupGenerationId: generation }),
+        broker.heartbeat({ groupId, memberId, generation }),
       );
       heard();
     } catch (thrown) {
@@ -297,16 +294,14 @@ export class KafkaMember implements GroupMember {
     const { groupId, topic } = this.#options;
     this.#committing = true;
     while (this.#commits && this.#membership && !this.#leaving) {
-      const partitions = [...this.#commits].map(([partition, offset]) => ({
-        partition,
-        offset: `${offset}`,
-        metadata: null,
-      }));
+      const offsets = this.#commits;
       this.#commits = null;
       const { coordinator, memberId, generation } = this.#membership;
-      const request = { groupId, memberId, groupGenerationId: generation, topics: [{ topic, partitions }] };
+      const member = { groupId, memberId, generation };
       try {
-        await this.#parts.beats.use(coordinator, 'offsetCommit', (broker) => broker.offsetCommit(request));
+        await this.#parts.beats.use(coordinator, 'offsetCommit', (broker) =>
+          broker.commitOffsets(member, topic, offsets),
+        );
       } catch (thrown) {
         // For lag displays only.
         this.#parts.logger.debug({ group: groupId, reason: (thrown as Error).message }, 'commit failed');

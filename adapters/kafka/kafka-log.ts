@@ -18,6 +18,7 @@ import type {
 } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { Appender } from './append.ts';
+import { loadClient } from './clients.ts';
 import { Connections } from './connection.ts';
 import { KafkaMember } from './group.ts';
 import { type KafkaMetrics, noKafkaMetrics } from './kafka-metrics.ts';
@@ -26,6 +27,7 @@ import { Offsets } from './offsets.ts';
 import { readRange } from './range.ts';
 import { Reachability } from './reachability.ts';
 import { KafkaTail } from './tail.ts';
+import type { CreateTransport } from './transport.ts';
 
 export interface OpenKafkaLogOptions {
   readonly logger: LogSink;
@@ -46,7 +48,7 @@ const CONNECT_RETRY_MS = 250;
 const SILENCE_MS = 3_000;
 
 export async function openKafkaLog(config: Config, options: OpenKafkaLogOptions): Promise<KafkaLog> {
-  const log = new KafkaLog(config.kafka, options);
+  const log = new KafkaLog(config.kafka, await loadClient(), options);
   if (options.connect === 'background') return log;
   try {
     await log.awaitBroker(config.kafka.requestTimeoutMs);
@@ -59,6 +61,7 @@ export async function openKafkaLog(config: Config, options: OpenKafkaLogOptions)
 
 export class KafkaLog implements EventLog {
   readonly #config: Config['kafka'];
+  readonly #createTransport: CreateTransport;
   readonly #clock: Clock;
   readonly #logger: LogSink;
   readonly #clientId: string;
@@ -74,8 +77,9 @@ export class KafkaLog implements EventLog {
   readonly #members = new Set<KafkaMember>();
   #closed = false;
 
-  constructor(config: Config['kafka'], options: OpenKafkaLogOptions) {
+  constructor(config: Config['kafka'], createTransport: CreateTransport, options: OpenKafkaLogOptions) {
     this.#config = config;
+    this.#createTransport = createTransport;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
     this.#clientId = options.clientId ?? config.clientId;
@@ -192,6 +196,7 @@ export class KafkaLog implements EventLog {
 
   #connections(requestTimeoutMs: number): Connections {
     return new Connections({
+      createTransport: this.#createTransport,
       config: this.#config,
       clientId: this.#clientId,
       logger: this.#logger,

@@ -8,6 +8,7 @@ import type { Offsets } from './offsets.ts';
 import { readRange } from './range.ts';
 import { encodeBatch } from './wire/encode-batch.ts';
 import { CODES } from './wire/error-codes.ts';
+import type { WireRequest } from './wire/request.ts';
 
 /** Where the offset stands in a fetch of one partition of a topic whose name is one letter; see wire/fetch.ts. */
 const OFFSET_AT = 44;
@@ -18,8 +19,8 @@ function setup({ end, shown }: { end: number; shown: readonly number[] }) {
   const asked = { fetches: 0, ranges: 0 };
   const connections = {
     closed: false,
-    send: async (_: unknown, { request }: { request: { encode(): Promise<{ buffer: Buffer }> } }) => {
-      const next = Number((await request.encode()).buffer.readBigInt64BE(OFFSET_AT));
+    send: async (_: unknown, { body }: WireRequest<unknown>) => {
+      const next = Number(body.readBigInt64BE(OFFSET_AT));
       const stable = shown[Math.min(asked.fetches++, shown.length - 1)] ?? 0;
       const count = Math.max(0, stable - next);
       const batch = encodeBatch(

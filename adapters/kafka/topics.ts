@@ -5,11 +5,13 @@ import { systemClock } from '../../core/ports/clock.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { backOffMs, Pause } from './back-off.ts';
+import { loadClient } from './clients.ts';
 import { Connections } from './connection.ts';
 import { noKafkaMetrics } from './kafka-metrics.ts';
 import { Metadata } from './metadata.ts';
 import { Offsets } from './offsets.ts';
 import { Reachability } from './reachability.ts';
+import { BrokerRefusal } from './transport.ts';
 
 export interface TopicSpec {
   readonly topic: string;
@@ -97,6 +99,7 @@ export async function createMissing(
   logger: LogSink,
 ): Promise<{ created: string[]; existing: string[] }> {
   const connections = new Connections({
+    createTransport: await loadClient(),
     config: kafka,
     clientId: `${kafka.clientId}-topics`,
     logger,
@@ -140,32 +143,19 @@ async function createOne(
   try {
     // Any broker passes it on to the controller (KRaft).
     await metadata.anyBroker((address) =>
-      connections.use(address, 'createTopics', (broker) =>
-        broker.createTopics({ topics: [request], timeout: CREATE_TIMEOUT_MS }),
-      ),
+      connections.use(address, 'createTopics', (broker) => broker.createTopic(request, CREATE_TIMEOUT_MS)),
     );
     return true;
   } catch (thrown) {
-    const refusal = refusalOf(thrown);
-    if (refusal.type === 'TOPIC_ALREADY_EXISTS') return false;
-    if (!refusal.type || refusal.retriable) throw thrown;
-    const details = { topic: spec.topic, kafkaCode: refusal.type };
-    throw new RoomlogError('kafka_refused', `Kafka refused to create ${spec.topic}: ${refusal.message}`, {
+    if (!(thrown instanceof BrokerRefusal)) throw thrown;
+    if (thrown.type === 'TOPIC_ALREADY_EXISTS') return false;
+    if (thrown.retriable) throw thrown;
+    const details = { topic: spec.topic, kafkaCode: thrown.type };
+    throw new RoomlogError('kafka_refused', `Kafka refused to create ${spec.topic}: ${thrown.message}`, {
       cause: thrown,
       details,
     });
   }
-}
-
-/** kafkajs wraps what single topics were refused for. */
-function refusalOf(thrown: unknown): { type?: string; retriable?: boolean; message: string } {
-  const { errors, type, retriable, message } = thrown as {
-    errors?: unknown[];
-    type?: string;
-    retriable?: boolean;
-    message: string;
-  };
-  return errors?.[0] ? refusalOf(errors[0]) : { ...(type && { type }), ...(retriable && { retriable }), message };
 }
 
 async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
