@@ -48,6 +48,8 @@ export interface GatewayDependencies {
   readonly openLog?: () => Promise<EventLog>;
   readonly openCodec?: () => Promise<Codec>;
   readonly stores?: RedisStores;
+  /** Told the base URL of the admin port as soon as that answers. */
+  readonly onAdmin?: (url: string) => void;
 }
 
 /**
@@ -110,10 +112,13 @@ class Gateway implements RunningGateway {
   }
 
   async start(): Promise<void> {
-    const { adminHost: host, adminPort: port } = this.#config.gateway;
-    await this.#edge.listen();
+    const { adminHost: host, adminPort: port, workers } = this.#config.gateway;
+    // A port that others share is opened once clients are served: until then the kernel gives those to others.
+    const isShared = workers > 1;
+    if (!isShared) await this.#edge.listen();
     const report = () => this.#report();
     this.#admin = await serveAdmin({ host, port, health: this.#edge, metrics: this.#metrics, report });
+    this.#dependencies.onAdmin?.(this.adminUrl);
     const topics = topicsOf(this.#config.stream.prefix);
     this.#edge.stage = 'waiting for the schema registry';
     const codec = await this.#openCodec();
@@ -143,6 +148,7 @@ class Gateway implements RunningGateway {
     this.#stream = stream;
     this.#edge.serve({ log, inboundTopic: topics.inbound, codec, pending, stream, presence, ephemeral, registry });
     await stream.start();
+    if (isShared) await this.#edge.listen();
     this.#logger.info({ url: this.url, admin: this.adminUrl }, 'gateway serves');
   }
 

@@ -1,11 +1,18 @@
-/** `roomlog gateway`: runs a gateway until SIGTERM or SIGINT. */
+/** `roomlog gateway`: runs a gateway, or several on one port, until SIGTERM or SIGINT. */
 import type { Command } from 'commander';
 import { addConfigOptions, readConfig } from '../config.ts';
 import { serveUntilSignal } from '../serve.ts';
 
 export function define(command: Command): void {
-  addConfigOptions(command).action(async (_options: unknown, self: Command) => {
+  command.option('--workers <n>', 'short for --gateway-workers: gateway processes on one port');
+  addConfigOptions(command).action(async ({ workers }: { workers?: string }, self: Command) => {
+    if (workers !== undefined) self.setOptionValue('gatewayWorkers', workers);
     const config = readConfig(self);
+    if (config.gateway.workers > 1) {
+      const { startWorkers } = await import('../../gateway/workers/supervisor.ts');
+      await serveUntilSignal(startWorkers(config));
+      return;
+    }
     const { startGateway } = await import('../../gateway/main.ts');
     await serveUntilSignal(startGateway(config));
   });

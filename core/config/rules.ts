@@ -79,6 +79,11 @@ export const RULES: readonly Rule[] = [
       ? null
       : `must differ from gateway.port (${gateway.port}): what is on it must not be public`,
   ),
+  rule(['gateway.port', 'gateway.workers'], ({ gateway }) =>
+    gateway.workers === 1 || gateway.port !== 0
+      ? null
+      : `must be a port by number for gateway.workers above 1 (${gateway.workers}): 0 would give each worker another`,
+  ),
   rule(['gateway.publishBurst', 'gateway.publishesPerSecond'], ({ gateway }) =>
     gateway.publishBurst >= gateway.publishesPerSecond
       ? null

@@ -123,6 +123,12 @@ export const configSchema = z.strictObject({
       port: port().default(7400).describe('Public port: WebSocket and HTTP.'),
       adminHost: z.string().default('127.0.0.1').describe('Address of the admin port: never expose it.'),
       adminPort: port().default(7401).describe('Admin port: full health and metrics.'),
+      workers: count()
+        .max(256)
+        .default(1)
+        .describe(
+          'Gateway processes on the public port, for machines with several cores (Linux only). Each is a gateway of its own, `<name>-1`, `<name>-2`, …, with its own limits, memory and reading of the log; the admin port shows all of them.',
+        ),
       maxConnections: count().default(100_000).describe('Above it upgrades get 503 with Retry-After.'),
       maxConnectionsPerAddress: z
         .number()

@@ -102,7 +102,7 @@ export class Edge implements Health {
   async listen(): Promise<void> {
     const { config, routes } = this.#options;
     const { host, port, maxFrameBytes, maxConnectionsPerAddress, compression, compressionMinBytes } = config.gateway;
-    this.#http = await serveHttp({ host, port, health: this, routes });
+    this.#http = await serveHttp({ host, port, shared: config.gateway.workers > 1, health: this, routes });
     acceptUpgrades({
       server: this.#http.app.server,
       maxFrameBytes,

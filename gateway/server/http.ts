@@ -8,6 +8,8 @@ export interface HttpOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  /** See ListenOptions. */
+  readonly shared: boolean;
   readonly health: Health;
   /** Adds routes of other parts (the demo page). */
   readonly routes: ((app: FastifyInstance) => void) | null;
@@ -32,7 +34,7 @@ export interface HttpServer {
 }
 
 /** Throws `port_taken`, `config_invalid`. */
-export async function serveHttp({ host, port, health, routes }: HttpOptions): Promise<HttpServer> {
+export async function serveHttp({ host, port, shared, health, routes }: HttpOptions): Promise<HttpServer> {
   const app = fastify({
     logger: false,
     forceCloseConnections: true,
@@ -71,7 +73,7 @@ export async function serveHttp({ host, port, health, routes }: HttpOptions): Pr
     });
   }
   routes?.(app);
-  const url = await listen(app, { host, port, key: 'gateway.port' });
+  const url = await listen(app, { host, port, key: 'gateway.port', shared });
   return { app, url };
 }
 
