@@ -70,7 +70,7 @@ export function define(command: Command): void {
 /** The rooms that a pattern of tokens would cover; all without one. */
 export async function roomFilter(pattern: string | undefined): Promise<(room: string) => boolean> {
   if (pattern === undefined) return () => true;
-  const { compilePattern } = await import('../../gateway/auth/room-pattern.ts');
+  const { compilePattern } = await import('../../core/room-pattern.ts');
   const compiled = compilePattern(pattern);
   return (room) => compiled.matches(room);
 }

@@ -1,4 +1,5 @@
 /** What one config value demands of another, or of its own inside, beyond what its type says. */
+import { parseSlowClientRule } from '../limits/slow-clients.ts';
 import type { Config } from './schema.ts';
 
 export interface Rule {
@@ -74,6 +75,12 @@ export const RULES: readonly Rule[] = [
       ? null
       : `must be below gateway.pingIntervalMs (${gateway.pingIntervalMs})`,
   ),
+  rule(['gateway.slowClients'], ({ gateway }) => {
+    const wrong = gateway.slowClients.filter((text) => parseSlowClientRule(text) === null);
+    return wrong.length === 0
+      ? null
+      : `each must be a policy (catch-up, close, skip), limits and a pattern, such as "skip:262144 prices/**", which ${quote(wrong)} is not`;
+  }),
   rule(['gateway.adminPort', 'gateway.port'], ({ gateway }) =>
     gateway.port === 0 || gateway.port !== gateway.adminPort
       ? null

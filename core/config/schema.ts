@@ -170,6 +170,11 @@ export const configSchema = z.strictObject({
       slowClientTimeoutMs: ms()
         .default(60_000)
         .describe('A connection that makes no progress for this long is closed with 1013.'),
+      slowClients: list()
+        .default([])
+        .describe(
+          'What becomes of such a connection’s member, by room; the first that matches counts: `policy[:bytes[:timeoutMs]] pattern`, as in `skip:262144 prices/**`. `catch-up` (all other rooms): reads the log. `close`: closed with 1013. `skip`: what it has no room for is left out, announced by a `gap`. Patterns are those of a token.',
+        ),
       flushWindowMaxMs: z
         .number()
         .int()

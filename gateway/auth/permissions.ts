@@ -4,7 +4,7 @@
  */
 import { RoomlogError } from '../../core/errors.ts';
 import type { RoomId } from '../../core/ids.ts';
-import { compilePattern, type RoomPattern } from './room-pattern.ts';
+import { compilePattern, type RoomPattern } from '../../core/room-pattern.ts';
 
 export type Right = 'join' | 'publish';
 

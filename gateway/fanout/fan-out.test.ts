@@ -1,7 +1,9 @@
 import type { Buffer } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { configSchema } from '../../core/config/schema.ts';
 import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { seq as seqOf } from '../../core/ids.ts';
+import { SlowClients } from '../../core/limits/slow-clients.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { LogEvent } from '../history/log-event.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
@@ -25,7 +27,7 @@ class KeepingSink extends TestSink {
 /** A room with live members, and a fan-out whose time is the test's. */
 class Hall {
   readonly behind: Array<{ member: Member; why: string }> = [];
-  readonly rooms = new Rooms();
+  readonly rooms = new Rooms(new SlowClients(configSchema.parse({}).gateway));
   readonly sinks: KeepingSink[] = [];
   pressure = 0;
   writes = 0;
@@ -39,7 +41,6 @@ class Hall {
       clock: { monotonic: () => performance.now() },
       windowMaxMs,
       pressure: () => this.pressure,
-      slowClientBytes: 1_000_000,
       logger: silentLog,
       onDelivered: (events) => {
         this.deliveries += events;
@@ -221,7 +222,7 @@ describe('a member', () => {
 
 it('one timer serves all rooms whose windows wait', () => {
   const { fanOut } = new Hall(0);
-  const rooms = new Rooms();
+  const rooms = new Rooms(new SlowClients(configSchema.parse({}).gateway));
   const history = { logTime: 0 } as unknown as PartitionHistory;
   const sinks: KeepingSink[] = [];
   for (let number = 0; number < 100; number += 1) {

@@ -21,8 +21,6 @@ export interface FanOutOptions {
   readonly windowMaxMs: number;
   /** How far the event loop is behind, 0 to 1. */
   readonly pressure: () => number;
-  /** Unsent bytes above which a member leaves the live path. */
-  readonly slowClientBytes: number;
   readonly logger: LogSink;
   onDelivered(events: number): void;
   /** Sockets that were written to for one window. */
@@ -107,7 +105,7 @@ export class FanOut {
   }
 
   #deliver(room: Room, delivery: Delivery): void {
-    const { slowClientBytes } = this.#options;
+    const slowBytes = room.slow.bytes;
     let given = 0;
     const rests = new Map<number, Delivery>();
     const next = (delivery.last.offset + 1) as Offset;
@@ -121,7 +119,7 @@ export class FanOut {
       if (!this.#give(member, delivery)) continue;
       member.gave(delivery.last.seq, next);
       given += 1;
-      if (sink.bufferedBytes() <= slowClientBytes) continue;
+      if (sink.bufferedBytes() <= slowBytes) continue;
       // Its own write may have closed the sink, and with it the membership.
       if (member.state !== 'live') continue;
       room.live.delete(member);

@@ -1,6 +1,13 @@
 /**
  * Brings one member from its position to the room's head at the pace of its socket, then puts it among the live ones in the same
- * turn of the event loop, so that nothing falls between. Joins, resumes and slow clients all come this way.
+ * turn of the event loop, so that nothing falls between. Joins, resumes and slow clients all come this way:
+ *
+ *     waiting ──begin──▶ catching up ──at the head──▶ live ──socket too full──▶ fellBehind: its room's policy
+ *                            ▲                                                   catch-up: from its own position
+ *                            └───────────────────────────────────────────────────skip: a gap up to the head, once it is drained
+ *                                                                                close: 1013
+ *
+ * A client that stalls costs its place, and what its socket holds up to the limit: what was read for it is let go.
  */
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Seq } from '../../core/ids.ts';
@@ -8,6 +15,7 @@ import { encodeCursor } from '../../core/log/cursor.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import { RecentDeliveries } from '../fanout/recent-deliveries.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
 import type { Member } from '../rooms/rooms.ts';
 import type { GapReason } from '../stream.ts';
 import type { LoopBudget } from '../tail/loop-budget.ts';
@@ -15,11 +23,13 @@ import type { LogEvent } from './log-event.ts';
 import { expiryTime, headCursor } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
 import { type Portion, RoomReader } from './room-reader.ts';
+import type { SlowMembers } from './slow-members.ts';
+import { isCatchingUp, SocketPace, within } from './socket-pace.ts';
 
 /** Events written at once, in bytes; between writes the socket is looked at. */
 const MAX_WRITE_BYTES = 65_536;
-/** A catching-up member is written to while no more than this part of `slowClientBytes` waits in its socket. */
-const LOW_WATER_PART = 4;
+/** How long what was read is kept for a socket that is full: then it is let go, and read again when there is room. */
+const HOLD_MS = 1_000;
 /** Pause before the log is asked again, ms; doubled each time up to the second figure. */
 const RETRY_MS = 200;
 const MAX_RETRY_MS = 2_000;
@@ -28,9 +38,7 @@ export interface CatchUpOptions {
   readonly budget: LoopBudget;
   readonly ranges: Ranges;
   readonly clock: Clock;
-  readonly slowClientBytes: number;
-  /** Without progress for this long a member's socket is closed with 1013. */
-  readonly slowClientTimeoutMs: number;
+  readonly slow: SlowMembers;
   readonly logger: LogSink;
   onDelivered(events: number): void;
   onGap(reason: GapReason, count: number): void;
@@ -38,13 +46,13 @@ export interface CatchUpOptions {
 
 export class CatchUp {
   readonly #options: CatchUpOptions;
-  readonly #lowWaterBytes: number;
+  readonly #pace: SocketPace;
   readonly #deliveries = new RecentDeliveries();
   #active = 0;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
-    this.#lowWaterBytes = Math.max(1, Math.floor(options.slowClientBytes / LOW_WATER_PART));
+    this.#pace = new SocketPace({ logger: options.logger, onStuck: (member) => options.slow.closed(member, 'stuck') });
   }
 
   /** Members that are not live yet, or not any more. */
@@ -60,36 +68,62 @@ export class CatchUp {
       .catch((thrown: unknown) => this.#giveUp(member, asRoomlogError(thrown, 'unavailable')))
       .finally(() => {
         this.#active -= 1;
+        // It may have come back and fallen behind anew already.
+        if (!isCatchingUp(member)) this.#options.slow.ended(member);
       });
   }
 
+  /** The member's socket can't keep up: it has left the live path, and its room's policy says what becomes of it. */
+  fellBehind(member: Member): void {
+    this.#options.slow.fellBehind(member);
+    if (member.room.slow.policy !== 'close') {
+      this.begin(member);
+      return;
+    }
+    this.#options.slow.closed(member, 'policy');
+    this.#options.slow.ended(member);
+    member.sink.close(CLOSE.overloaded, 'too slow');
+  }
+
   async #run(member: Member): Promise<void> {
-    const { room, sink } = member;
-    const reader = new RoomReader(room.history, this.#options.ranges, room.id, member.position);
-    const { budget } = this.#options;
+    const skips = member.fellBehind && member.room.slow.policy === 'skip';
+    let reader: RoomReader | null = null;
     while (isCatchingUp(member)) {
-      if (sink.bufferedBytes() > this.#lowWaterBytes) {
-        if (!(await this.#drained(member))) return;
+      if (this.#pace.isFull(member)) {
+        if (!(await this.#pace.drained(member))) return;
         continue;
       }
-      if (budget.spent()) {
-        await budget.turn();
-        if (budget.spent()) continue;
-      }
-      const taken = reader.take();
-      if (taken === 'end') {
-        this.#goLive(member, reader.seq ?? 0);
+      if (skips) {
+        this.#skipToHead(member);
         return;
       }
-      const portion = taken === 'log' ? await this.#read(member, reader) : taken;
-      for (const part of parts(portion)) {
-        while (isCatchingUp(member) && sink.bufferedBytes() > this.#lowWaterBytes) {
-          if (!(await this.#drained(member))) return;
-        }
-        if (!isCatchingUp(member)) return;
-        this.#give(member, part);
-      }
+      reader ??= new RoomReader(member.room.history, this.#options.ranges, member.room.id, member.position);
+      const came = await this.#step(member, reader);
+      if (came === 'end') return;
+      if (came === 'held up') reader = null;
     }
+  }
+
+  /** One portion. 'held up': some of it was let go, and has to be read again from the member's position. */
+  async #step(member: Member, reader: RoomReader): Promise<'on' | 'held up' | 'end'> {
+    const { budget } = this.#options;
+    if (budget.spent()) {
+      await budget.turn();
+      if (budget.spent()) return 'on';
+    }
+    const taken = reader.take();
+    if (taken === 'end') {
+      this.#goLive(member, reader.seq ?? 0);
+      return 'end';
+    }
+    for (const part of parts(taken === 'log' ? await this.#read(member, reader) : taken)) {
+      while (isCatchingUp(member) && this.#pace.isFull(member)) {
+        if (!(await this.#pace.drainedWithin(member, HOLD_MS))) return 'held up';
+      }
+      if (!isCatchingUp(member)) return 'end';
+      this.#give(member, part);
+    }
+    return 'on';
   }
 
   #give(member: Member, { gap, events }: Portion): void {
@@ -112,6 +146,20 @@ export class CatchUp {
     if (delivery.gaps > 0) this.#options.onGap('expired', delivery.gaps);
   }
 
+  /** Leaves out what the member has not got, and says so. The cursor is the head's: whoever has an older one can still read all. */
+  #skipToHead(member: Member): void {
+    const { room, sink } = member;
+    const head = room.history.head(room.id);
+    const seq = member.seq ?? 0;
+    if (head !== undefined && head.seq > seq) {
+      sink.sendFrame(sink.encoding.gap(room.id, (seq + 1) as Seq, head.seq, headCursor(room.history, room.id), 'slow'));
+      member.gave(head.seq, (head.offset + 1) as Offset);
+      this.#options.onGap('slow', 1);
+      this.#options.slow.skipped(head.seq - seq);
+    }
+    this.#goLive(member, member.seq ?? 0);
+  }
+
   /** The reader is at the head, and no event can come between that and this. */
   #goLive(member: Member, seq: number): void {
     const { room, sink } = member;
@@ -131,11 +179,12 @@ export class CatchUp {
     if (!isCatchingUp(member)) return;
     member.state = 'live';
     room.live.add(member);
+    this.#options.slow.cameBack(member);
   }
 
   /** Reads on from the log; patient while it can't be reached, but not longer than a slow client is borne. */
   async #read(member: Member, reader: RoomReader): Promise<Portion> {
-    const deadline = performance.now() + this.#options.slowClientTimeoutMs;
+    const deadline = performance.now() + member.room.slow.timeoutMs;
     for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(pauseMs * 2, MAX_RETRY_MS)) {
       try {
         return await reader.read();
@@ -147,52 +196,12 @@ export class CatchUp {
     }
   }
 
-  /** Waits until the socket has taken enough. False where the member has left, or was closed for making no progress. */
-  async #drained(member: Member): Promise<boolean> {
-    const { sink } = member;
-    const drained = sink.drained(this.#lowWaterBytes);
-    let before = sink.bufferedBytes();
-    while (!(await within(this.#options.slowClientTimeoutMs, member.leaving, drained))) {
-      if (!isCatchingUp(member)) return false;
-      const now = sink.bufferedBytes();
-      if (now >= before) {
-        this.#options.logger.info({ room: member.room.id, bufferedBytes: now }, 'closing a client that takes nothing');
-        sink.close(1013, 'too slow');
-        return false;
-      }
-      before = now;
-    }
-    return isCatchingUp(member);
-  }
-
   #giveUp(member: Member, error: RoomlogError): void {
     if (!isCatchingUp(member)) return;
     this.#options.logger.error({ err: error, room: member.room.id }, 'a member could not be brought up to date');
-    member.sink.close(1013, 'history unavailable');
+    member.sink.close(CLOSE.overloaded, 'history unavailable');
   }
 }
-
-/** Resolves true when `settled` does, false after `ms` or when the signal comes first. */
-function within(ms: number, signal: AbortSignal, settled?: Promise<void>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const done = (value: boolean): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      resolve(value);
-    };
-    const onAbort = (): void => done(false);
-    const timer = setTimeout(done, ms, false);
-    timer.unref();
-    signal.addEventListener('abort', onAbort);
-    settled?.then(
-      () => done(true),
-      () => done(false),
-    );
-    if (signal.aborted) done(false);
-  });
-}
-
-const isCatchingUp = (member: Member): boolean => member.state === 'catching-up' && !member.sink.closed;
 
 /** Cuts a portion into writes; the gap goes with the first. */
 function* parts({ gap, events }: Portion): Generator<Portion> {

@@ -1,5 +1,6 @@
 /** Who is in which room on this gateway, and who of them gets events as they come. */
 import type { Offset, RoomId } from '../../core/ids.ts';
+import type { SlowClientLimits } from '../../core/limits/slow-clients.ts';
 import { FlushWindow } from '../fanout/window.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
 import type { Position } from '../history/room-reader.ts';
@@ -24,6 +25,8 @@ export class Member {
   seq: number | null;
   /** `live` is said once. */
   saidLive = false;
+  /** It left the live path because its socket could not keep up, and has not come back. */
+  fellBehind = false;
   /** Made when first waited for: most members never wait, and one weighs more than all else here. */
   #leaving: AbortController | null = null;
 
@@ -57,20 +60,28 @@ export class Member {
 export class Room {
   readonly id: RoomId;
   readonly history: PartitionHistory;
+  /** When a member is too slow, and what becomes of it. */
+  readonly slow: SlowClientLimits;
   readonly members = new Set<Member>();
   readonly live = new Set<Member>();
   readonly window = new FlushWindow();
 
-  constructor(id: RoomId, history: PartitionHistory) {
+  constructor(id: RoomId, history: PartitionHistory, slow: SlowClientLimits) {
     this.id = id;
     this.history = history;
+    this.slow = slow;
   }
 }
 
 /** Bounded by the edge: connections times rooms per connection. */
 export class Rooms implements Iterable<Room> {
   readonly #rooms = new Map<RoomId, Room>();
+  readonly #slowClients: { of(room: RoomId): SlowClientLimits };
   #members = 0;
+
+  constructor(slowClients: { of(room: RoomId): SlowClientLimits }) {
+    this.#slowClients = slowClients;
+  }
 
   get size(): number {
     return this.#rooms.size;
@@ -91,7 +102,7 @@ export class Rooms implements Iterable<Room> {
   enter(id: RoomId, history: PartitionHistory, sink: Sink, position: Position): Member {
     let room = this.#rooms.get(id);
     if (room === undefined) {
-      room = new Room(id, history);
+      room = new Room(id, history, this.#slowClients.of(id));
       this.#rooms.set(id, room);
     }
     const member = new Member(room, sink, position);

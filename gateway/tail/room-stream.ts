@@ -8,6 +8,7 @@ import { Alarms } from '../../core/alarms.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Partition, RoomId } from '../../core/ids.ts';
+import { SlowClients } from '../../core/limits/slow-clients.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EventLog, Tail } from '../../core/ports/event-log.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
@@ -19,6 +20,7 @@ import type { AnchorsOptions } from '../history/anchors.ts';
 import { CatchUp } from '../history/catch-up.ts';
 import { headCursor } from '../history/partition-history.ts';
 import { Ranges } from '../history/ranges.ts';
+import { SlowMembers } from '../history/slow-members.ts';
 import { Starts } from '../history/starts.ts';
 import { type Member, Rooms } from '../rooms/rooms.ts';
 import type { EventEncoding, JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
@@ -73,7 +75,7 @@ export function createRoomStream(options: RoomStreamOptions): RoomStream {
 class OutboundRoomStream implements RoomStream {
   readonly #options: RoomStreamOptions;
   readonly #identity: StreamIdentity;
-  readonly #rooms = new Rooms();
+  readonly #rooms: Rooms;
   readonly #partitions: Partitions;
   readonly #readiness: Readiness;
   readonly #fanOut: FanOut;
@@ -94,7 +96,8 @@ class OutboundRoomStream implements RoomStream {
     this.#options = options;
     this.#identity = new StreamIdentity(options.partitions);
     const { log, codec, topics, config, logger, clock, metrics } = options;
-    const { slowClientBytes, slowClientTimeoutMs, cursorWaitMs, ringBytes, flushWindowMaxMs } = config.gateway;
+    const { cursorWaitMs, ringBytes, flushWindowMaxMs } = config.gateway;
+    this.#rooms = new Rooms(new SlowClients(config.gateway));
     const loop = new LoopPressure(clock);
     const pressure = options.pressure ?? (() => loop.value);
     this.#metrics = createStreamMetrics(metrics, {
@@ -106,7 +109,7 @@ class OutboundRoomStream implements RoomStream {
       members: () => this.#rooms.members,
       pressure,
     });
-    const { deliveries, eventFrames, roomWrites, gaps, historyBytes, slowClients } = this.#metrics;
+    const { deliveries, eventFrames, roomWrites, gaps, historyBytes } = this.#metrics;
     const delivered = (events: number): void => {
       deliveries.add(events);
       eventFrames.add(events);
@@ -124,12 +127,12 @@ class OutboundRoomStream implements RoomStream {
       clock,
       endOf: (number) => endOfPartition(log, topics.outbound, number),
     });
+    const slow = new SlowMembers(metrics);
     this.#catchUp = new CatchUp({
       budget: new LoopBudget(clock, CATCH_UP_TURN_MS),
       ranges: this.#ranges,
       clock,
-      slowClientBytes,
-      slowClientTimeoutMs,
+      slow,
       logger,
       onDelivered: delivered,
       onGap: (reason, count) => gaps[reason].add(count),
@@ -138,15 +141,11 @@ class OutboundRoomStream implements RoomStream {
       clock,
       windowMaxMs: flushWindowMaxMs,
       pressure,
-      slowClientBytes,
       logger,
       onDelivered: delivered,
       onWritten: (writes) => roomWrites.add(writes),
       onExpired: (count) => gaps.expired.add(count),
-      onBehind: (member, why) => {
-        slowClients.add(1, { why });
-        this.#catchUp.begin(member);
-      },
+      onBehind: (member, why) => (why === 'slow' ? this.#catchUp.fellBehind(member) : this.#catchUp.begin(member)),
     });
     const { originTag, outcomes } = options;
     this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
@@ -221,13 +220,12 @@ class OutboundRoomStream implements RoomStream {
   }
 
   broadcast(room: RoomId, frame: (encoding: EventEncoding) => Buffer, except?: Sink): void {
-    const live = this.#rooms.get(room)?.live;
-    if (live === undefined || live.size === 0) return;
+    const entered = this.#rooms.get(room);
+    if (entered === undefined || entered.live.size === 0) return;
     const framed = new Map<EventEncoding, Buffer>();
-    const { slowClientBytes } = this.#options.config.gateway;
-    for (const { sink } of live) {
+    for (const { sink } of entered.live) {
       // What may be lost is not kept for a client that does not read: nothing else would bound it.
-      if (sink === except || sink.closed || sink.bufferedBytes() > slowClientBytes) continue;
+      if (sink === except || sink.closed || sink.bufferedBytes() > entered.slow.bytes) continue;
       const { encoding } = sink;
       const bytes = framed.get(encoding) ?? frameMessages([frame(encoding)], encoding.opcode);
       framed.set(encoding, bytes);

@@ -17,7 +17,6 @@ export interface StreamMetrics {
   /** Deliveries by this are the events per socket write. */
   readonly roomWrites: Counter;
   readonly historyBytes: Counter;
-  readonly slowClients: Counter;
   readonly snapshotsLoaded: Counter;
   readonly snapshotsRefused: Readonly<Record<SnapshotRefusal, Counter>>;
 }
@@ -85,7 +84,6 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
       'Snapshots that this gateway read a partition from.',
     ),
     snapshotsRefused: bind(refused, 'reason', REFUSALS),
-    slowClients: metrics.counter('roomlog_slow_clients_total', 'Members that left the live path, by why.'),
   };
 }
 

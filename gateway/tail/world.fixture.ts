@@ -225,7 +225,7 @@ const inflateMessage = (payload: Buffer): Buffer =>
 
 export interface WorldOptions {
   readonly partitions?: number;
-  readonly gateway?: Record<string, number>;
+  readonly gateway?: Record<string, unknown>;
   readonly anchors?: AnchorsOptions;
   readonly codec?: Codec;
   readonly historyCacheBytes?: number;
@@ -275,7 +275,7 @@ export class World {
     return Array.from({ length: count }, (_, index) => this.publish(room, { index }, more).offset);
   }
 
-  createStream(gateway: Record<string, number> = {}): RoomStream {
+  createStream(gateway: Record<string, unknown> = {}): RoomStream {
     const config = configSchema.parse({ gateway: { cursorWaitMs: 500, ...this.#options.gateway, ...gateway } });
     const stream = createRoomStream({
       log: this.log.cluster.open('gateway'),
@@ -298,7 +298,7 @@ export class World {
     return stream;
   }
 
-  async openStream(gateway: Record<string, number> = {}): Promise<RoomStream> {
+  async openStream(gateway: Record<string, unknown> = {}): Promise<RoomStream> {
     const stream = this.createStream(gateway);
     await stream.start();
     return stream;

@@ -167,6 +167,6 @@ describe('a slow client', () => {
     expect(slow.wire.all('gap')).toEqual([]);
     expect(slow.wire.all('live')).toHaveLength(1);
     const metrics = await (await fetch(`${gateway(2).admin}/metrics`)).text();
-    expect(metrics).toMatch(/^roomlog_slow_clients_total\{[^}]*why="slow"[^}]*\} [1-9]/m);
+    expect(metrics).toMatch(/^roomlog_slow_clients_total\{[^}]*policy="catch-up"[^}]*\} [1-9]/m);
   }, 120_000);
 });
