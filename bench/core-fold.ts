@@ -2,8 +2,6 @@
  * The core alone, without Kafka, Avro or sockets: what deciding and folding cost, and what rooms and publishers weigh.
  * `node --expose-gc bench/core-fold.ts` writes bench/results/core-fold.json.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Epoch, Offset, Pub, RoomId, SessionId, UserId } from '../core/ids.ts';
 import { encodeCursor } from '../core/log/cursor.ts';
 import { digestOf } from '../core/log/digest.ts';
@@ -12,8 +10,8 @@ import { partitionOf } from '../core/log/partition.ts';
 import type { InboundEvent, OutboundRecord } from '../core/log/record.ts';
 import { Decider } from '../core/sequencing/decide.ts';
 import { mintSession } from '../core/sequencing/uuidv7.ts';
-import { median, round } from './support/latency.ts';
-import { describeMachine } from './support/machine.ts';
+import { round } from './support/latency.ts';
+import { rowOf, writeResult } from './support/result.ts';
 
 const RECORDS = 200_000;
 const ROOMS = 1_000;
@@ -122,10 +120,8 @@ function filledFold(rooms: boolean, publishes: number): Fold {
   return fold;
 }
 
-const measured: Record<string, number[]> = {};
-const add = (name: string, value: number) => {
-  measured[name] = [...(measured[name] ?? []), value];
-};
+const measured = new Map<string, number[]>();
+const add = (what: string, value: number) => void measured.set(what, [...(measured.get(what) ?? []), value]);
 for (let turn = 0; turn <= ROUNDS; turn++) {
   const inbound = inboundRecords();
   let log: OutboundRecord[] = [];
@@ -143,29 +139,32 @@ for (let turn = 0; turn <= ROUNDS; turn++) {
   );
   // The first round is for the compiler.
   if (turn === 0) continue;
-  add('sequencerDecideAndFoldNs', sequencing);
-  add('rebuildFoldNs', rebuilding);
-  add('gatewayFoldNs', following);
-  add('digestNs', digesting);
-  add('partitionOfNs', placing);
-  add('encodeCursorNs', pointing);
+  add('decide, and fold what is read back (sequencer)', sequencing);
+  add('fold with publishers (rebuilding)', rebuilding);
+  add('fold of rooms only (gateway)', following);
+  add('digest of event and data', digesting);
+  add('partition of a room', placing);
+  add('encode a cursor', pointing);
 }
-const result = {
-  bench: 'core-fold',
-  command: 'node --expose-gc bench/core-fold.ts',
-  machine: describeMachine(),
-  records: RECORDS,
-  rooms: ROOMS,
-  dataBytes: DATA_BYTES,
-  rounds: ROUNDS,
-  perRecord: Object.fromEntries(Object.entries(measured).map(([name, values]) => [name, round(median(values))])),
-  memory: {
-    bytesPerRoom: heapBytes(() => filledFold(true, 0), MEMORY_COUNT),
-    bytesPerPublisherWithOnePublish: heapBytes(() => filledFold(false, 1), MEMORY_COUNT),
-    bytesPerPublisherWith32Publishes: heapBytes(() => filledFold(false, 32), MEMORY_COUNT),
-  },
+const heaps = {
+  'a room': heapBytes(() => filledFold(true, 0), MEMORY_COUNT),
+  'a publisher with one publish': heapBytes(() => filledFold(false, 1), MEMORY_COUNT),
+  'a publisher with 32 publishes': heapBytes(() => filledFold(false, 32), MEMORY_COUNT),
 };
-const folder = join(import.meta.dirname, 'results');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'core-fold.json'), `${JSON.stringify(result, null, 2)}\n`);
-console.log(JSON.stringify(result, null, 2));
+writeResult('core-fold', {
+  bench: 'core-fold',
+  figure: 'core',
+  command: 'node --expose-gc bench/core-fold.ts',
+  versions: {},
+  settings: { records: RECORDS, rooms: ROOMS, dataBytes: DATA_BYTES },
+  rounds: ROUNDS,
+  voidRounds: 0,
+  rows: [
+    ...[...measured].map(([what, ns]) => rowOf({ case: what, side: 'roomlog', metric: 'time', unit: 'ns/record' }, ns)),
+    ...Object.entries(heaps).map(([what, bytes]) =>
+      rowOf({ case: what, side: 'roomlog', metric: 'heap', unit: 'bytes' }, [bytes]),
+    ),
+  ],
+  goals: [],
+  notes: ['The first round is for the compiler and not counted; memory is measured once.'],
+});

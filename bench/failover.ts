@@ -9,32 +9,30 @@
  * meanwhile (`kept`: their longest pause); and the claims that were read (one for each partition that moved, where nobody duels).
  * Writes bench/results/failover.json.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
 import { topicsOf } from '../core/names.ts';
 import { silentLog } from '../core/ports/logger.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
-import type { StackFile } from '../scripts/stack/stack-file.ts';
 import { measure, type Run } from './failover/measure.ts';
 import { Load } from './failover/sequenced.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { summarise } from './support/latency.ts';
-import { describeMachine } from './support/machine.ts';
 import { openLog } from './support/open-log.ts';
+import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { SequencerProcess } from './support/sequencer-process.ts';
+import { type BenchStack, withStack } from './support/stack.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const WARM_UP_MS = 5_000;
 const DRAIN_MS = 15_000;
 /** So long after a member has come or gone the next change begins, while they are churned. */
 const CHURN_EVERY_MS = 2_000;
+const GOALS = { killedMs: 8_000, stoppedMs: 1_000, keptPauseMs: 500 };
 
 const { values: options } = parseArgs({
   options: {
@@ -51,17 +49,14 @@ const [runs, rate, count, partitions] = [options.runs, options.rate, options.seq
   Number,
 ) as [number, number, number, number];
 
-const stateDir = mkdtempSync(join(tmpdir(), 'roomlog-failover-'));
-const script = (name: string, ...args: string[]) =>
-  execFileSync(join(root, 'scripts', name), [...args, '--state-dir', stateDir], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 const sequencers: SequencerProcess[] = [];
 
-try {
-  script('up', '--detach', '--infra-only', '--brokers', '3', '--port-base', options['port-base']);
-  const stack = JSON.parse(readFileSync(join(stateDir, 'stack.json'), 'utf8')) as StackFile;
+await withStack({ portBase: Number(options['port-base']), up: ['--infra-only', '--brokers', '3'] }, bench);
+
+async function bench(own: BenchStack): Promise<void> {
+  const stack = own.file;
+  own.atEnd(() => Promise.all(sequencers.map((one) => one.end('SIGKILL'))));
   const config = configSchema.parse({
     stream: { prefix: 'failover', partitions, replicationFactor: 3, minInsyncReplicas: 2 },
     kafka: { brokers: [...stack.kafka.brokers] },
@@ -74,7 +69,7 @@ try {
     ROOMLOG_KAFKA_BROKERS: config.kafka.brokers.join(','),
     ROOMLOG_REGISTRY_URL: config.registry.url,
   };
-  const logs = join(stateDir, 'sequencers');
+  const logs = join(own.stateDir, 'sequencers');
   mkdirSync(logs);
   for (let number = 1; number <= count + 1; number++) {
     const name = `bench-sequencer-${number}`;
@@ -117,21 +112,13 @@ try {
   await log.close();
   const stolen = stolenShare();
 
-  const all = (how: Run[], pick: (run: Run) => number | readonly number[]) => summarise(how.flatMap(pick));
-  const figures = (how: Run[]) => ({
-    runs: how.length,
-    takeoverMs: all(how, (run) => run.takeoverMs),
-    pauseMs: all(how, (run) => run.pauseMs),
-    keptPauseMs: all(how, (run) => run.keptMs),
-    claims: how.reduce((sum, run) => sum + run.claims, 0),
-    partitionsTaken: how.reduce((sum, run) => sum + run.takeoverMs.length, 0),
-    back: { movedPauseMs: all(how, (run) => run.back.movedMs), keptPauseMs: all(how, (run) => run.back.keptMs) },
-  });
-  const result = {
+  const rows = [...rowsOf('killed', results.killed), ...rowsOf('stopped', results.stopped)];
+  writeResult(options.out, {
     bench: 'failover',
+    figure: 'recovery',
     command: `scripts/bench failover --runs ${runs} --rate ${rate} --sequencers ${count} --partitions ${partitions} --churn-seconds ${options['churn-seconds']}`,
-    machine: describeMachine(),
-    setting: {
+    versions: {},
+    settings: {
       brokers: 3,
       sequencers: count,
       partitions,
@@ -143,15 +130,21 @@ try {
       /** Runnable processes per minute at the end: above the cores, others were measured too. */
       loadAverage: loadavg()[1],
     },
-    goals: { killedMs: 8_000, stoppedMs: 1_000, keptPauseMs: 500 },
-    killed: figures(results.killed),
-    stopped: figures(results.stopped),
-    churn,
-    events: { published: load.published, sequenced: load.sequenced.length, notCounted: load.dropped.length },
-    runs: results,
-  };
-  writeFileSync(join(root, 'bench/results', `${options.out}.json`), `${JSON.stringify(result, null, 2)}\n`);
-  say(`written to bench/results/${options.out}.json`);
+    rounds: results.killed.length + results.stopped.length,
+    voidRounds: 0,
+    rows: [
+      ...rows,
+      rowOf({ case: 'one sequencer comes and goes', side: 'roomlog', metric: 'p50 publish → sequenced', unit: 'ms' }, [
+        churn.latencyMs.p50,
+      ]),
+    ],
+    goals: goalsOf(rows),
+    notes: [
+      'A takeover is counted from the signal to the first event under the next claim, in each partition that the sequencer had; a pause is the longest time from publish to sequenced.',
+      `${load.published} events were published while sequencers came and went; ${load.sequenced.length} were sequenced, ${load.dropped.length} were read and not counted.`,
+    ],
+    detail: { churn, runs: results },
+  });
 
   /** One more sequencer joins and leaves, over and over: whoever loses and gets partitions back must not duel for them. */
   async function churned() {
@@ -185,8 +178,39 @@ try {
       latencyMs: summarise(latencies.map(({ arrivedAt, publishedAt }) => arrivedAt - publishedAt)),
     };
   }
-} finally {
-  await Promise.all(sequencers.map((one) => one.end('SIGKILL')));
-  script('down');
-  rmSync(stateDir, { recursive: true, force: true });
+}
+
+function rowsOf(how: 'killed' | 'stopped', all: readonly Run[]): BenchRow[] {
+  const row = (metric: string, pick: (run: Run) => number | readonly number[]) => ({
+    ...rowOf({ case: `sequencer ${how}`, side: 'roomlog', metric, unit: 'ms' }, all.flatMap(pick)),
+    rounds: all.length,
+  });
+  return [
+    row('takeover', (run) => run.takeoverMs),
+    row('pause of its partitions', (run) => run.pauseMs),
+    row("pause of the others' partitions", (run) => run.keptMs),
+    row('pause of what it got back when it came back', (run) => run.back.movedMs),
+    row('pause of what the others kept when it came back', (run) => run.back.keptMs),
+  ];
+}
+
+function goalsOf(rows: readonly BenchRow[]): BenchGoal[] {
+  const worst = (pick: (row: BenchRow) => boolean) => Math.max(...rows.filter(pick).map(({ high }) => high));
+  const goal = (what: string, value: number, atMost: number): BenchGoal => ({
+    figure: 'issue',
+    what,
+    value,
+    unit: 'ms',
+    atMost,
+  });
+  const at = (how: string, metric: string) => (row: BenchRow) => row.case.endsWith(how) && row.metric === metric;
+  return [
+    goal('killed sequencer, slowest takeover', worst(at('killed', 'takeover')), GOALS.killedMs),
+    goal('stopped sequencer, longest pause', worst(at('stopped', 'pause of its partitions')), GOALS.stoppedMs),
+    goal(
+      'longest pause of partitions that others keep',
+      worst(({ metric }) => metric === "pause of the others' partitions"),
+      GOALS.keptPauseMs,
+    ),
+  ];
 }

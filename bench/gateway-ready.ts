@@ -9,13 +9,12 @@
  * bench/results/gateway-ready.json. Takes some minutes and 3 GB at most, which are given back. A round in which the hypervisor took
  * more than 8 % of the cores away is void and repeated, up to twice as many rounds.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg, tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openKafkaLog } from '../adapters/kafka/kafka-log.ts';
 import { openCodec } from '../adapters/registry/open-codec.ts';
@@ -25,18 +24,20 @@ import { configSchema } from '../core/config/schema.ts';
 import type { Offset, Partition, RoomId } from '../core/ids.ts';
 import { partitionOf } from '../core/log/partition.ts';
 import { silentLog } from '../core/ports/logger.ts';
-import type { StackFile } from '../scripts/stack/stack-file.ts';
+import { ROOT } from '../scripts/stack/root.ts';
 import { fillOutbound, type Snapshot } from './load/outbound-log.ts';
 import { startStealMeter } from './support/cpu.ts';
-import { median, round } from './support/latency.ts';
-import { describeMachine } from './support/machine.ts';
+import { round } from './support/latency.ts';
+import { type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
+import { type BenchStack, withStack } from './support/stack.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const STOLEN = 0.08;
 const TRIES = 2;
 const MAX_DISK_BYTES = 3e9;
 const READY_WITHIN_MS = 300_000;
 const POLL_MS = 20;
+/** What a rolling update may wait for each. */
+const READY_GOAL_MS = 15_000;
 /** `sequencer.snapshotEveryRecords`. */
 const { snapshotEveryRecords: SNAPSHOT_EVERY_RECORDS } = configSchema.parse({}).sequencer;
 
@@ -76,20 +77,13 @@ interface Round {
   readonly void: boolean;
 }
 
-const stateDir = mkdtempSync(join(tmpdir(), 'roomlog-bench-'));
-const script = (name: string, ...args: string[]) =>
-  execFileSync(join(root, 'scripts', name), [...args, '--state-dir', stateDir], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
 const say = (text: string) => process.stderr.write(`${text}\n`);
-const diskBytes = () =>
-  Number(execFileSync('du', ['-s', '--block-size=1', stateDir], { encoding: 'utf8' }).split('\t')[0]);
 
 /** One gateway's start, from its process to `/ready`. */
 async function startOnce(config: string, port: number): Promise<Round> {
   const stolenShare = startStealMeter();
   const started = performance.now();
-  const gateway = spawn(process.execPath, [join(root, 'cli/main.ts'), 'gateway', '--config', config], {
+  const gateway = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), 'gateway', '--config', config], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const exited = once(gateway, 'exit');
@@ -118,7 +112,7 @@ async function startOnce(config: string, port: number): Promise<Round> {
       cpuMs: Math.round(health.cpu.userMs + health.cpu.systemMs),
       stolen,
       load: round(loadavg()[0] ?? 0),
-      void: stolen > STOLEN,
+      void: voidReasons({ stolen }).length > 0,
     };
   } finally {
     gateway.kill('SIGTERM');
@@ -126,59 +120,48 @@ async function startOnce(config: string, port: number): Promise<Round> {
   }
 }
 
-async function measure(name: string, config: string, port: number): Promise<Round[]> {
-  const rounds: Round[] = [];
-  const valid = () => rounds.filter((one) => !one.void).length;
-  while (valid() < repeats && rounds.length < repeats * TRIES) {
-    const one = await startOnce(config, port);
-    rounds.push(one);
-    say(
-      `${name}: ready after ${one.readyMs} ms (${one.cpuMs} of CPU), ${one.foldedRecords} records folded${one.void ? ', VOID' : ''}`,
-    );
-  }
-  return rounds;
-}
-
-/** Of the valid rounds; of all where none is, which `rounds: 0` tells. */
-function figures(rounds: readonly Round[]) {
-  const valid = rounds.filter((one) => !one.void);
-  const counted = valid.length > 0 ? valid : rounds;
-  const ready = counted.map(({ readyMs }) => readyMs);
-  return {
-    rounds: valid.length,
-    void: rounds.length - valid.length,
-    readyMs: { median: median(ready), min: Math.min(...ready), max: Math.max(...ready) },
-    foldedRecords: median(counted.map(({ foldedRecords }) => foldedRecords)),
-    cpuMs: median(counted.map(({ cpuMs }) => cpuMs)),
-    rssMiB: median(counted.map(({ rssMiB }) => rssMiB)),
-  };
-}
-
-const cleanUp = () => {
-  script('down');
-  rmSync(stateDir, { recursive: true, force: true });
-};
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    cleanUp();
-    process.exit(1);
+async function measure(name: string, config: string, port: number): Promise<Played<Round>> {
+  const played = await playInTurn({
+    sides: [name],
+    repeats,
+    tries: TRIES,
+    isVoid: (one) => one.void,
+    play: async () => {
+      const one = await startOnce(config, port);
+      say(
+        `${name}: ready after ${one.readyMs} ms (${one.cpuMs} of CPU), ${one.foldedRecords} records folded${one.void ? ', VOID' : ''}`,
+      );
+      return one;
+    },
   });
+  return played.get(name) as Played<Round>;
 }
 
-try {
-  script('up', '--detach', '--infra-only', '--port-base', String(portBase));
-  const stack = JSON.parse(readFileSync(join(stateDir, 'stack.json'), 'utf8')) as StackFile;
-  const { partitions, topics } = stack;
+function rowsOf(side: string, { valid }: Played<Round>): BenchRow[] {
+  const row = (metric: string, unit: string, pick: (one: Round) => number) =>
+    rowOf({ case: 'start to /ready', side, metric, unit }, valid.map(pick));
+  return [
+    row('ready', 'ms', ({ readyMs }) => readyMs),
+    row('CPU of the gateway', 'ms', ({ cpuMs }) => cpuMs),
+    row('records folded', 'records', ({ foldedRecords }) => foldedRecords),
+    row('resident memory', 'MiB', ({ rssMiB }) => rssMiB),
+  ];
+}
+
+await withStack({ portBase, up: ['--infra-only'] }, bench);
+
+async function bench(stack: BenchStack): Promise<void> {
+  const { partitions, topics, ...services } = stack.file;
   const config = configSchema.parse({
-    stream: { prefix: stack.prefix, partitions },
-    kafka: { brokers: [...stack.kafka.brokers] },
-    registry: { url: stack.registry.url },
-    redis: { url: stack.redis.url },
+    stream: { prefix: services.prefix, partitions },
+    kafka: { brokers: [...services.kafka.brokers] },
+    registry: { url: services.registry.url },
+    redis: { url: services.redis.url },
     auth: { secret: 'a secret for benches that is long enough' },
     gateway: { name: 'bench', port: portBase + 64, adminPort: portBase + 65, drainWindowMs: 1 },
     log: { level: 'error' },
   });
-  const configFile = join(stateDir, 'bench-gateway.json');
+  const configFile = join(stack.stateDir, 'bench-gateway.json');
   writeFileSync(configFile, JSON.stringify(config));
   const log = await openKafkaLog(config, { clientId: 'bench', logger: silentLog });
   const codec = await openCodec(config, silentLog);
@@ -203,8 +186,8 @@ try {
   const fillMs = Math.round(performance.now() - fillStarted);
   say(`${filled.records} records, ${Math.round(filled.bytes / 1e6)} MB, written in ${fillMs} ms`);
 
-  const rounds: Record<string, Round[]> = {};
-  rounds.without = await measure('without snapshots', configFile, config.gateway.port);
+  const rounds: Record<string, Played<Round>> = {};
+  rounds['without snapshots'] = await measure('without snapshots', configFile, config.gateway.port);
   const shelves = rooms.map(() => new Shelf());
   for (const [index, name] of NAMES.entries()) {
     let bytes = 0;
@@ -227,29 +210,44 @@ try {
       bytes += written.bytes;
     }
     say(`${name} snapshots: ${Math.round(bytes / 1e3)} kB`);
-    rounds[name] = await measure(`${name} snapshots`, configFile, config.gateway.port);
+    rounds[`${name} snapshots`] = await measure(`${name} snapshots`, configFile, config.gateway.port);
   }
   await log.close();
-  const usedBytes = diskBytes();
+  const usedBytes = stack.diskBytes();
   if (usedBytes > MAX_DISK_BYTES) throw new Error(`${usedBytes} bytes of disk were used`);
 
-  const contenders = Object.fromEntries(Object.entries(rounds).map(([name, all]) => [name, figures(all)]));
-  const without = contenders.without?.readyMs.median ?? Number.NaN;
-  const result = {
+  const rows = Object.entries(rounds).flatMap(([side, played]) => rowsOf(side, played));
+  const worst = rows.filter(({ metric, side }) => metric === 'ready' && side !== 'without snapshots');
+  writeResult(options.out, {
     bench: 'gateway-ready',
+    figure: 'recovery',
     command: `scripts/bench gateway-ready --events ${events} --rooms ${roomCount} --payload ${options.payload} --repeats ${repeats}`,
-    machine: describeMachine(),
-    setting: { events, rooms: roomCount, payloadBytes: Number(options.payload), partitions, brokers: 1 },
-    log: { records: filled.records, bytes: filled.bytes, diskBytes: usedBytes, fillMs },
-    contenders,
-    ratios: Object.fromEntries(
-      NAMES.map((name) => [name, round(without / (contenders[name]?.readyMs.median ?? Number.NaN))]),
-    ),
-    rounds,
-  };
-  const file = join(root, 'bench/results', `${options.out}.json`);
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
-  say(`times faster than without: ${JSON.stringify(result.ratios)}\nwritten to bench/results/${options.out}.json`);
-} finally {
-  cleanUp();
+    versions: {},
+    settings: {
+      events,
+      rooms: roomCount,
+      payloadBytes: Number(options.payload),
+      partitions,
+      brokers: 1,
+      logRecords: filled.records,
+      logBytes: filled.bytes,
+      diskBytes: usedBytes,
+      fillMs,
+    },
+    ...countRounds(Object.values(rounds)),
+    rows,
+    goals: [
+      {
+        figure: 'issue',
+        what: 'gateway ready with snapshots of any age',
+        value: Math.max(...worst.map((row) => row.median)),
+        unit: 'ms',
+        atMost: READY_GOAL_MS,
+      },
+    ],
+    notes: [
+      `Snapshots: oldest, ${SNAPSHOT_EVERY_RECORDS} records behind in every partition; steady, of every age below that; stopped, those of sequencers that were just stopped.`,
+    ],
+    detail: rounds,
+  });
 }

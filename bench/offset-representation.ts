@@ -2,10 +2,7 @@
  * Offsets as branded numbers or as bigints: what each costs where offsets are touched (ADR 0006). Both sides in turn, in one
  * process, five rounds, medians. `node --expose-gc bench/offset-representation.ts` writes bench/results/offset-representation.json.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { median, round } from './support/latency.ts';
-import { describeMachine } from './support/machine.ts';
+import { type BenchRow, rowOf, writeResult } from './support/result.ts';
 
 const RECORDS = 1_000_000;
 const ROOMS = 1_000;
@@ -109,25 +106,22 @@ for (let round = 0; round <= ROUNDS; round++) {
     sample.bytes.push(bytes);
   }
 }
-const figures = Object.fromEntries(
-  samples.map(({ name, parse, fold, bytes }) => [
-    name,
-    {
-      parseNsPerRecord: round(median(parse)),
-      foldNsPerRecord: round(median(fold)),
-      heapBytesPerRecord: round(median(bytes)),
-    },
-  ]),
-);
-const result = {
+const rows = samples.flatMap(({ name, parse, fold, bytes }): BenchRow[] => [
+  rowOf({ case: 'parse a decimal string', side: name, metric: 'time', unit: 'ns/record' }, parse),
+  rowOf({ case: 'walk a chain, keep heads', side: name, metric: 'time', unit: 'ns/record' }, fold),
+  rowOf({ case: 'record with three offsets', side: name, metric: 'heap', unit: 'bytes/record' }, bytes),
+]);
+writeResult('offset-representation', {
   bench: 'offset-representation',
+  figure: 'ADR 0006',
   command: 'node --expose-gc bench/offset-representation.ts',
-  machine: describeMachine(),
-  records: RECORDS,
-  rounds: ROUNDS,
-  figures,
-};
-const folder = join(import.meta.dirname, 'results');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'offset-representation.json'), `${JSON.stringify(result, null, 2)}\n`);
-console.log(JSON.stringify(result, null, 2));
+  versions: {},
+  settings: { records: RECORDS, rooms: ROOMS },
+  rounds: ROUNDS * samples.length,
+  voidRounds: 0,
+  rows,
+  goals: [],
+  notes: [
+    'Offsets above 2^31. Both sides take turns in one process; the first round is for the compiler and not counted.',
+  ],
+});

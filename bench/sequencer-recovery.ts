@@ -10,12 +10,7 @@
  * filled: 32 times.
  * Writes bench/results/sequencer-recovery.json.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
@@ -24,21 +19,23 @@ import { topicsOf } from '../core/names.ts';
 import type { EventLog } from '../core/ports/event-log.ts';
 import { silentLog } from '../core/ports/logger.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
-import type { StackFile } from '../scripts/stack/stack-file.ts';
+import { type Case, type Recovery, resultOf } from './recovery/cases.ts';
 import { GrownLog } from './recovery/grown-log.ts';
 import { cpuMs, MeasuredSequencer } from './recovery/measured-sequencer.ts';
 import { startStealMeter } from './support/cpu.ts';
-import { median, round } from './support/latency.ts';
-import { describeMachine } from './support/machine.ts';
+import { round } from './support/latency.ts';
 import { openLog } from './support/open-log.ts';
+import { writeResult } from './support/result.ts';
+import { type Played, playInTurn, voidReasons } from './support/rounds.ts';
+import { type BenchStack, withStack } from './support/stack.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const p0 = 0 as Partition;
 const PUBLISHES = 4;
 const FULL_WINDOW = 32;
 const GIVE_UP_MS = 120_000;
 const POLL_MS = 2;
 const IDLE_MS = 1_500;
+const TRIES = 2;
 
 const { values: options } = parseArgs({
   options: {
@@ -59,27 +56,11 @@ const [rooms, sessions, tail, rounds] = [options.rooms, options.sessions, option
   number,
 ];
 
-const stateDir = mkdtempSync(join(tmpdir(), 'roomlog-recovery-'));
-const script = (name: string, ...args: string[]) =>
-  execFileSync(join(root, 'scripts', name), [...args, '--state-dir', stateDir], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-const cleanUp = () => {
-  script('down');
-  rmSync(stateDir, { recursive: true, force: true });
-};
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    cleanUp();
-    process.exit(1);
-  });
-}
+await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, bench);
 
-try {
-  script('up', '--detach', '--infra-only', '--port-base', options['port-base']);
-  const stack = JSON.parse(readFileSync(join(stateDir, 'stack.json'), 'utf8')) as StackFile;
+async function bench({ file: stack }: BenchStack): Promise<void> {
   const config = configSchema.parse({
     stream: { prefix: 'recovery', partitions: 1, replicationFactor: 1, minInsyncReplicas: 1, outboundRetentionMs: -1 },
     kafka: { brokers: [...stack.kafka.brokers] },
@@ -90,9 +71,8 @@ try {
   const codec = await openCodec(config, silentLog);
   const topics = topicsOf(config.stream.prefix);
   const grown = new GrownLog({ log, codec, topics, rooms, sessions, timeMs: Date.now() });
-  const stolenShare = startStealMeter();
 
-  const cases = [];
+  const cases: Case[] = [];
   await grown.grow(PUBLISHES * sessions, 'numbered');
   for (const size of sizes) {
     await grown.grow(size - grown.events, 'plain');
@@ -102,48 +82,36 @@ try {
   cases.push(await measure(FULL_WINDOW, false));
   await log.close();
 
-  const result = {
+  writeResult(options.out, {
     bench: 'sequencer-recovery',
+    figure: 'recovery',
     command: `scripts/bench sequencer-recovery --sizes ${options.sizes} --rooms ${rooms} --sessions ${sessions} --tail ${tail} --rounds ${rounds}`,
-    machine: describeMachine(),
-    setting: {
-      brokers: 1,
-      partitions: 1,
-      rooms,
-      liveSessions: sessions,
-      eventsSinceSnapshot: tail,
-      stolen: stolenShare(),
-    },
-    goals: { recoveryMs: 5_000, longestStallMs: 50 },
-    cases,
-  };
-  writeFileSync(join(root, 'bench/results', `${options.out}.json`), `${JSON.stringify(result, null, 2)}\n`);
-  say(`written to bench/results/${options.out}.json`);
+    versions: {},
+    settings: { brokers: 1, partitions: 1, rooms, liveSessions: sessions, eventsSinceSnapshot: tail },
+    ...resultOf(cases),
+  });
 
-  async function measure(publishesPerSession: number, alsoWithout: boolean) {
+  async function measure(publishesPerSession: number, alsoWithout: boolean): Promise<Case> {
     const snapshot = await writeSnapshot();
     await grown.grow(tail, 'plain');
-    const events = grown.events;
-    const times = [];
-    for (let number = 0; number < rounds; number++) times.push(await recover(topics.snapshots));
+    const eventsInLog = grown.events;
+    const play = () => recover(topics.snapshots);
+    const played = await playInTurn({
+      sides: ['with snapshot'],
+      repeats: rounds,
+      tries: TRIES,
+      play,
+      isVoid: ({ stolen }) => voidReasons({ stolen }).length > 0,
+    });
+    const { valid, void: thrownAway } = played.get('with snapshot') as Played<Recovery>;
     const without = alsoWithout ? await recover('none') : null;
-    const found = {
-      eventsInLog: events,
-      publishesPerSession,
-      recoveryMs: round(median(times.map(({ recoveryMs }) => recoveryMs))),
-      recoveryMsOfRounds: times.map(({ recoveryMs }) => round(recoveryMs)),
-      cpuMs: round(median(times.map(({ usedCpuMs }) => usedCpuMs))),
-      ofWhichLoadingMs: round(median(times.map(({ loadingMs }) => loadingMs))),
-      longestStallMs: round(Math.max(...times.map(({ stallMs }) => stallMs))),
-      snapshot,
-      withoutSnapshotMs: without === null ? null : round(without.recoveryMs),
-    };
+    const found = { eventsInLog, publishesPerSession, snapshot, recoveries: valid, thrownAway, without };
     say(JSON.stringify(found));
     return found;
   }
 
   /** Has a sequencer write one of all there is. */
-  async function writeSnapshot() {
+  async function writeSnapshot(): Promise<Case['snapshot']> {
     const measured = start(log, topics.snapshots, { snapshotEveryRecords: 1 });
     await measured.sequencer.start();
     const working = () => measured.at('partition taken over') !== undefined;
@@ -156,10 +124,11 @@ try {
     await delay(IDLE_MS);
     const idleStallMs = measured.longestStallMs();
     await measured.stop();
-    return { bytes, tookMs, longestStallMs: round(stallMs), longestStallWhenIdleMs: round(idleStallMs) };
+    return { bytes: Number(bytes), tookMs: Number(tookMs), stallMs: round(stallMs), idleStallMs: round(idleStallMs) };
   }
 
-  async function recover(snapshots: string) {
+  async function recover(snapshots: string): Promise<Recovery> {
+    const stolenShare = startStealMeter();
     const room = 'airport/room-0' as RoomId;
     const value = codec.encodeInbound({
       room,
@@ -198,10 +167,11 @@ try {
     const stallMs = measured.longestStallMs();
     await Promise.all([measured.stop(), watch.stop()]);
     return {
-      recoveryMs: (recoveredAt ?? Number.NaN) - assignedAt,
-      usedCpuMs: cpuMsThen - measured.cpuMsAt('partitions assigned'),
-      loadingMs: (measured.at('snapshot loaded') ?? assignedAt) - assignedAt,
-      stallMs,
+      recoveryMs: round((recoveredAt ?? Number.NaN) - assignedAt),
+      usedCpuMs: round(cpuMsThen - measured.cpuMsAt('partitions assigned')),
+      loadingMs: round((measured.at('snapshot loaded') ?? assignedAt) - assignedAt),
+      stallMs: round(stallMs),
+      stolen: stolenShare(),
     };
   }
 
@@ -215,8 +185,6 @@ try {
       groupId: 'recovery.sequencer',
     });
   }
-} finally {
-  cleanUp();
 }
 
 /** The log to a sequencer whose snapshots never get anywhere: each round finds what the one before found. */

@@ -40,6 +40,17 @@ export interface BenchGoal {
   readonly atLeast?: number;
 }
 
+/** A picture of one metric over all cases and sides: bars grouped by case, or lines over the first number in each case. */
+export interface Plot {
+  readonly metric: string;
+  readonly as: 'bars' | 'lines';
+  readonly title?: string;
+  /** Of lines: what the number in the cases is. */
+  readonly x?: string;
+  /** Only these. */
+  readonly cases?: readonly string[];
+}
+
 export interface BenchResult {
   readonly bench: string;
   readonly figure: string;
@@ -59,6 +70,8 @@ export interface BenchResult {
   readonly goals: readonly BenchGoal[];
   /** Whole sentences for the reader. */
   readonly notes: readonly string[];
+  /** Pictures for docs/benchmarks.md; absent: bars of the first row's metric. */
+  readonly plots?: readonly Plot[];
   /** Rounds as they were measured; nothing is made from it. */
   readonly detail?: unknown;
 }
@@ -90,11 +103,12 @@ export function isMet({ what, value, atMost, atLeast }: BenchGoal): boolean {
 
 /** Adds machine and time, writes `bench/results/<name>.json`, and says on stderr which goals are met. */
 export function writeResult(name: string, measured: Measured): BenchResult {
-  const { rows, goals, notes, detail, ...about } = measured;
+  const { rows, goals, notes, detail, plots, ...about } = measured;
   const { bench, figure, command, ...rest } = about;
   const { date: takenAt, ...machine } = describeMachine();
   const head = { bench, figure, command, takenAt, machine, ...rest };
-  const result = { ...head, goals, notes, rows, ...(detail === undefined ? {} : { detail }) };
+  const drawn = plots === undefined ? {} : { plots };
+  const result = { ...head, goals, notes, ...drawn, rows, ...(detail === undefined ? {} : { detail }) };
   mkdirSync(RESULTS_DIR, { recursive: true });
   writeFileSync(join(RESULTS_DIR, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   for (const goal of goals) {
@@ -102,13 +116,16 @@ export function writeResult(name: string, measured: Measured): BenchResult {
     const verdict = isMet(goal) ? 'met' : 'NOT MET';
     process.stderr.write(`${goal.figure} ${goal.what}: ${goal.value} ${goal.unit}, ${bound}: ${verdict}\n`);
   }
-  process.stderr.write(`written to bench/results/${name}.json\n`);
+  process.stderr.write(`written to bench/results/${name}.json; scripts/bench report puts it into docs/benchmarks.md\n`);
   return result;
 }
 
+/** Results of trying out (`--out tmp-something`) begin so: git and the report leave them alone. */
+const TRIED_OUT = 'tmp-';
+
 /** All committed results by name, in the order of their names. */
 export function readResults(dir = RESULTS_DIR): Map<string, BenchResult> {
-  const names = readdirSync(dir).filter((name) => name.endsWith('.json'));
+  const names = readdirSync(dir).filter((name) => name.endsWith('.json') && !name.startsWith(TRIED_OUT));
   return new Map(
     names
       .sort()
