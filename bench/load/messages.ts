@@ -15,6 +15,8 @@ export interface RoomsJob extends LoadJob {
   readonly token: string;
   readonly rooms: number;
   readonly membersPerRoom: number;
+  /** Where to write when each measured event was sent and delivered, on the machine's clock. */
+  readonly traceFile?: string;
 }
 
 export interface LoopJob extends LoadJob {

@@ -5,8 +5,10 @@
  */
 import { WebSocket } from 'ws';
 import { summarise } from '../support/latency.ts';
+import { machineNow } from '../support/machine-clock.ts';
 import { pace } from '../support/pace.ts';
 import { intendedTimeIn, type LoadResult, payload, type RoomsJob, readJob } from './messages.ts';
+import { Stations } from './stations.ts';
 
 const CONNECT_AT_ONCE = 50;
 const SETTLE_MS = 15_000;
@@ -26,6 +28,7 @@ const publishers = Array.from({ length: job.rooms }, () => ({
   pub: 0,
 }));
 const errors = new Map<string, number>();
+const stations = job.traceFile === undefined ? null : new Stations(job.traceFile, machineNow() - performance.now());
 let received = 0;
 let firstMeasured = Number.POSITIVE_INFINITY;
 
@@ -49,7 +52,10 @@ function open(index: number): Promise<WebSocket> {
       if (bytes.compare(EVENT, 0, EVENT.length, 0, EVENT.length) === 0) {
         const intended = intendedTimeIn(bytes);
         received++;
-        if (intended >= firstMeasured) delivered.push(now - intended);
+        if (intended >= firstMeasured) {
+          delivered.push(now - intended);
+          stations?.delivered(intended, now);
+        }
         return;
       }
       if (bytes.compare(ACK, 0, ACK.length, 0, ACK.length) === 0) {
@@ -79,6 +85,7 @@ function send(room: number): void {
     publisher.pub += 1;
     const id = publisher.pub + 1;
     publisher.unanswered.set(id, intended);
+    if (intended >= firstMeasured) stations?.sent(intended, performance.now());
     sockets[room]?.send(
       `{"type":"publish","id":${id},"room":"${roomName(room)}","pub":${publisher.pub},"event":"bench","data":${payload(intended, job.payloadBytes)}}`,
     );
@@ -119,4 +126,5 @@ const result: LoadResult = {
   loadCpu,
 };
 for (const socket of sockets) socket.terminate();
+stations?.write();
 process.stdout.write(`${JSON.stringify(result)}\n`);
