@@ -19,6 +19,12 @@ import { brokerError, CODES, codeName } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
 
+/** How long a broker may hold back an empty fetch that leaves out a partition whose handler is at work, ms. */
+const BUSY_WAIT_MS = 2;
+
+/** Resolves when all microtasks of this turn of the event loop have run, before anything else does. */
+const tick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
 /** One assigned partition. A new assignment makes a new object, so that late answers find themselves unwanted. */
 interface Reading extends Seeker {
   next: number;
@@ -146,8 +152,9 @@ export class KafkaTail implements Tail {
 
   async #loop(leader: BrokerAddress, isGivenUp: IsGivenUp): Promise<void> {
     for (;;) {
-      // Yields first, so that partitions assigned one after the other share the first request.
-      await Promise.resolve();
+      // Yields first: partitions assigned one after the other share the first request, and a handler that had nothing to wait for has
+      // settled before the next one is made; without its partition that would wait for the others' records.
+      await tick();
       if (isGivenUp()) return;
       this.#leaderCheck.tick();
       const wanted = this.#fetchable(leader.nodeId);
@@ -188,13 +195,22 @@ export class KafkaTail implements Tail {
     const request = fetchRequest({
       topic: this.#options.topic,
       partitions: wanted.map(({ partition, next }) => ({ partition, offset: next, maxBytes })),
-      maxWaitMs: this.#options.maxWaitMs ?? this.#parts.maxWaitMs,
+      maxWaitMs: this.#maxWaitMs(leader.nodeId),
       // One partition's worth for all: larger answers would keep the event loop busy too long at a time.
       maxBytes,
     });
     const answer = await this.#parts.connections.send(leader, request);
     if (answer.errorCode !== CODES.none) throw brokerError('kafka_unreachable', answer.errorCode, {});
     return answer.partitions;
+  }
+
+  /** Short while a handler holds a partition of this broker back: it is asked for again with the next request. */
+  #maxWaitMs(nodeId: number): number {
+    const maxWaitMs = this.#options.maxWaitMs ?? this.#parts.maxWaitMs;
+    for (const { leader, busy, paused } of this.#readings.values()) {
+      if (busy && !paused && leader?.nodeId === nodeId) return Math.min(maxWaitMs, BUSY_WAIT_MS);
+    }
+    return maxWaitMs;
   }
 
   #take(reading: Reading, answer: FetchedPartition): void {

@@ -1,0 +1,95 @@
+/** Which partitions a tail asks for while their handlers are at work. The broker is played by a function. */
+import { expect, test, vi } from 'vitest';
+import type { Offset, Partition } from '../../core/ids.ts';
+import { systemClock } from '../../core/ports/clock.ts';
+import type { TailOptions } from '../../core/ports/event-log.ts';
+import { silentLog } from '../../core/ports/logger.ts';
+import type { Connections } from './connection.ts';
+import { noKafkaMetrics } from './kafka-metrics.ts';
+import type { Metadata } from './metadata.ts';
+import { KafkaTail } from './tail.ts';
+import type { TailParts } from './tail-parts.ts';
+import { ByteReader } from './wire/bytes.ts';
+import { encodeBatch } from './wire/encode-batch.ts';
+import type { FetchAnswer } from './wire/fetch.ts';
+import type { WireRequest } from './wire/request.ts';
+
+const MAX_WAIT_MS = 500;
+const leader = { nodeId: 1, host: 'broker', port: 1 };
+
+interface Asked {
+  readonly maxWaitMs: number;
+  readonly offsets: Readonly<Record<number, number>>;
+}
+
+async function readFetch(request: WireRequest<FetchAnswer>): Promise<Asked> {
+  const reader = new ByteReader((await request.request.encode()).buffer);
+  reader.int32();
+  const maxWaitMs = reader.int32();
+  reader.take(4 + 4 + 1 + 4 + 4 + 4);
+  reader.string();
+  const offsets: Record<number, number> = {};
+  reader.array((each) => {
+    const partition = each.int32();
+    each.int32();
+    offsets[partition] = each.int64();
+    each.take(8 + 4);
+  });
+  return { maxWaitMs, offsets };
+}
+
+/** One record each for partitions 0 and 1 with the first answer; the later fetches stay open. */
+function setup(onRecords: TailOptions['onRecords']) {
+  const asked: Asked[] = [];
+  const first = [0, 1].map((partition) => ({
+    partition,
+    errorCode: 0,
+    highWatermark: 1,
+    lastStableOffset: 1,
+    logStartOffset: 0,
+    aborted: [],
+    records: encodeBatch([{ key: null, value: Buffer.from('a') }], 1),
+  }));
+  const open = Promise.withResolvers<FetchAnswer>();
+  const topicLeaders = { topic: 't', askedAt: 0, leaders: new Map([0, 1].map((p) => [p as Partition, leader])) };
+  const parts = {
+    connections: {
+      send: async (_: unknown, request: WireRequest<FetchAnswer>) => {
+        asked.push(await readFetch(request));
+        return asked.length === 1 ? { errorCode: 0, partitions: first } : open.promise;
+      },
+      giveUp: () => {},
+      close: async () => open.resolve({ errorCode: 0, partitions: [] }),
+    } as unknown as Connections,
+    metadata: { known: () => topicLeaders, leaders: async () => topicLeaders } as unknown as Metadata,
+    offsets: {} as TailParts['offsets'],
+    clock: systemClock,
+    logger: silentLog,
+    maxWaitMs: MAX_WAIT_MS,
+    stallMs: 60_000,
+    partitionBytes: 1_000,
+    requestTimeoutMs: 60_000,
+    metrics: noKafkaMetrics,
+    onStopped: () => {},
+  };
+  const tail = new KafkaTail({ topic: 't', onRecords, onError: () => {} }, parts);
+  for (const partition of [0, 1]) tail.assign(partition as Partition, 0 as Offset);
+  return { tail, asked };
+}
+
+test('a partition whose handler had nothing to wait for is in the very next fetch', async () => {
+  const { tail, asked } = setup((partition) => (partition === 0 ? Promise.resolve() : undefined));
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  expect(asked[1]).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 0: 1, 1: 1 } });
+  await tail.stop();
+});
+
+test('while a handler is at work the others are asked for, and not for long', async () => {
+  const work = Promise.withResolvers<void>();
+  const { tail, asked } = setup((partition) => (partition === 0 ? work.promise : undefined));
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  expect(asked[1]?.offsets).toEqual({ 1: 1 });
+  expect(asked[1]?.maxWaitMs).toBeLessThan(MAX_WAIT_MS / 10);
+  work.resolve();
+  await tail.stop();
+});
