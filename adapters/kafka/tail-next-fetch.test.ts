@@ -22,8 +22,8 @@ interface Asked {
   readonly offsets: Readonly<Record<number, number>>;
 }
 
-async function readFetch(request: WireRequest<FetchAnswer>): Promise<Asked> {
-  const reader = new ByteReader((await request.request.encode()).buffer);
+function readFetch(request: WireRequest<FetchAnswer>): Asked {
+  const reader = new ByteReader(request.body);
   reader.int32();
   const maxWaitMs = reader.int32();
   reader.take(4 + 4 + 1 + 4 + 4 + 4);
@@ -55,7 +55,7 @@ function setup(onRecords: TailOptions['onRecords']) {
   const parts = {
     connections: {
       send: async (_: unknown, request: WireRequest<FetchAnswer>) => {
-        asked.push(await readFetch(request));
+        asked.push(readFetch(request));
         return asked.length === 1 ? { errorCode: 0, partitions: first } : open.promise;
       },
       giveUp: () => {},
