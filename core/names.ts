@@ -7,6 +7,9 @@ export const MAX_ROOM_BYTES = 200;
 export const MAX_USER_BYTES = 200;
 export const MAX_EVENT_NAME_BYTES = 200;
 export const MAX_KEY_BYTES = 200;
+export const MAX_CONTENT_TYPE_BYTES = 200;
+/** Visible ASCII: a media type goes into frames and headers. */
+const CONTENT_TYPE = /^[\x21-\x7e][\x20-\x7e]*$/;
 
 /** C0, DEL and C1: what terminals, logs and headers could be tricked with. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -50,6 +53,10 @@ export function checkKey(value: unknown): string {
 
 /** Whether it may be an idempotency key. */
 export const isKey = (value: unknown): value is string => isName(value, MAX_KEY_BYTES);
+
+/** Whether it may be an event's media type. */
+export const isContentType = (value: string): boolean =>
+  value.length <= MAX_CONTENT_TYPE_BYTES && CONTENT_TYPE.test(value);
 
 function badName(path: string, maxBytes: number): RoomlogError {
   return new RoomlogError('bad_frame', `${path} has 1 to ${maxBytes} bytes of UTF-8 and no control characters.`, {

@@ -2,12 +2,12 @@
  * Whether an inbound record may be sequenced. Any Kafka producer can write to inbound, so nothing is believed because a
  * gateway would have checked it: data that closes a frame early would speak with another's name to every client of a room.
  */
-import { isUtf8 } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
+import { isJson } from '../../core/json.ts';
 import { partitionOf } from '../../core/log/partition.ts';
 import type { InboundEvent } from '../../core/log/record.ts';
-import { checkEventName, checkRoom, checkUser, MAX_ROOM_BYTES } from '../../core/names.ts';
+import { checkEventName, checkRoom, checkUser, isContentType, MAX_ROOM_BYTES } from '../../core/names.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import type { Poison } from '../../core/sequencing/decide.ts';
 import type { Codec } from '../../schemas/codec.ts';
@@ -18,9 +18,6 @@ const RECORD_OVERHEAD_BYTES = 1_024;
 export const MAX_OUTBOUND_RECORD_BYTES = 2 * 1_048_576 - RECORD_OVERHEAD_BYTES;
 const MAX_SESSION_BYTES = 64;
 const MAX_ORIGIN_BYTES = 64;
-const MAX_CONTENT_TYPE_BYTES = 200;
-/** Visible ASCII: a media type goes into frames and headers. */
-const CONTENT_TYPE = /^[\x21-\x7e][\x20-\x7e]*$/;
 
 export type Checked =
   | { readonly kind: 'good'; readonly event: InboundEvent }
@@ -69,7 +66,7 @@ function checkNames(event: InboundEvent): Checked | null {
     return poison('invalid_origin', 'Only gateways set origin, to 16 bytes.', event);
   }
   const { contentType } = event;
-  if (contentType !== null && (contentType.length > MAX_CONTENT_TYPE_BYTES || !CONTENT_TYPE.test(contentType))) {
+  if (contentType !== null && !isContentType(contentType)) {
     return poison('invalid_content_type', 'contentType is null for JSON, else a media type.', event);
   }
   return null;
@@ -100,21 +97,6 @@ function checkSize(record: LogRecord, event: InboundEvent): Checked | null {
   const bytes = (record.value?.length ?? 0) + (record.key?.length ?? 0);
   if (bytes <= MAX_OUTBOUND_RECORD_BYTES) return null;
   return poison('too_large', `A record of ${bytes} bytes does not fit outbound (${MAX_OUTBOUND_RECORD_BYTES}).`, event);
-}
-
-/** Whether the bytes are one JSON value in UTF-8, no more and no less. */
-export function isJson(data: Uint8Array): boolean {
-  if (!isUtf8(data)) return false;
-  try {
-    JSON.parse(asBuffer(data).toString('utf8'));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** A room that passed `checkRoom` fits. Compared as bytes: decoding the key would let invalid UTF-8 pass for U+FFFD. */

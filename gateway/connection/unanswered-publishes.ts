@@ -40,7 +40,7 @@ export class UnansweredPublishes implements PublishClient {
     const { services, principal } = this.#owner;
     const { user } = principal;
     const session = frame.pub === null ? null : this.#owner.session;
-    const { id, room, pub, event, data, ttlMs } = frame;
+    const { id, room, pub, event, contentType, data, ttlMs } = frame;
     const waiting = pub === null ? this.#unnumbered : (this.#numbered.get(room) ?? 0);
     const limit = pub === null ? MAX_UNNUMBERED : PUBLISHER_WINDOW;
     if (waiting >= limit) {
@@ -48,7 +48,7 @@ export class UnansweredPublishes implements PublishClient {
         details: { retryAfter: WINDOW_RETRY_MS },
       });
     }
-    services.publisher.submit({ client: this, id, room, user, session, pub, event, data, ttlMs });
+    services.publisher.submit({ client: this, id, room, user, session, pub, event, contentType, data, ttlMs });
     if (pub === null) this.#unnumbered += 1;
     else this.#numbered.set(room, waiting + 1);
   }

@@ -38,7 +38,9 @@ export interface PublishFrame {
   /** null in a publish without a number, and in an ephemeral one. */
   readonly pub: Pub | null;
   readonly event: string;
-  /** The bytes of the `data` member as the client sent them. A view into the frame: valid only while it is handled. */
+  /** null: `data` is one JSON value. */
+  readonly contentType: string | null;
+  /** The bytes of `data` as the client sent them. A view into the frame: valid only while it is handled. */
   readonly data: Uint8Array;
   readonly ttlMs: number | null;
   readonly ephemeral: boolean;

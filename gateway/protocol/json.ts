@@ -6,6 +6,7 @@ import type { Subscription } from '../stream.ts';
 import type { Encoding } from './encoding.ts';
 import { batchFrame, ephemeralFrame, eventFrame, gapFrame, liveFrame } from './event-frame.ts';
 import { type AckFrame, errorFrame } from './frames.ts';
+import { parseMeta } from './meta.ts';
 import { parseFrame, peekId } from './parse.ts';
 
 export const jsonEncoding: Encoding = {
@@ -70,15 +71,6 @@ function presence(diff: PresenceDiff): string {
   });
 }
 
-/** Parsed and written again, so that nothing in Redis can break a frame open. */
 function memberBody({ user, connection, since, meta }: Member): object {
   return meta === null ? { user, connection, since } : { user, connection, since, meta: parseMeta(meta) };
-}
-
-function parseMeta(meta: string): unknown {
-  try {
-    return JSON.parse(meta);
-  } catch {
-    return null;
-  }
 }

@@ -4,11 +4,15 @@ import { RoomlogError } from '../../core/errors.ts';
 import { MAX_FRAME_DEPTH, nestsDeeperThan } from './depth.ts';
 import type { ClientFrame } from './frames.ts';
 import { rawMember } from './raw-member.ts';
-import { type Body, type FrameLimits, frameOf, isObject } from './validate.ts';
+import { type Body, type Content, type FrameLimits, frameOf, isObject } from './validate.ts';
 
 /** See Encoding.parse. */
 export function parseFrame(bytes: Buffer, limits: FrameLimits): ClientFrame {
-  return frameOf(parseObject(bytes), () => rawMember(bytes, 'data'), limits);
+  const content = (): Content | null => {
+    const data = rawMember(bytes, 'data');
+    return data === null ? null : { contentType: null, data };
+  };
+  return frameOf(parseObject(bytes), content, limits);
 }
 
 /** See Encoding.peekId. */

@@ -7,9 +7,10 @@
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Pub, RoomId } from '../../core/ids.ts';
-import { checkEventName, checkRoom } from '../../core/names.ts';
+import { checkEventName, checkRoom, isContentType } from '../../core/names.ts';
 import { sessionTime } from '../../core/sequencing/uuidv7.ts';
 import type { JoinStart } from '../stream.ts';
+import { MAX_FRAME_DEPTH, nestsDeeperThan } from './depth.ts';
 import type { ClientFrame, HelloFrame, JoinBody, PublishFrame } from './frames.ts';
 
 /** Greatest `meta`, as compact JSON. */
@@ -25,12 +26,28 @@ export interface FrameLimits {
 /** A frame as its encoding reads it: `type` and fields, in the protocol's names. Absent fields are undefined. */
 export type Body = Record<string, unknown>;
 
-/** @param data finds the bytes of `data`; asked of a publish only, when all else is right */
-export function frameOf(body: Body, data: () => Uint8Array | null, limits: FrameLimits): ClientFrame {
+/** A publish's data. */
+export interface Content {
+  /** null: `data` is exactly one JSON value, which the encoding has seen to. */
+  readonly contentType: string | null;
+  readonly data: Uint8Array;
+}
+
+/** JSON that an encoding has as text. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** @param content finds a publish's data; asked last, null where there is none */
+export function frameOf(body: Body, content: () => Content | null, limits: FrameLimits): ClientFrame {
   const { type } = body;
   switch (type) {
     case 'publish':
-      return readPublish(body, data);
+      return readPublish(body, content);
     case 'join':
       return { type, ...readJoin(body, limits) };
     case 'leave':
@@ -84,7 +101,7 @@ function readJoin(body: Body, limits: FrameLimits): JoinBody {
   };
 }
 
-function readPublish(body: Body, dataOf: () => Uint8Array | null): PublishFrame {
+function readPublish(body: Body, contentOf: () => Content | null): PublishFrame {
   const id = readId(body);
   const room = readRoom(body);
   const ephemeral = readFlag(body, 'ephemeral');
@@ -94,8 +111,12 @@ function readPublish(body: Body, dataOf: () => Uint8Array | null): PublishFrame 
     throw bad(body, 'ttl', `ttl is not an integer of 1 to ${MAX_TTL_MS} ms.`);
   }
   const event = readEventName(body);
-  const data = dataOf();
-  if (data === null) throw bad(body, 'data', 'data is missing.');
+  const content = contentOf();
+  if (content === null) throw bad(body, 'data', 'data is missing.');
+  const { contentType, data } = content;
+  if (contentType !== null && !isContentType(contentType)) {
+    throw bad(body, 'contentType', 'contentType is not a media type.');
+  }
   // A number counts durable publishes only.
   return {
     type: 'publish',
@@ -103,6 +124,7 @@ function readPublish(body: Body, dataOf: () => Uint8Array | null): PublishFrame 
     room,
     pub: ephemeral ? null : ((pub as Pub | undefined) ?? null),
     event,
+    contentType,
     data,
     ttlMs: ttl ?? null,
     ephemeral,
@@ -168,12 +190,22 @@ function readMeta(body: Body): string | null {
   const { meta } = body;
   if (meta === undefined) return null;
   // It recurses, but not deeper than a frame may nest.
-  const text = JSON.stringify(meta);
+  const text = JSON.stringify(meta instanceof JsonText ? parseText(body, meta.text) : meta);
   if (Buffer.byteLength(text) > MAX_META_BYTES) throw bad(body, 'meta', `meta has more than ${MAX_META_BYTES} bytes.`);
   return text;
 }
 
-function bad(body: Body, path: string, message: string): RoomlogError {
+function parseText(body: Body, text: string): unknown {
+  if (nestsDeeperThan(Buffer.from(text), MAX_FRAME_DEPTH - 1)) throw bad(body, 'meta', 'meta nests too deep.');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw bad(body, 'meta', 'meta is not JSON.');
+  }
+}
+
+/** `bad_frame`, for a field. */
+export function bad(body: Body, path: string, message: string): RoomlogError {
   const details = {
     path,
     ...(Number.isSafeInteger(body.id) ? { id: body.id } : {}),

@@ -2,7 +2,7 @@
 import { RoomlogError } from '../../core/errors.ts';
 import type { RoomId } from '../../core/ids.ts';
 import type { EphemeralBus } from '../../core/ports/ephemeral-bus.ts';
-import { ephemeralFrame } from '../protocol/event-frame.ts';
+import { packEphemeral, unpackEphemeral } from '../protocol/ephemeral.ts';
 import type { EphemeralEvent, RoomStream } from '../stream.ts';
 import { RETRY_AFTER_MS } from './publish.ts';
 
@@ -20,7 +20,7 @@ export class EphemeralRooms {
   enter(room: RoomId): void {
     const members = this.#members.get(room) ?? 0;
     this.#members.set(room, members + 1);
-    if (members === 0) this.#bus.listen(room, (frame) => this.#stream.broadcast(room, () => frame));
+    if (members === 0) this.#bus.listen(room, (packed) => this.#onPacked(room, packed));
   }
 
   leave(room: RoomId): void {
@@ -29,10 +29,15 @@ export class EphemeralRooms {
     else if (this.#members.delete(room)) this.#bus.unlisten(room);
   }
 
+  #onPacked(room: RoomId, packed: Buffer): void {
+    const event = unpackEphemeral(room, packed);
+    if (event !== null) this.#stream.broadcast(room, (encoding) => encoding.ephemeral(event));
+  }
+
   /** Throws `unavailable`. */
   async publish(event: EphemeralEvent): Promise<void> {
     try {
-      await this.#bus.publish(event.room, ephemeralFrame(event));
+      await this.#bus.publish(event.room, packEphemeral(event));
     } catch (cause) {
       const details = { retryAfter: RETRY_AFTER_MS };
       throw new RoomlogError('unavailable', 'Ephemeral events can not be sent right now.', { cause, details });

@@ -26,7 +26,9 @@ export interface PublishRequest {
   readonly session: SessionId | null;
   readonly pub: Pub | null;
   readonly event: string;
-  /** One JSON value; copied before `submit` returns. */
+  /** null: `data` is one JSON value. */
+  readonly contentType: string | null;
+  /** Copied before `submit` returns. */
   readonly data: Uint8Array;
   readonly ttlMs: number | null;
 }
@@ -88,7 +90,7 @@ export class Publisher {
   /** Throws `unavailable` where nothing was produced; else the client is told later, once. */
   submit(request: PublishRequest): void {
     const { pending, stream, partitions, clock, limits, encode } = this.#options;
-    const { room, user, session, pub, event, data, ttlMs } = request;
+    const { room, user, session, pub, event, contentType, data, ttlMs } = request;
     const partition = partitionOf(room, partitions);
     if (pending.size >= limits.maxPendingPublishes || this.queuedBytes >= MAX_QUEUED_BYTES) {
       throw unavailable('Too many publishes wait for their answer.');
@@ -116,7 +118,7 @@ export class Publisher {
         key: null,
         origin: pending.originOf(counter),
         event,
-        contentType: null,
+        contentType,
         data,
         expiresAt: ttlMs === null ? null : clock.now() + ttlMs,
         traceparent: null,

@@ -11,8 +11,10 @@ import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { OriginList } from '../auth/origin.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Services } from '../connection/services.ts';
+import { avroEncoding } from '../protocol/avro.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { takesSharedDeflate } from '../protocol/deflate.ts';
+import type { Encoding } from '../protocol/encoding.ts';
 import { jsonEncoding } from '../protocol/json.ts';
 import type { SharedDeflate } from '../stream.ts';
 import type { Addresses } from './addresses.ts';
@@ -21,7 +23,10 @@ import type { Health } from './health.ts';
 import { TOKEN_IN_URL } from './http.ts';
 
 export const WEBSOCKET_PATH = '/v1/ws';
-export const JSON_SUBPROTOCOL = 'roomlog.v1.json';
+/** By subprotocol. */
+const ENCODINGS: ReadonlyMap<string, Encoding> = new Map(
+  [jsonEncoding, avroEncoding].map((encoding) => [encoding.subprotocol, encoding]),
+);
 /** What a refused client is told to wait. */
 const RETRY_AFTER_S = 2;
 /** RFC 6455. */
@@ -102,9 +107,10 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     socket.once('close', () => addresses.exit(address));
     const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
     websockets.handleUpgrade(request, socket, head, (websocket) => {
-      if (!isServed(request)) rejectSubprotocol(websocket);
+      const encoding = encodingOf(request, websocket);
+      if (encoding === undefined) rejectSubprotocol(websocket);
       else {
-        const handshake = { encoding: jsonEncoding, deflate: deflating.has(request) ? deflate : null, token };
+        const handshake = { encoding, deflate: deflating.has(request) ? deflate : null, token };
         new Connection(websocket, socket, handshake, services);
       }
     });
@@ -131,22 +137,21 @@ function refuseUpgrade(socket: Duplex, status: number, code: ErrorCode, message:
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
-/** JSON where offered; else the first offer, so that the client accepts the socket and sees 4406. */
+/** The first offer that is served; else the first of all, so that the client accepts the socket and sees 4406. */
 function chooseSubprotocol(offers: Set<string>): string | false {
-  if (offers.has(JSON_SUBPROTOCOL)) return JSON_SUBPROTOCOL;
+  for (const offer of offers) if (ENCODINGS.has(offer)) return offer;
   for (const first of offers) return first;
   return false;
 }
 
-/** `ws` has checked the header's syntax by now. */
-function isServed(request: IncomingMessage): boolean {
-  const offered = request.headers['sec-websocket-protocol'];
-  return offered === undefined || offered.split(',').some((offer) => offer.trim() === JSON_SUBPROTOCOL);
+/** `ws` has checked the header's syntax by now, and `protocol` is what was chosen. */
+function encodingOf(request: IncomingMessage, { protocol }: WebSocket): Encoding | undefined {
+  return request.headers['sec-websocket-protocol'] === undefined ? jsonEncoding : ENCODINGS.get(protocol);
 }
 
 function rejectSubprotocol(websocket: WebSocket): void {
   websocket.on('error', () => websocket.terminate());
-  websocket.close(CLOSE.unknownSubprotocol, `offer ${JSON_SUBPROTOCOL}`);
+  websocket.close(CLOSE.unknownSubprotocol, `offer ${[...ENCODINGS.keys()].join(' or ')}`);
 }
 
 function readBearer(header: string | undefined): string | null {

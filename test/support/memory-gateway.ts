@@ -78,8 +78,8 @@ export class MemoryGateway {
   }
 
   /** A client that has been welcomed. */
-  async client(user = 'alice', hello: object = {}): Promise<WireClient> {
-    return this.track(await WireClient.hello(this.ws, await this.token(user), hello));
+  async client(user = 'alice', hello: object = {}, protocols: string[] = []): Promise<WireClient> {
+    return this.track(await WireClient.hello(this.ws, await this.token(user), hello, protocols));
   }
 
   track(client: WireClient): WireClient {

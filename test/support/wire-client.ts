@@ -1,8 +1,10 @@
-/** A client that knows nothing but WebSocket and JSON: for tests of the protocol as a stranger would write it. */
+/** A client that knows nothing but WebSocket, and JSON or Avro: for tests of the protocol as a stranger would write it. */
 import { expect, vi } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
+import { decodeServerFrame, encodeClientFrame } from './avro-frames.ts';
 
 const WAIT_MS = 5_000;
+export const AVRO = 'roomlog.v1.avro';
 
 /** A server frame, parsed; fields as in docs/protocol.md. */
 export type Frame = Record<string, unknown> & { readonly type: string };
@@ -22,10 +24,11 @@ export class WireClient {
 
   private constructor(socket: WebSocket) {
     this.socket = socket;
-    socket.on('message', (data) => {
+    socket.on('message', (data, isBinary) => {
+      expect(isBinary).toBe(this.#speaksAvro);
       const text = data.toString();
       this.texts.push(text);
-      this.frames.push(JSON.parse(text) as Frame);
+      this.frames.push(isBinary ? decodeServerFrame(data as Buffer) : (JSON.parse(text) as Frame));
     });
     socket.on('close', (code, reason) => {
       this.closed = { code, reason: reason.toString() };
@@ -49,17 +52,22 @@ export class WireClient {
   }
 
   /** Opens, says hello with the token, waits for the welcome. */
-  static async hello(url: string, token: string, hello: object = {}): Promise<WireClient> {
-    const client = await WireClient.open(url);
+  static async hello(url: string, token: string, hello: object = {}, protocols: string[] = []): Promise<WireClient> {
+    const client = await WireClient.open(url, protocols);
     client.send({ type: 'hello', token, ...hello });
     await client.next('welcome');
     return client;
   }
 
-  /** An object is sent as JSON, anything else as it is. */
+  get #speaksAvro(): boolean {
+    return this.socket.protocol === AVRO;
+  }
+
+  /** An object is sent in the subprotocol's encoding, anything else as it is: a string as text, a buffer as binary. */
   send(frame: object | string | Buffer): void {
     const raw = typeof frame === 'string' || Buffer.isBuffer(frame);
-    this.socket.send(raw ? frame : JSON.stringify(frame), { binary: Buffer.isBuffer(frame) });
+    const message = raw ? frame : this.#speaksAvro ? encodeClientFrame(frame) : JSON.stringify(frame);
+    this.socket.send(message, { binary: Buffer.isBuffer(message) });
   }
 
   /** Sends a command under a fresh id and resolves with its answer. */

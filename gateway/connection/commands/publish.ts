@@ -15,10 +15,10 @@ export function publish(connection: Client, frame: PublishFrame): void {
 
 async function publishEphemeral(connection: Client, frame: PublishFrame): Promise<void> {
   const { services, principal, session } = connection;
-  const { id, room, event, data } = frame;
+  const { id, room, event, contentType, data } = frame;
   try {
     const time = services.clock.now();
-    await services.ephemeral.publish({ room, user: principal.user, session, event, contentType: null, data, time });
+    await services.ephemeral.publish({ room, user: principal.user, session, event, contentType, data, time });
     connection.answer(
       id,
       'ack',

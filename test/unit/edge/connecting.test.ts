@@ -188,7 +188,9 @@ describe('a subprotocol', () => {
     [[], ''],
     [['roomlog.v1.json'], 'roomlog.v1.json'],
     [['roomlog.v9', 'roomlog.v1.json'], 'roomlog.v1.json'],
-    [['roomlog.v1.avro', 'roomlog.v1.json'], 'roomlog.v1.json'],
+    [['roomlog.v1.avro', 'roomlog.v1.json'], 'roomlog.v1.avro'],
+    [['roomlog.v1.json', 'roomlog.v1.avro'], 'roomlog.v1.json'],
+    [['roomlog.v1.avro'], 'roomlog.v1.avro'],
   ])('offer of %j is served as %j', async (offers, chosen) => {
     const client = await open({}, offers);
     expect(client.socket.protocol).toBe(chosen);
@@ -196,7 +198,7 @@ describe('a subprotocol', () => {
     await client.next('welcome');
   });
 
-  test.each([[['roomlog.v1.avro']], [['chat']], [['graphql-ws', 'mqtt']]])(
+  test.each([[['roomlog.v2.avro']], [['chat']], [['graphql-ws', 'mqtt']]])(
     'offer of %j closes with 4406',
     async (offers) => {
       const client = await open({}, offers);
