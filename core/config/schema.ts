@@ -162,6 +162,17 @@ export const configSchema = z.strictObject({
         .default(3_000)
         .describe('With no answer from Kafka for this long, publishes are refused with `unavailable`.'),
       ringBytes: bytes().default(8_388_608).describe('Newest outbound bytes kept in memory per partition for joins.'),
+      historyBytesPerSecond: bytes()
+        .min(1_048_576)
+        .default(33_554_432)
+        .describe(
+          'Bytes of outbound read per second for all who catch up together. More brings them up to date sooner, and takes more time from those who are live.',
+        ),
+      historyCacheBytes: bytes()
+        .default(67_108_864)
+        .describe(
+          'What was read of outbound for one who catches up is kept for others who need the same, up to so many bytes: about twice of what the records have in Kafka. After a gateway is lost, its clients’ ranges should fit.',
+        ),
       maxLast: count().default(1_000).describe('Greatest `last` of a join; more is answered by `bad_frame`.'),
       cursorWaitMs: ms().default(3_000).describe('How long a cursor ahead of this gateway is waited for.'),
       slowClientBytes: bytes()

@@ -21,8 +21,7 @@ import type { GapReason } from '../stream.ts';
 import type { LoopBudget } from '../tail/loop-budget.ts';
 import type { LogEvent } from './log-event.ts';
 import { expiryTime, headCursor } from './partition-history.ts';
-import type { Ranges } from './ranges.ts';
-import { type Portion, RoomReader } from './room-reader.ts';
+import { type HistoryReads, type Portion, RoomReader } from './room-reader.ts';
 import type { SlowMembers } from './slow-members.ts';
 import { isCatchingUp, SocketPace, within } from './socket-pace.ts';
 
@@ -36,7 +35,7 @@ const MAX_RETRY_MS = 2_000;
 
 export interface CatchUpOptions {
   readonly budget: LoopBudget;
-  readonly ranges: Ranges;
+  readonly reads: HistoryReads;
   readonly clock: Clock;
   readonly slow: SlowMembers;
   readonly logger: LogSink;
@@ -97,7 +96,7 @@ export class CatchUp {
         this.#skipToHead(member);
         return;
       }
-      reader ??= new RoomReader(member.room.history, this.#options.ranges, member.room.id, member.position);
+      reader ??= new RoomReader(member.room.history, this.#options.reads, member.room.id, member.position);
       const came = await this.#step(member, reader);
       if (came === 'end') return;
       if (came === 'held up') reader = null;

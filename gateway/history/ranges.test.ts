@@ -55,7 +55,7 @@ describe('many readers of the same past', () => {
 
 describe('a log that can not be read', () => {
   it('refuses the join with unavailable', async () => {
-    w = new World({ gateway: { ringBytes: 1 } });
+    w = new World({ gateway: { ringBytes: 1 }, historyCacheBytes: 0 });
     w.publishMany('a', 5);
     const stream = await w.openStream();
     const { sink } = await joinRoom(stream, 'a', { kind: 'start' });

@@ -1,153 +1,160 @@
 /**
- * Reads the log between two anchors, and keeps what is accepted. A range starts where this gateway's fold noted an anchor and ends
- * at the next one (or after `MAX_BLOCK_BYTES`), where the chain must be what the fold had noted there. So readers that follow each other ask for the same blocks: concurrent reads of a
- * block are one read, and the newest blocks are kept for those who come a moment later.
+ * Reads the log behind anchors, and keeps what is accepted. All who need the same place share one read of it: they wait for one that is under way, find
+ * what was read a moment ago, or begin one that ends where what is kept begins. Between two reads the event loop turns, and when they run
+ * is up to `ReadOrder`.
  */
-import { RoomlogError } from '../../core/errors.ts';
-import type { Offset, RoomId } from '../../core/ids.ts';
-import { type Anchor, Chain } from '../../core/log/chain.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { Offset, Partition } from '../../core/ids.ts';
+import type { Anchor } from '../../core/log/chain.ts';
+import type { Clock } from '../../core/ports/clock.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { Codec } from '../../schemas/codec.ts';
-import { LogEvent } from './log-event.ts';
+import { KeptStretches } from './kept-stretches.ts';
+import type { LogEvent } from './log-event.ts';
 import type { PartitionHistory } from './partition-history.ts';
-import { Slots } from './slots.ts';
+import { ReadOrder } from './read-order.ts';
+import { type PlannedRead, readStretch, type TurnBudget } from './read-stretch.ts';
+import { Stretch } from './stretch.ts';
 
-/** Bytes of records after which a block ends even without an anchor. */
-const MAX_BLOCK_BYTES = 524_288;
-/** Bytes asked for in one fetch. */
-const FETCH_BYTES = 262_144;
-/** Reads of the log that run at the same time, over all partitions. */
-const MAX_CONCURRENT_READS = 4;
-/** Default for `cacheBytes`. */
-const CACHE_BYTES = 16_777_216;
-
-/** The accepted part of a range. */
-export interface Block {
-  /** By offset. */
-  readonly events: ReadonlyMap<number, LogEvent>;
-  /** Each room's, in order. */
-  readonly rooms: ReadonlyMap<RoomId, readonly LogEvent[]>;
-  /** Offsets of claims. */
-  readonly claims: ReadonlySet<number>;
-  /** Where the next block starts. */
-  readonly next: Anchor;
-  /** Bytes of all records read. */
-  readonly bytes: number;
-}
-
-const EMPTY = { events: new Map(), rooms: new Map(), claims: new Set<number>(), bytes: 0 };
+/** Bytes of records of a stretch, about: large, since what a fetch cuts off at its end is sent for nothing. */
+const STRETCH_BYTES = 1_048_576;
+/** A read of one record takes what is around it up to so many bytes: they cost no more. */
+const LEAST_BYTES = 65_536;
+/** What a record takes before any was read. */
+const FIRST_GUESS_BYTES = 400;
+/** How much of the newest read's average goes into the guess. */
+const GUESS_WEIGHT = 0.3;
 
 export interface RangesOptions {
   readonly log: EventLog;
   readonly codec: Codec;
   readonly topic: string;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  /** What judging and decoding may take of a turn. */
+  readonly budget: TurnBudget;
+  /** Bytes of records read per second, over all partitions. */
+  readonly bytesPerSecond: number;
+  /** Bytes of stretches kept for readers that come a moment later. */
+  readonly cacheBytes: number;
+  /** A stretch was read. */
   onRead(bytes: number): void;
-  /** Bytes of blocks kept for readers that come a moment later. Default: 16 MiB. */
-  readonly cacheBytes?: number;
+  /** Somebody was given what another one read. */
+  onShared(): void;
+}
+
+interface Reading {
+  readonly from: Offset;
+  readonly planned: number;
+  readonly done: Promise<Stretch>;
 }
 
 export class Ranges {
   readonly #options: RangesOptions;
-  readonly #slots = new Slots(MAX_CONCURRENT_READS);
-  readonly #reading = new Map<string, Promise<Block>>();
-  readonly #kept = new Map<string, Block>();
-  #keptBytes = 0;
+  readonly #order: ReadOrder;
+  readonly #kept: KeptStretches;
+  readonly #reading = new Map<Partition, Set<Reading>>();
+  /** Bytes of a record, about. */
+  readonly #guesses = new Map<Partition, number>();
   readonly #aborted = new AbortController();
 
   constructor(options: RangesOptions) {
     this.#options = options;
+    this.#order = new ReadOrder(options);
+    this.#kept = new KeptStretches(options.cacheBytes);
+  }
+
+  /** Reads that wait for their turn. */
+  get waiting(): number {
+    return this.#order.waiting;
+  }
+
+  /** Bytes kept, about. */
+  get keptBytes(): number {
+    return this.#kept.bytes;
   }
 
   /**
-   * The block that starts at `from`, up to what is folded at most. Throws `offset_out_of_range` where retention has passed
-   * `from`, `fold_halted` where the log contradicts the anchor, `kafka_unreachable`, `corrupt_record`.
+   * A stretch that covers `from`, up to what is folded at most; empty where `from` is the end of that. `upTo`: nobody needs what lies behind it. Throws
+   * `offset_out_of_range` where retention has passed `from`, `fold_halted` where the log contradicts an anchor, `kafka_unreachable`,
+   * `corrupt_record`, `unavailable`.
    */
-  read(view: PartitionHistory, from: Anchor): Promise<Block> {
-    const above = view.anchors.above(from.offset);
-    const to = above === undefined ? view.position : (Math.min(above.offset, view.position) as Offset);
-    if (to <= from.offset) return Promise.resolve({ ...EMPTY, next: from });
-    const key = `${view.partition}/${from.offset}/${to}`;
-    const kept = this.#kept.get(key);
-    if (kept !== undefined) return Promise.resolve(kept);
-    let reading = this.#reading.get(key);
-    if (reading === undefined) {
-      reading = this.#slots.run(() => this.#read(view, from, to, above));
-      this.#reading.set(key, reading);
-      const settle = (block: Block | null): void => {
-        this.#reading.delete(key);
-        if (block !== null) this.#keep(key, block);
-      };
-      reading.then(settle, () => settle(null));
+  async read(view: PartitionHistory, from: Anchor, upTo: number = Number.POSITIVE_INFINITY): Promise<Stretch> {
+    const { partition } = view;
+    for (;;) {
+      if (view.position <= from.offset) return this.#empty(view, from);
+      const kept = this.#kept.covering(partition, from.offset);
+      if (kept !== undefined) {
+        this.#options.onShared();
+        return kept;
+      }
+      const underWay = [...(this.#reading.get(partition) ?? [])].find(
+        (reading) => reading.from <= from.offset && from.offset < reading.planned,
+      );
+      if (underWay === undefined) return this.#begin(view, from, upTo);
+      const stretch = await underWay.done;
+      if (!stretch.covers(from.offset)) continue;
+      this.#options.onShared();
+      return stretch;
     }
-    return reading;
+  }
+
+  /** About how many records of a partition make so many bytes. */
+  recordsIn(partition: Partition, bytes: number): number {
+    return Math.max(1, Math.ceil(bytes / (this.#guesses.get(partition) ?? FIRST_GUESS_BYTES)));
+  }
+
+  /** What was read of a partition is not believed any more. */
+  forget(partition: Partition): void {
+    this.#kept.forget(partition);
   }
 
   stop(): void {
     this.#aborted.abort();
+    this.#order.stop();
   }
 
-  async #read(view: PartitionHistory, from: Anchor, to: Offset, above: Anchor | undefined): Promise<Block> {
-    const { log, topic, onRead } = this.#options;
-    const chain = Chain.fromAnchor(from);
-    const streamId = view.streamId;
-    const events = new Map<number, LogEvent>();
-    const rooms = new Map<RoomId, LogEvent[]>();
-    const claims = new Set<number>();
-    let bytes = 0;
-    let next = to;
-    const range = {
-      topic,
-      partition: view.partition,
-      from: from.offset,
-      to,
-      maxBytesPerFetch: FETCH_BYTES,
-      signal: this.#aborted.signal,
-    };
-    for await (const records of log.readRange(range)) {
-      for (const { offset, value } of records) {
-        const record = await this.#decode(value);
-        const verdict = chain.judge(offset, record);
-        if (verdict.kind === 'claim') claims.add(offset);
-        else if (verdict.kind === 'fault') throw new RoomlogError('fold_halted', verdict.message);
-        else if (verdict.kind === 'accepted' && record.event !== null) {
-          const event = new LogEvent(streamId, view.partition, offset, record.event);
-          events.set(offset, event);
-          const room = rooms.get(event.room);
-          if (room === undefined) rooms.set(event.room, [event]);
-          else room.push(event);
-        }
-        bytes += value?.length ?? 0;
-        next = (offset + 1) as Offset;
-      }
-      if (bytes >= MAX_BLOCK_BYTES) break;
-      next = to;
-    }
-    if (this.#aborted.signal.aborted) throw new RoomlogError('unavailable', 'This gateway is shutting down.');
+  #begin(view: PartitionHistory, from: Anchor, upTo: number): Promise<Stretch> {
+    const { partition } = view;
+    const others = this.#reading.get(partition) ?? new Set<Reading>();
+    this.#reading.set(partition, others);
+    const planned = this.#plan(view, from.offset, upTo, others);
+    const guess = this.#guesses.get(partition) ?? FIRST_GUESS_BYTES;
+    const bytes = Math.ceil((planned - from.offset) * guess);
+    const done = this.#order.run(partition, from.offset, bytes, () => this.#read({ view, from, planned, bytes }));
+    const reading = { from: from.offset, planned, done };
+    others.add(reading);
+    const over = (): boolean => others.delete(reading);
+    done.then(over, over);
+    return done;
+  }
+
+  /** The end of a read: where somebody else's begins, or where it is long enough. */
+  #plan(view: PartitionHistory, from: number, upTo: number, others: ReadonlySet<Reading>): number {
+    const { partition, position } = view;
+    const long = from + this.recordsIn(partition, STRETCH_BYTES);
+    const least = from + this.recordsIn(partition, LEAST_BYTES);
+    let planned = Math.min(position, long, Math.max(upTo, least), this.#kept.beginAbove(partition, from));
+    for (const other of others) if (other.from > from) planned = Math.min(planned, other.from);
+    return Math.max(planned, from + 1);
+  }
+
+  async #read(planned: PlannedRead): Promise<Stretch> {
+    const { log, codec, topic, budget, onRead } = this.#options;
+    const signal = this.#aborted.signal;
+    const { stretch, records, bytes, wireBytes } = await readStretch(planned, { log, codec, topic, budget, signal });
     onRead(bytes);
-    if (above?.offset === next && (chain.epoch !== above.epoch || chain.lastInbound !== above.lastInbound)) {
-      throw new RoomlogError('fold_halted', `Read again, the log up to ${next} is not what was folded.`);
+    const { partition } = planned.view;
+    if (records > 0) {
+      const guess = this.#guesses.get(partition) ?? wireBytes / records;
+      this.#guesses.set(partition, guess + GUESS_WEIGHT * (wireBytes / records - guess));
     }
-    return { events, rooms, claims, next: chain.anchor(next), bytes };
+    this.#kept.keep(stretch);
+    return stretch;
   }
 
-  /** Not `async`: awaiting every record of a block would cost more than decoding it. */
-  #decode(value: Buffer | null): OutboundRecord | Promise<OutboundRecord> {
-    if (value === null) throw new RoomlogError('corrupt_record', 'An outbound record has no value.');
-    const decoded = this.#options.codec.decodeOutbound(value);
-    if (!('unknownSchema' in decoded)) return decoded;
-    return this.#options.codec.ensureSchema(decoded.unknownSchema).then(() => this.#decode(value));
-  }
-
-  #keep(key: string, block: Block): void {
-    this.#kept.set(key, block);
-    this.#keptBytes += block.bytes;
-    const limitBytes = this.#options.cacheBytes ?? CACHE_BYTES;
-    for (const [oldest, { bytes }] of this.#kept) {
-      if (this.#keptBytes <= limitBytes) break;
-      this.#kept.delete(oldest);
-      this.#keptBytes -= bytes;
-    }
+  #empty({ partition, streamId }: PartitionHistory, from: Anchor): Stretch {
+    const stretch = new Stretch({ partition, streamId, codec: this.#options.codec, from: from.offset });
+    stretch.end(from);
+    return stretch;
   }
 }
 
@@ -159,12 +166,10 @@ export async function recordAt(
 ): Promise<LogEvent | 'claim' | null> {
   let from = view.anchors.atOrBelow(offset);
   while (from !== undefined && from.offset <= offset && offset < view.position) {
-    const block = await ranges.read(view, from);
-    if (block.claims.has(offset)) return 'claim';
-    const event = block.events.get(offset);
-    if (event !== undefined) return event;
-    if (block.next.offset <= from.offset) return null;
-    from = block.next;
+    const stretch = await ranges.read(view, from, offset + 1);
+    if (stretch.covers(offset)) return stretch.at(offset);
+    if (stretch.next.offset <= from.offset) return null;
+    from = stretch.next;
   }
   return null;
 }

@@ -1,6 +1,7 @@
 /**
  * One reader's way through a room's history, from its position to the head: out of the hot ring where that reaches back far enough,
- * else block by block out of the log. It decides what is a gap; who delivers, and when, is `catch-up.ts`.
+ * else out of what a walk back along the hints found, else stretch by stretch out of the log. It decides what is a gap; who delivers,
+ * and when, is `catch-up.ts`.
  */
 import { RoomlogError } from '../../core/errors.ts';
 import type { Offset, RoomId, Seq } from '../../core/ids.ts';
@@ -10,9 +11,19 @@ import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogEvent } from './log-event.ts';
 import type { PartitionHistory } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
+import type { Wanted } from './walk-back.ts';
+import type { Walks } from './walks.ts';
 
-/** Events taken from the ring at once, in bytes. */
+/** Events taken at once, in bytes. */
 const PORTION_BYTES = 65_536;
+/** Walks in a row from which this reader could take nothing: then it reads everything. */
+const MAX_IDLE_WALKS = 2;
+
+/** What readers share. */
+export interface HistoryReads {
+  readonly ranges: Ranges;
+  readonly walks: Walks;
+}
 
 /** Where a reader stands before its first event. */
 export interface Position {
@@ -34,7 +45,7 @@ export interface Gap {
   readonly cursor: string;
 }
 
-/** What comes next: the gap first, then the events. Both may be absent where a block held nothing of this room. */
+/** What comes next: the gap first, then the events. Both may be absent where what was read held nothing of this room. */
 export interface Portion {
   readonly gap: Gap | null;
   readonly events: readonly LogEvent[];
@@ -46,17 +57,24 @@ export class RoomReader {
   readonly room: RoomId;
   readonly #view: PartitionHistory;
   readonly #ranges: Ranges;
+  readonly #walks: Walks;
   readonly #position: Position;
   #seq: number | null;
   /** While `#seq` is null: the newest event seen that was not wanted. */
   #skippedSeq = 0;
   #next: Anchor | null = null;
+  /** Nothing below this offset is looked at any more. */
+  #at: Offset = 0 as Offset;
+  #idleWalks = 0;
+  /** It reads everything, since there is no way along the hints. */
+  #scans = false;
   /** Reading began at the oldest anchor, so what was not found is not there. */
   #fromOldest = false;
 
-  constructor(view: PartitionHistory, ranges: Ranges, room: RoomId, position: Position) {
+  constructor(view: PartitionHistory, { ranges, walks }: HistoryReads, room: RoomId, position: Position) {
     this.#view = view;
     this.#ranges = ranges;
+    this.#walks = walks;
     this.room = room;
     this.#position = position;
     this.#seq = position.seq;
@@ -70,28 +88,43 @@ export class RoomReader {
   /** From memory only: a portion, 'end' at the room's head, or 'log' where the log has to be read. */
   take(): Portion | 'end' | 'log' {
     const head = this.#view.head(this.room);
-    this.#seq ??= this.#seqFromMemory(head);
+    this.#seq ??= this.#seqFromMemory(head) ?? this.#walks.before(this.#view, this.room, this.#wanted());
     if (this.#seq === null) return 'log';
     if (this.#seq >= (head?.seq ?? 0)) return 'end';
-    const events = this.#view.ring.after(this.room, this.#seq, PORTION_BYTES);
+    const events =
+      this.#view.ring.after(this.room, this.#seq, PORTION_BYTES) ??
+      this.#walks.after(this.room, this.#seq, PORTION_BYTES);
     const last = events?.at(-1);
     if (events === null || last === undefined) return 'log';
     this.#seq = last.seq;
+    this.#idleWalks = 0;
     return { gap: null, events };
   }
 
-  /** Reads one block of the log. Throws as `Ranges.read` does, but for `offset_out_of_range`: then it goes on with what is left. */
+  /**
+   * Looks into the log; what it found is returned, or is what `take` has next. Throws as `Ranges.read` does, but for
+   * `offset_out_of_range`: then it goes on with what is left.
+   */
   async read(): Promise<Portion> {
     if (this.#isAllGone()) {
       this.#fromOldest = true;
       return this.#atEnd();
     }
+    if (!this.#scans) {
+      this.#idleWalks += 1;
+      const mayWalk = this.#idleWalks <= MAX_IDLE_WALKS;
+      if (mayWalk && (await this.#walks.find(this.#view, this.room, this.#wanted()))) return NOTHING;
+      this.#scans = true;
+    }
     const from = this.#next ?? this.#firstAnchor();
     try {
-      const block = await this.#ranges.read(this.#view, from);
-      if (block.next.offset <= from.offset) return this.#atEnd();
-      this.#next = block.next;
-      return this.#sift(block.rooms.get(this.room) ?? []);
+      const stretch = await this.#ranges.read(this.#view, from);
+      if (stretch.next.offset <= from.offset) return this.#atEnd();
+      const at = Math.max(this.#at, from.offset) as Offset;
+      const { events, more } = stretch.eventsOf(this.room, at, PORTION_BYTES);
+      this.#at = (more ? (events.at(-1) as LogEvent).offset + 1 : stretch.next.offset) as Offset;
+      this.#next = more ? from : stretch.next;
+      return this.#sift(events);
     } catch (error) {
       if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
       const { start } = error.details;
@@ -99,6 +132,15 @@ export class RoomReader {
       this.#next = null;
       return NOTHING;
     }
+  }
+
+  #wanted(): Wanted {
+    const { anchors } = this.#view;
+    const { from, skipThroughSeq, skipBeforeTime } = this.#position;
+    const scanFrom = (this.#fromOldest ? undefined : anchors.atOrBelow(from)) ?? anchors.oldest;
+    const throughSeq = this.#seq ?? Math.max(skipThroughSeq ?? 0, this.#skippedSeq);
+    const beforeTime = this.#seq === null ? (skipBeforeTime ?? Number.NEGATIVE_INFINITY) : Number.NEGATIVE_INFINITY;
+    return { throughSeq, beforeTime, scanFrom: scanFrom?.offset ?? 0 };
   }
 
   /** Whether the room's last event lies below all that can be read: there is no need to look for it. */
@@ -134,7 +176,7 @@ export class RoomReader {
     return event.seq <= (skipThroughSeq ?? 0) || event.time < (skipBeforeTime ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** Those of the room's events in a block that come after the position. */
+  /** Those of the room's events in a stretch that come after the position. */
   #sift(found: readonly LogEvent[]): Portion {
     let gap: Gap | null = null;
     const events: LogEvent[] = [];
@@ -189,6 +231,7 @@ export class RoomReader {
   #restartFromOldest(): void {
     this.#fromOldest = true;
     this.#next = null;
+    this.#at = 0 as Offset;
   }
 
   #gapBeforeFirst(to: number): Gap | null {

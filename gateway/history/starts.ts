@@ -7,8 +7,8 @@ import { isExpired } from '../fanout/delivery.ts';
 import type { JoinStart } from '../stream.ts';
 import type { LogEvent } from './log-event.ts';
 import { expiryTime, type PartitionHistory } from './partition-history.ts';
-import { type Ranges, recordAt } from './ranges.ts';
-import { type Position, RoomReader } from './room-reader.ts';
+import { recordAt } from './ranges.ts';
+import { type HistoryReads, type Position, RoomReader } from './room-reader.ts';
 
 /** Portions read before `joined` to learn whether the backlog holds a gap; past it the answer is "not recovered". */
 const MAX_PORTIONS_AHEAD = 256;
@@ -22,7 +22,7 @@ export interface ResolvedStart {
 }
 
 export interface StartsOptions {
-  readonly ranges: Ranges;
+  readonly reads: HistoryReads;
   /** How long a cursor ahead of this gateway's fold is waited for. */
   readonly cursorWaitMs: number;
   readonly clock: Clock;
@@ -31,11 +31,11 @@ export interface StartsOptions {
 }
 
 export class Starts {
-  readonly #ranges: Ranges;
+  readonly #reads: HistoryReads;
   readonly #options: StartsOptions;
 
   constructor(options: StartsOptions) {
-    this.#ranges = options.ranges;
+    this.#reads = options.reads;
     this.#options = options;
   }
 
@@ -49,7 +49,7 @@ export class Starts {
       case 'since':
         return fresh(since(view, start.timeMs));
       case 'last':
-        return fresh(await this.#last(view, room, start.count));
+        return fresh(last(view, room, start.count));
       case 'after':
         return this.#after(view, room, decodeCursor(view.streamId, room, start.cursor));
     }
@@ -98,7 +98,7 @@ export class Starts {
     }
     let record: LogEvent | 'claim' | null;
     try {
-      record = await recordAt(this.#ranges, view, offset);
+      record = await recordAt(this.#reads.ranges, view, offset);
     } catch (error) {
       if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
       // Retention has passed since the anchors were noted.
@@ -113,7 +113,7 @@ export class Starts {
 
   /** Whether everything between the position and the head can be delivered: nothing deleted, nothing expired. */
   async #isWhole(view: PartitionHistory, room: RoomId, position: Position): Promise<boolean> {
-    const reader = new RoomReader(view, this.#ranges, room, position);
+    const reader = new RoomReader(view, this.#reads, room, position);
     // A deletion shows in the first read, or before the first event found; an expired event may be anywhere.
     const mayExpire = view.newestExpiring >= position.from;
     const now = expiryTime(view, this.#options.clock);
@@ -127,35 +127,6 @@ export class Starts {
     }
     return false;
   }
-
-  /** Walks back along the hints of the events; where one is wrong, all of history is read instead. */
-  async #last(view: PartitionHistory, room: RoomId, count: number): Promise<Position> {
-    const head = view.head(room);
-    const skipThroughSeq = Math.max(0, (head?.seq ?? 0) - count);
-    const everything: Position = { seq: null, from: 0 as Offset, skipThroughSeq };
-    if (head === undefined || skipThroughSeq === 0) return everything;
-    const held = view.ring.at(room, skipThroughSeq + 1);
-    if (held !== undefined) return { seq: skipThroughSeq, from: held.offset };
-    const first = view.ring.first(room);
-    let at: LogEvent | 'claim' | null = first ?? (await this.#quietly(view, head.offset));
-    while (at !== null && at !== 'claim' && at.seq > skipThroughSeq + 1) {
-      const previous: LogEvent | 'claim' | null = at.prev < 0 ? null : await this.#quietly(view, at.prev);
-      if (previous === null || previous === 'claim' || previous.room !== room || previous.seq >= at.seq)
-        return everything;
-      at = previous;
-    }
-    return at === null || at === 'claim' ? everything : { seq: null, from: at.offset, skipThroughSeq };
-  }
-
-  /** A hint may point at what retention has deleted. */
-  async #quietly(view: PartitionHistory, offset: Offset): Promise<LogEvent | 'claim' | null> {
-    try {
-      return await recordAt(this.#ranges, view, offset);
-    } catch (error) {
-      if (error instanceof RoomlogError && error.code === 'offset_out_of_range') return null;
-      throw error;
-    }
-  }
 }
 
 const invalid = (why: string): RoomlogError => new RoomlogError('cursor_invalid', undefined, { details: { why } });
@@ -165,6 +136,14 @@ const fresh = (position: Position): ResolvedStart => ({ position, recovered: fal
 function atHead(view: PartitionHistory, room: RoomId): Position {
   const head = view.head(room);
   return { seq: head?.seq ?? 0, from: ((head?.offset ?? view.newestClaim) + 1) as Offset };
+}
+
+/** The reader finds its way back from the head. */
+function last(view: PartitionHistory, room: RoomId, count: number): Position {
+  const skipThroughSeq = Math.max(0, (view.head(room)?.seq ?? 0) - count);
+  const held = view.ring.at(room, skipThroughSeq + 1);
+  if (held !== undefined && skipThroughSeq > 0) return { seq: skipThroughSeq, from: held.offset };
+  return { seq: null, from: 0 as Offset, skipThroughSeq };
 }
 
 /** Anchors know the log time, which never goes back: the newest one before the time asked for is the place to start. */

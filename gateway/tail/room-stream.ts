@@ -22,6 +22,7 @@ import { headCursor } from '../history/partition-history.ts';
 import { Ranges } from '../history/ranges.ts';
 import { SlowMembers } from '../history/slow-members.ts';
 import { Starts } from '../history/starts.ts';
+import { Walks } from '../history/walks.ts';
 import { type Member, Rooms } from '../rooms/rooms.ts';
 import type { EventEncoding, JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
 import { CanaryWatch } from './canary-watch.ts';
@@ -108,29 +109,41 @@ class OutboundRoomStream implements RoomStream {
       rooms: () => this.#rooms.size,
       members: () => this.#rooms.members,
       pressure,
+      historyWaiting: () => this.#ranges.waiting,
+      historyKeptBytes: () => this.#ranges.keptBytes,
     });
-    const { deliveries, eventFrames, roomWrites, gaps, historyBytes } = this.#metrics;
+    const { deliveries, eventFrames, roomWrites, gaps, historyBytes, historyReads, historyWalks } = this.#metrics;
     const delivered = (events: number): void => {
       deliveries.add(events);
       eventFrames.add(events);
     };
+    const catchUpBudget = new LoopBudget(clock, CATCH_UP_TURN_MS);
     this.#ranges = new Ranges({
       log,
       codec,
       topic: topics.outbound,
-      onRead: (bytes) => historyBytes.add(bytes),
-      ...(options.historyCacheBytes !== undefined && { cacheBytes: options.historyCacheBytes }),
+      clock,
+      budget: catchUpBudget,
+      bytesPerSecond: config.gateway.historyBytesPerSecond,
+      cacheBytes: options.historyCacheBytes ?? config.gateway.historyCacheBytes,
+      onRead: (bytes) => {
+        historyReads.read.add();
+        historyBytes.add(bytes);
+      },
+      onShared: () => historyReads.shared.add(),
     });
+    const walks = new Walks({ ranges: this.#ranges, onWalked: (outcome) => historyWalks[outcome].add() });
+    const reads = { ranges: this.#ranges, walks };
     this.#starts = new Starts({
-      ranges: this.#ranges,
+      reads,
       cursorWaitMs,
       clock,
       endOf: (number) => endOfPartition(log, topics.outbound, number),
     });
     const slow = new SlowMembers(metrics);
     this.#catchUp = new CatchUp({
-      budget: new LoopBudget(clock, CATCH_UP_TURN_MS),
-      ranges: this.#ranges,
+      budget: catchUpBudget,
+      reads,
       clock,
       slow,
       logger,
@@ -309,7 +322,10 @@ class OutboundRoomStream implements RoomStream {
         if (kind === 'stale' || kind === 'repeat') this.#stale += 1;
         this.#metrics.verdicts[kind].add();
       },
-      onReload: (from) => this.#tail?.assign(number, from),
+      onReload: (from) => {
+        this.#ranges.forget(number);
+        this.#tail?.assign(number, from);
+      },
       onJump: () => {
         this.#fanOut.flush();
         for (const room of this.#rooms) if (room.history.partition === number) this.#fanOut.jumped(room);

@@ -1,12 +1,16 @@
 /** What the stream half counts. Label sets are bound once, so that counting is an addition. */
 import type { Counter, Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { SnapshotRefusal } from '../../core/log/snapshot.ts';
+import type { WalkOutcome } from '../history/walk-back.ts';
 import type { GapReason } from '../stream.ts';
 import type { VerdictKind } from './partition-listener.ts';
 
 const VERDICTS: readonly VerdictKind[] = ['claim', 'accepted', 'stale', 'repeat', 'fault', 'unprovable'];
 const REFUSALS: readonly SnapshotRefusal[] = ['torn', 'corrupt', 'stale', 'ahead', 'foreign', 'newer_version'];
 const GAP_REASONS: readonly GapReason[] = ['retention', 'expired', 'slow'];
+
+const READS = ['read', 'shared'] as const;
+const WALKS: readonly WalkOutcome[] = ['found', 'dense', 'refused', 'deleted'];
 
 export interface StreamMetrics {
   readonly verdicts: Readonly<Record<VerdictKind, Counter>>;
@@ -17,6 +21,8 @@ export interface StreamMetrics {
   /** Deliveries by this are the events per socket write. */
   readonly roomWrites: Counter;
   readonly historyBytes: Counter;
+  readonly historyReads: Readonly<Record<(typeof READS)[number], Counter>>;
+  readonly historyWalks: Readonly<Record<WalkOutcome, Counter>>;
   readonly snapshotsLoaded: Counter;
   readonly snapshotsRefused: Readonly<Record<SnapshotRefusal, Counter>>;
 }
@@ -29,6 +35,8 @@ export interface StreamGauges {
   rooms(): number;
   members(): number;
   pressure(): number;
+  historyWaiting(): number;
+  historyKeptBytes(): number;
 }
 
 export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): StreamMetrics {
@@ -37,6 +45,14 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
     'Outbound records read, by what the fold made of them.',
   );
   const gaps = metrics.counter('roomlog_gaps_total', 'Gap frames sent, by reason.');
+  const reads = metrics.counter(
+    'roomlog_history_reads_total',
+    'Ranges that were needed for catching up: `read` from Kafka, or `shared` with somebody who needed them too.',
+  );
+  const walks = metrics.counter(
+    'roomlog_history_walks_total',
+    'Searches for a room’s events along their hints, by what came of them: `found`, or everything is read since that is cheaper (`dense`), a hint was wrong (`refused`), or retention has passed (`deleted`).',
+  );
   const refused = metrics.counter(
     'roomlog_gateway_snapshots_refused_total',
     'Snapshots that this gateway did not start from, by why.',
@@ -50,6 +66,16 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
     'roomlog_catchup_active',
     'Members that read the ring or the log at their own pace.',
     gauges.catchingUp,
+  );
+  metrics.gauge(
+    'roomlog_history_waiting_reads',
+    'Reads of the log for catching up that wait for their turn.',
+    gauges.historyWaiting,
+  );
+  metrics.gauge(
+    'roomlog_history_kept_bytes',
+    'What was read for catching up and is kept for the next who need it, about.',
+    gauges.historyKeptBytes,
   );
   metrics.gauge(
     'roomlog_partitions_halted',
@@ -84,6 +110,8 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
       'Snapshots that this gateway read a partition from.',
     ),
     snapshotsRefused: bind(refused, 'reason', REFUSALS),
+    historyReads: bind(reads, 'outcome', READS),
+    historyWalks: bind(walks, 'outcome', WALKS),
   };
 }
 

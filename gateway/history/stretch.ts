@@ -1,0 +1,123 @@
+/**
+ * The accepted part of one range of a partition, as it was read from the log. Which records count was judged by their heads alone; an
+ * event's body is decoded when somebody first asks for it, and once for all who do.
+ */
+import { RoomlogError } from '../../core/errors.ts';
+import type { Offset, Partition, RoomId } from '../../core/ids.ts';
+import type { Anchor } from '../../core/log/chain.ts';
+import type { Codec } from '../../schemas/codec.ts';
+import { LogEvent, OVERHEAD_BYTES } from './log-event.ts';
+
+export interface StretchOptions {
+  readonly partition: Partition;
+  readonly streamId: string;
+  readonly codec: Pick<Codec, 'decodeOutbound'>;
+  readonly from: Offset;
+}
+
+/** Events of one room; `more` where the stretch holds further ones. */
+export interface RoomPart {
+  readonly events: readonly LogEvent[];
+  readonly more: boolean;
+}
+
+export class Stretch {
+  readonly partition: Partition;
+  readonly from: Offset;
+  readonly #options: StretchOptions;
+  /** Ascending. */
+  readonly #offsets: number[] = [];
+  /** Beside `#offsets`: the record until its event is asked for. */
+  readonly #entries: Array<Buffer | LogEvent> = [];
+  /** Places in `#offsets`, ascending. */
+  readonly #rooms = new Map<RoomId, number[]>();
+  readonly #claims = new Set<number>();
+  #next: Anchor | null = null;
+  #bytes = 0;
+
+  constructor(options: StretchOptions) {
+    this.partition = options.partition;
+    this.from = options.from;
+    this.#options = options;
+  }
+
+  /** Where the log goes on behind it. */
+  get next(): Anchor {
+    if (this.#next === null) throw new Error('the stretch was not read to its end');
+    return this.#next;
+  }
+
+  /** What it keeps in memory once all of its events were asked for, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes in an accepted event's record. Offsets ascend. */
+  add(offset: Offset, room: RoomId, record: Buffer): void {
+    const places = this.#rooms.get(room);
+    if (places === undefined) this.#rooms.set(room, [this.#offsets.length]);
+    else places.push(this.#offsets.length);
+    this.#offsets.push(offset);
+    this.#entries.push(record);
+    this.#bytes += record.length + OVERHEAD_BYTES;
+  }
+
+  addClaim(offset: Offset): void {
+    this.#claims.add(offset);
+  }
+
+  /** No record is taken in after this. */
+  end(next: Anchor): void {
+    this.#next = next;
+  }
+
+  covers(offset: number): boolean {
+    return this.from <= offset && offset < this.next.offset;
+  }
+
+  /** What stands at an offset that it covers: an accepted event, a claim, or nothing that counts. */
+  at(offset: Offset): LogEvent | 'claim' | null {
+    if (this.#claims.has(offset)) return 'claim';
+    const place = atLeast(this.#offsets, offset);
+    return this.#offsets[place] === offset ? this.#event(place) : null;
+  }
+
+  /** The room's events from an offset on, oldest first, cut after `maxBytes` (at least one). */
+  eventsOf(room: RoomId, from: Offset, maxBytes: number): RoomPart {
+    const places = this.#rooms.get(room) ?? [];
+    const events: LogEvent[] = [];
+    let bytes = 0;
+    let index = atLeast(places, atLeast(this.#offsets, from));
+    for (; index < places.length && bytes < maxBytes; index += 1) {
+      const event = this.#event(places[index] as number);
+      events.push(event);
+      bytes += event.bytes;
+    }
+    return { events, more: index < places.length };
+  }
+
+  #event(place: number): LogEvent {
+    const entry = this.#entries[place] as Buffer | LogEvent;
+    if (entry instanceof LogEvent) return entry;
+    const { codec, streamId, partition } = this.#options;
+    const record = codec.decodeOutbound(entry);
+    if ('unknownSchema' in record || record.event === null) {
+      throw new RoomlogError('corrupt_record', 'A record is not what its head says.');
+    }
+    const made = new LogEvent(streamId, partition, this.#offsets[place] as Offset, record.event);
+    this.#entries[place] = made;
+    return made;
+  }
+}
+
+/** The place of the first of ascending numbers that is not below `value`. */
+export function atLeast(numbers: readonly number[], value: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((numbers[middle] as number) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
