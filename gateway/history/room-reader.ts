@@ -11,6 +11,7 @@ import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogEvent } from './log-event.ts';
 import type { PartitionHistory } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
+import type { Stretch } from './stretch.ts';
 import type { Wanted } from './walk-back.ts';
 import type { Walks } from './walks.ts';
 
@@ -65,6 +66,8 @@ export class RoomReader {
   #next: Anchor | null = null;
   /** Nothing below this offset is looked at any more. */
   #at: Offset = 0 as Offset;
+  /** What was read and not taken to its end. */
+  #stretch: Stretch | null = null;
   #idleWalks = 0;
   /** It reads everything, since there is no way along the hints. */
   #scans = false;
@@ -118,12 +121,13 @@ export class RoomReader {
     }
     const from = this.#next ?? this.#firstAnchor();
     try {
-      const stretch = await this.#ranges.read(this.#view, from);
+      const stretch = this.#stretch ?? (await this.#ranges.read(this.#view, from));
       if (stretch.next.offset <= from.offset) return this.#atEnd();
       const at = Math.max(this.#at, from.offset) as Offset;
       const { events, more } = stretch.eventsOf(this.room, at, PORTION_BYTES);
       this.#at = (more ? (events.at(-1) as LogEvent).offset + 1 : stretch.next.offset) as Offset;
       this.#next = more ? from : stretch.next;
+      this.#stretch = more ? stretch : null;
       return this.#sift(events);
     } catch (error) {
       if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
@@ -231,6 +235,7 @@ export class RoomReader {
   #restartFromOldest(): void {
     this.#fromOldest = true;
     this.#next = null;
+    this.#stretch = null;
     this.#at = 0 as Offset;
   }
 
