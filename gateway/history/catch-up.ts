@@ -89,7 +89,9 @@ export class CatchUp {
     let reader: RoomReader | null = null;
     while (isCatchingUp(member)) {
       if (this.#pace.isFull(member)) {
-        if (!(await this.#pace.drained(member))) return;
+        // What was read for it is let go where that takes long.
+        if (reader !== null && !(await this.#pace.drainedWithin(member, HOLD_MS))) reader = null;
+        else if (reader === null && !(await this.#pace.drained(member))) return;
         continue;
       }
       if (skips) {
