@@ -1,0 +1,26 @@
+/**
+ * Turns a profile of `node --cpu-prof` into a table by module: `scripts/bench profile-report FILE.cpuprofile [--at-least 1]`, the least share
+ * that has a line of its own in percent. Benches write profiles with `--profile DIR`. Prints Markdown.
+ */
+import { readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../scripts/stack/root.ts';
+import { type CpuProfile, profileTable, spentByModule } from './report/profile.ts';
+
+const { values: options, positionals } = parseArgs({
+  options: { 'at-least': { type: 'string', default: '1' } },
+  allowPositionals: true,
+});
+if (positionals.length === 0) {
+  process.stderr.write('usage: scripts/bench profile-report FILE.cpuprofile… [--at-least PERCENT]\n');
+  process.exit(2);
+}
+for (const file of positionals) {
+  const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
+  const report = spentByModule(profile, `${pathToFileURL(ROOT).href}/`);
+  const { workedMs, idleMs } = report;
+  process.stdout.write(
+    `${Math.round(workedMs)} ms of work, ${Math.round(idleMs)} ms idle.\n\n${profileTable(report, Number(options['at-least']) / 100)}\n`,
+  );
+}
