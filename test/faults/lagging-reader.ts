@@ -1,8 +1,8 @@
 /** A subscriber that comes once, goes away, and comes back much later with its old cursor. Writes the history's lines itself. */
 import { WebSocket } from 'ws';
 import { contentOf } from '../checker/log-line.ts';
+import { waitFor } from '../support/wait-for.ts';
 import type { Recorder } from './load/recorder.ts';
-import { until } from './roomlog.ts';
 
 const LIVE_WITHIN_MS = 30_000;
 
@@ -61,7 +61,7 @@ export class LaggingReader {
         this.#live = true;
       } else if (frame.type === 'error') throw new Error(`the lagging reader was told ${String(frame.code)}`);
     });
-    await until('the lagging reader live', LIVE_WITHIN_MS, () => this.#live);
+    await waitFor(() => this.#live, { what: 'the lagging reader live', withinMs: LIVE_WITHIN_MS });
   }
 
   leave(): void {

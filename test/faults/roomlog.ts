@@ -1,6 +1,5 @@
 /** The gateways and sequencers of one case, on topics of its own, each with its own way to Kafka. */
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { loadConfig } from '../../core/config/load.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { type Topics, topicsOf } from '../../core/names.ts';
@@ -149,27 +148,4 @@ export class Roomlog {
 export function roleOf(process: string): Role {
   if (process.startsWith('gateway-')) return 'gateway';
   return process === 'sequencer-1' ? 'sequencer-1' : 'sequencer-2';
-}
-
-/** Asks until the answer is neither undefined, null nor false; a throwing question counts as not yet. */
-export async function until<T>(
-  what: string,
-  withinMs: number,
-  question: () => T | Promise<T>,
-  pollMs = 50,
-): Promise<Exclude<T, undefined | null | false>> {
-  const deadline = performance.now() + withinMs;
-  let problem: unknown;
-  for (;;) {
-    try {
-      const answer = await question();
-      if (answer !== undefined && answer !== null && answer !== false) {
-        return answer as Exclude<T, undefined | null | false>;
-      }
-    } catch (error) {
-      problem = error;
-    }
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${withinMs} ms`, { cause: problem });
-    await delay(pollMs);
-  }
 }

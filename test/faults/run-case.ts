@@ -5,6 +5,7 @@ import type { Anomaly } from '../checker/anomaly.ts';
 import { check } from '../checker/check.ts';
 import type { Guard } from '../checker/guards.ts';
 import { type HistoryLine, parseHistory } from '../checker/history.ts';
+import { waitFor } from '../support/wait-for.ts';
 import type { FaultCase } from './case.ts';
 import type { Cluster } from './cluster.ts';
 import { dumpLog, headsOf, merged } from './dump-log.ts';
@@ -12,7 +13,7 @@ import { Random } from './load/random.ts';
 import { Recorder } from './load/recorder.ts';
 import { Load, type LoadOptions } from './load.ts';
 import { type Recovery, recoveryOf } from './recovery.ts';
-import { Roomlog, until } from './roomlog.ts';
+import { Roomlog } from './roomlog.ts';
 import { runVerify, type VerifyResult } from './verify.ts';
 import { type MadeFault, World } from './world.ts';
 
@@ -176,16 +177,14 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
 /** The log once it has stopped growing: what was given up by everybody may still be on its way. */
 async function settledLog(cluster: Cluster, roomlog: Roomlog) {
   let before = -1;
-  return await until(
-    'an outbound log that stands still',
-    FLUSH_WITHIN_MS,
+  return await waitFor(
     async () => {
       const log = await dumpLog(cluster, roomlog);
       const still = log.length === before;
       before = log.length;
       return still ? log : false;
     },
-    500,
+    { what: 'an outbound log that stands still', withinMs: FLUSH_WITHIN_MS, pollMs: 500 },
   );
 }
 

@@ -1,6 +1,7 @@
 /** What a case has in its hands: the running system, its load, and faults that are noted in the history. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLine } from '../checker/log-line.ts';
+import { waitFor } from '../support/wait-for.ts';
 import type { Cluster } from './cluster.ts';
 import { dumpLog } from './dump-log.ts';
 import type { Random } from './load/random.ts';
@@ -9,7 +10,7 @@ import type { Load, Totals } from './load.ts';
 import { metricOf, readMetrics } from './metrics.ts';
 import type { Network } from './network.ts';
 import type { Processes } from './processes.ts';
-import { type Roomlog, until } from './roomlog.ts';
+import type { Roomlog } from './roomlog.ts';
 
 const SEEN_WITHIN_MS = 40_000;
 const RECOVERED_WITHIN_MS = 60_000;
@@ -122,7 +123,7 @@ export class World {
     let evidence = '';
     try {
       await fault.make();
-      evidence = await until(`evidence of ${name}`, SEEN_WITHIN_MS, () => fault.seen());
+      evidence = await waitFor(() => fault.seen(), { what: `evidence of ${name}`, withinMs: SEEN_WITHIN_MS });
     } catch (error) {
       await fault.heal?.().catch(() => {});
       throw error;
@@ -143,7 +144,10 @@ export class World {
     const asleep = (): string[] =>
       this.totals.ackedSentAt.flatMap((sentAt, partition) => (sentAt > since ? [] : [`partition ${partition}`]));
     try {
-      await until('service', withinMs, () => asleep().length === 0 && this.totals.open === this.totals.clients);
+      await waitFor(() => asleep().length === 0 && this.totals.open === this.totals.clients, {
+        what: 'service',
+        withinMs: withinMs,
+      });
     } catch (cause) {
       const { open, clients } = this.totals;
       const which = asleep().join(', ') || 'every partition works';
@@ -211,11 +215,14 @@ export class World {
 
   /** Waits until these sequencers process every partition between them. */
   async owned(names: readonly string[], withinMs: number): Promise<void> {
-    await until(`every partition at ${names.join(', ')}`, withinMs, async () => {
-      const lists = await Promise.all(names.map((name) => this.partitionsOf(name)));
-      const working = lists.flat().filter(({ state }) => state === 'processing');
-      return new Set(working.map(({ partition }) => partition)).size === this.roomlog.partitions;
-    });
+    await waitFor(
+      async () => {
+        const lists = await Promise.all(names.map((name) => this.partitionsOf(name)));
+        const working = lists.flat().filter(({ state }) => state === 'processing');
+        return new Set(working.map(({ partition }) => partition)).size === this.roomlog.partitions;
+      },
+      { what: `every partition at ${names.join(', ')}`, withinMs: withinMs },
+    );
   }
 }
 

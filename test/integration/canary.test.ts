@@ -10,7 +10,8 @@ import { silentLog } from '../../core/ports/logger.ts';
 import { createRoomStream } from '../../gateway/tail/room-stream.ts';
 import { inboundEvent } from '../support/memory-stream.ts';
 import { RealStream } from '../support/real-stream.ts';
-import { stack, waitFor } from '../support/stack.ts';
+import { stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** Of the stack's configuration: the default. */
 const INTERVAL_MS = 10_000;

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ROOMLOG, RunningCommand, run } from '../support/command.ts';
-import { gateway, stateDir, token, waitFor } from '../support/stack.ts';
+import { gateway, stateDir, token } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const roomlog = (...args: string[]) => run(ROOMLOG, [...args, '--state-dir', stateDir()]);
 const newRoom = () => `cli/${randomUUID().slice(0, 8)}`;

@@ -5,7 +5,8 @@ import { resolve } from 'node:path';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, connect, type Presence, type RoomEvent, type RoomlogClient } from '../../client/index.ts';
 import { ROOT, run } from '../support/command.ts';
-import { gateway, kill, restart, restoreAll, stateDir, token, waitFor } from '../support/stack.ts';
+import { gateway, kill, restart, restoreAll, stateDir, token } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 afterEach(restoreAll);
 

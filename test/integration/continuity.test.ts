@@ -9,7 +9,8 @@ import { silentLog } from '../../core/ports/logger.ts';
 import { type CommandResult, ROOMLOG, run } from '../support/command.ts';
 import { inboundEvent, session } from '../support/memory-stream.ts';
 import { RealStream, type SequencerProcess } from '../support/real-stream.ts';
-import { stack, stateDir, waitFor } from '../support/stack.ts';
+import { stack, stateDir } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const PARTITIONS = 2;
 const PER_PARTITION = 30;

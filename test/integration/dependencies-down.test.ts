@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { RoomWorld } from '../support/room-world.ts';
-import { gateway, kill, restart, restoreAll, token, waitFor } from '../support/stack.ts';
+import { gateway, kill, restart, restoreAll, token } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 let world: RoomWorld | null = null;

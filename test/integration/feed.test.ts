@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { ROOMLOG, ROOT, RunningCommand, run } from '../support/command.ts';
-import { kill, restart, restoreAll, stateDir, waitFor } from '../support/stack.ts';
+import { kill, restart, restoreAll, stateDir } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 afterEach(restoreAll);
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { RoomWorld } from '../support/room-world.ts';
-import { kill, restart, restoreAll, stack, waitFor } from '../support/stack.ts';
+import { kill, restart, restoreAll, stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 let world: RoomWorld | null = null;
 

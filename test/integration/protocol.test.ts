@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { mintSession } from '../../core/sequencing/uuidv7.ts';
 import { eventsOf } from '../support/frames.ts';
-import { gateway, kill, restart, restoreAll, token, waitFor } from '../support/stack.ts';
+import { gateway, kill, restart, restoreAll, token } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type Frame, WireClient } from '../support/wire-client.ts';
 
 const clients: WireClient[] = [];

@@ -12,7 +12,8 @@ import { createRoomStream } from '../../gateway/tail/room-stream.ts';
 import { joinRoom, type TestSink } from '../../gateway/tail/world.fixture.ts';
 import { inboundEvent } from '../support/memory-stream.ts';
 import { RealStream } from '../support/real-stream.ts';
-import { stack, waitFor } from '../support/stack.ts';
+import { stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { range } from './resume.fixture.ts';
 
 const SEQ = 7;

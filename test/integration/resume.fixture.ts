@@ -1,5 +1,6 @@
 /** What resume tests ask of a client beyond plain frames: numbered publishes in bulk, and the seqs that a room has seen. */
-import { token, waitFor } from '../support/stack.ts';
+import { token } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { type Frame, WireClient } from '../support/wire-client.ts';
 
 /** The protocol's limit on publishes without an answer. */

@@ -1,7 +1,8 @@
 /** Resuming over real sockets, Kafka and gateways: on another gateway, from every cursor, after a gateway died, when too slow. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { gateway, kill, restart, restoreAll, waitFor } from '../support/stack.ts';
+import { gateway, kill, restart, restoreAll } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { RoomClient, range } from './resume.fixture.ts';
 
 let clients: RoomClient[] = [];

@@ -6,7 +6,8 @@ import type { Partition } from '../../core/ids.ts';
 import { partitionOf } from '../../core/log/partition.ts';
 import { inboundEvent, session } from '../support/memory-stream.ts';
 import { RealStream, RegistryGate } from '../support/real-stream.ts';
-import { stack, waitFor } from '../support/stack.ts';
+import { stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const PARTITIONS = 4;
 /** The whole way from a kill to the next sequenced record: the group's session time-out, the claim, the rebuild. */

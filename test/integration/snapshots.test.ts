@@ -7,7 +7,8 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { inboundEvent, session } from '../support/memory-stream.ts';
 import { RealStream } from '../support/real-stream.ts';
-import { stack, waitFor } from '../support/stack.ts';
+import { stack } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const p0 = 0 as Partition;
 const ROOMS = 40;

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { freePortBase } from '../../scripts/stack/port-holder.ts';
 import { ROOMLOG, RunningCommand } from '../support/command.ts';
-import { stateDir, token, waitFor } from '../support/stack.ts';
+import { stateDir, token } from '../support/stack.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { WireClient } from '../support/wire-client.ts';
 
 const WORKERS = 2;

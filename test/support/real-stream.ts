@@ -17,7 +17,7 @@ import type { Codec, DeadLetter } from '../../schemas/codec.ts';
 import { ROOT } from '../../scripts/stack/root.ts';
 import type { StackFile } from '../../scripts/stack/stack-file.ts';
 import { anomalies, type Judged, judge, type OutboundEntry } from './judge.ts';
-import { waitFor } from './stack.ts';
+import { waitFor } from './wait-for.ts';
 
 /** What a sequencer's /health says, as far as tests ask. */
 export interface SequencerHealth {

@@ -5,7 +5,8 @@
  */
 import { expect } from 'vitest';
 import { connect, type Published, type RoomEvent, type RoomlogClient } from '../../client/index.ts';
-import { stack, token, waitFor } from './stack.ts';
+import { stack, token } from './stack.ts';
+import { waitFor } from './wait-for.ts';
 
 const SETTLE_WITHIN_MS = 60_000;
 

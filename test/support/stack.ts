@@ -3,7 +3,6 @@
  * Names are those of `scripts/up`: gateway-1, sequencer-2, kafka-1, registry, redis.
  */
 import { readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { inject } from 'vitest';
 import { mintToken } from '../../gateway/auth/mint-token.ts';
 import type { Right } from '../../gateway/auth/permissions.ts';
@@ -20,7 +19,6 @@ declare module 'vitest' {
   }
 }
 
-const POLL_MS = 20;
 const KILL_WITHIN_MS = 10_000;
 const RESTART_WITHIN_MS = 60_000;
 const TOKEN_TTL_MS = 3_600_000;
@@ -87,34 +85,6 @@ export async function restart(name: string): Promise<void> {
 /** Brings back whatever is dead: for `afterEach` of tests that kill. */
 export async function restoreAll(): Promise<void> {
   for (const { name, pid } of readTable(paths())) if (identify(pid) === null) await restart(name);
-}
-
-export interface WaitOptions {
-  readonly withinMs?: number;
-  /** What is waited for, in the message of a failure. */
-  readonly what?: string;
-}
-
-/** Asks until the answer is neither undefined, null nor false, and returns it. A throwing question counts as not yet. */
-export async function waitFor<T>(
-  question: () => T | Promise<T>,
-  { withinMs = 10_000, what = 'the condition' }: WaitOptions = {},
-): Promise<Exclude<T, undefined | null | false>> {
-  const deadline = performance.now() + withinMs;
-  let problem: unknown;
-  for (;;) {
-    try {
-      const answer = await question();
-      if (answer !== undefined && answer !== null && answer !== false) {
-        return answer as Exclude<T, undefined | null | false>;
-      }
-    } catch (error) {
-      problem = error;
-    }
-    if (performance.now() > deadline)
-      throw new Error(`${what} did not come true within ${withinMs} ms`, { cause: problem });
-    await delay(POLL_MS);
-  }
 }
 
 function paths(): StatePaths {

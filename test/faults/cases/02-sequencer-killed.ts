@@ -2,9 +2,11 @@
  * Case 2: a sequencer is killed when its records stand in the log and it does not know yet: the proxy holds every answer
  * back. Its successor must find them in the log, and not write them again.
  */
+
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
 import { dumpLog } from '../dump-log.ts';
-import { roleOf, until } from '../roomlog.ts';
+import { roleOf } from '../roomlog.ts';
 import type { SequencerPartition } from '../world.ts';
 import { othersOwnAll } from './03-zombie-sequencer.ts';
 
@@ -32,10 +34,13 @@ export const sequencerKilled: FaultCase = {
             attributes: { latency: ANSWERS_LATE_MS },
           });
           await world.pass(STEADY_MS);
-          known = await until(`${victim} owning something`, 5_000, async () => {
-            const partitions = await world.partitionsOf(victim);
-            return partitions.length > 0 && partitions;
-          });
+          known = await waitFor(
+            async () => {
+              const partitions = await world.partitionsOf(victim);
+              return partitions.length > 0 && partitions;
+            },
+            { what: `${victim} owning something`, withinMs: 5_000 },
+          );
           await processes.kill(victim);
           world.strike();
           await undo();

@@ -7,8 +7,8 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import type { World } from '../world.ts';
 import { othersOwnAll } from './03-zombie-sequencer.ts';
 
@@ -88,7 +88,7 @@ async function beginClaim(world: World): Promise<void> {
   writeFileSync(HOLD, '');
   rmSync(`${HOLD}.held`, { force: true });
   processes.launch(processes.service(LATE));
-  await until(`${LATE} about to claim`, 60_000, () => existsSync(`${HOLD}.held`), 5);
+  await waitFor(() => existsSync(`${HOLD}.held`), { what: `${LATE} about to claim`, withinMs: 60_000, pollMs: 5 });
 }
 
 /** Waits until nobody has claimed anything for a while, and everything is owned. */
@@ -97,12 +97,15 @@ async function duelIsOver(world: World): Promise<void> {
   const began = performance.now();
   let count = await claims();
   let since = performance.now();
-  await until('an end of the duel of claims', DUEL_WITHIN_MS, async () => {
-    const now = await claims();
-    if (now !== count) since = performance.now();
-    count = now;
-    return performance.now() - since > QUIET_MS;
-  });
+  await waitFor(
+    async () => {
+      const now = await claims();
+      if (now !== count) since = performance.now();
+      count = now;
+      return performance.now() - since > QUIET_MS;
+    },
+    { what: 'an end of the duel of claims', withinMs: DUEL_WITHIN_MS },
+  );
   await world.allOwned();
   world.notes.push(`no claim after ${((since - began) / 1_000).toFixed(1)} s`);
 }

@@ -5,8 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import type { World } from '../world.ts';
 
 const BROKER = 'kafka-3';
@@ -30,7 +30,11 @@ export const diskFull: FaultCase = {
           async make() {
             world.strike();
             disk.fill();
-            await until(`${BROKER} to give up`, ENDS_WITHIN_MS, () => !world.processes.isAlive(BROKER), 200);
+            await waitFor(() => !world.processes.isAlive(BROKER), {
+              what: `${BROKER} to give up`,
+              withinMs: ENDS_WITHIN_MS,
+              pollMs: 200,
+            });
           },
           seen: () => {
             const log = readFileSync(world.processes.logFile(BROKER), 'utf8');

@@ -1,8 +1,8 @@
 /** Case 9: Redis is killed, restarted without its data, and emptied while it runs. Durable messages must not notice. */
 import { Redis } from 'ioredis';
 import { redisPort } from '../../../scripts/stack/ports.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import type { World } from '../world.ts';
 
 const HELD_MS = 4_000;
@@ -34,7 +34,7 @@ export const redisLost: FaultCase = {
         await world.fault({
           name: 'redis-emptied',
           async make() {
-            keys = await until('presence in Redis again', BACK_WITHIN_MS, () => redis.dbsize());
+            keys = await waitFor(() => redis.dbsize(), { what: 'presence in Redis again', withinMs: BACK_WITHIN_MS });
             world.strike();
             await redis.flushall();
             await durableGoesOn(world, 'after FLUSHALL');

@@ -3,8 +3,8 @@
  * a schema that nobody has seen yet makes its partition wait, and is neither dropped nor a dead letter.
  */
 import type { Partition } from '../../../core/ids.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import { Tools } from '../tools.ts';
 import type { World } from '../world.ts';
 import { othersOwnAll } from './03-zombie-sequencer.ts';
@@ -40,7 +40,10 @@ export const registryDown: FaultCase = {
             await othersOwnAll(world, 'sequencer-2');
             const { key, value } = tools.event(tools.roomIn(partition), { newer: round });
             offset = await tools.write(partition, key, asNewer(value, newer));
-            await until('the partition to wait for the schema', WAITING_WITHIN_MS, () => waitsFor(world, partition));
+            await waitFor(() => waitsFor(world, partition), {
+              what: 'the partition to wait for the schema',
+              withinMs: WAITING_WITHIN_MS,
+            });
             await world.pass(HELD_MS);
           },
           async seen() {
@@ -55,10 +58,13 @@ export const registryDown: FaultCase = {
           },
           recovery: 'heal',
         });
-        await until('the waiting record sequenced', WAITING_WITHIN_MS, async () => {
-          const all = (await Promise.all(roomlog.sequencers.map((name) => world.partitionsOf(name)))).flat();
-          return all.some((one) => one.partition === partition && one.lastInbound >= offset);
-        });
+        await waitFor(
+          async () => {
+            const all = (await Promise.all(roomlog.sequencers.map((name) => world.partitionsOf(name)))).flat();
+            return all.some((one) => one.partition === partition && one.lastInbound >= offset);
+          },
+          { what: 'the waiting record sequenced', withinMs: WAITING_WITHIN_MS },
+        );
         for (const reason of ['schema_not_found', 'bad_avro']) {
           const poisoned = await world.metrics(roomlog.sequencers, 'roomlog_poison_total', { reason });
           if (poisoned > 0) world.problems.push(`${poisoned} records were called poison: ${reason}`);

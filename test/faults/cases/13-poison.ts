@@ -8,9 +8,9 @@ import kafkajs from 'kafkajs';
 import snappy from 'snappyjs';
 import { topicSpecs } from '../../../adapters/kafka/topics.ts';
 import type { Partition } from '../../../core/ids.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
 import { dumpLog } from '../dump-log.ts';
-import { until } from '../roomlog.ts';
 import { type ForeignEvent, Tools } from '../tools.ts';
 import type { World } from '../world.ts';
 
@@ -50,10 +50,13 @@ export const poison: FaultCase = {
             const sound = await packed(world, tools, partition, round);
             const { committed, aborted } = await transactions(world, tools, partition, round);
             await allSequenced(world, [...sound, ...committed], aborted);
-            await until('every dead letter', LETTERS_WITHIN_MS, async () => {
-              const found = await lettersOf(world, tools);
-              return written.every(({ partition: at, offset }) => found.has(`${at}/${offset}`));
-            });
+            await waitFor(
+              async () => {
+                const found = await lettersOf(world, tools);
+                return written.every(({ partition: at, offset }) => found.has(`${at}/${offset}`));
+              },
+              { what: 'every dead letter', withinMs: LETTERS_WITHIN_MS },
+            );
             judge(world, all, await lettersOf(world, tools));
           },
           async seen() {
@@ -99,7 +102,10 @@ async function tooLarge(world: World, tools: Tools, partition: Partition): Promi
     const count = await poisoned();
     const { key, value } = tools.event(tools.roomIn(partition), { large: 'l'.repeat(TOO_LARGE_BYTES) });
     const offset = await tools.write(partition, key, value);
-    await until('the large record refused', LETTERS_WITHIN_MS, async () => (await poisoned()) > count);
+    await waitFor(async () => (await poisoned()) > count, {
+      what: 'the large record refused',
+      withinMs: LETTERS_WITHIN_MS,
+    });
     return { partition, offset, reason: 'too_large' };
   } finally {
     await change(`max.message.bytes=${outboundMaxBytes(world)}`);
@@ -185,10 +191,13 @@ async function transactions(
     await (await begun(committed)).commit();
     await (await begun(aborted)).abort();
     const open = await begun(hung);
-    await until('the partition to say that it waits', LETTERS_WITHIN_MS, async () => {
-      const all = (await Promise.all(sequencers.map((name) => world.partitionsOf(name)))).flat();
-      return all.some((one) => one.partition === partition && one.waitsFor === 'transaction');
-    });
+    await waitFor(
+      async () => {
+        const all = (await Promise.all(sequencers.map((name) => world.partitionsOf(name)))).flat();
+        return all.some((one) => one.partition === partition && one.waitsFor === 'transaction');
+      },
+      { what: 'the partition to say that it waits', withinMs: LETTERS_WITHIN_MS },
+    );
     await world.pass(HUNG_MS);
     if ((await keysInLog(world)).has(hung.op)) world.problems.push('an event of an open transaction was sequenced');
     await open.commit();
@@ -203,10 +212,13 @@ const keysInLog = async (world: World): Promise<Set<string | null | undefined>> 
 
 /** What is sound gets into the log, whoever packed it; what was aborted does not. */
 async function allSequenced(world: World, sound: readonly string[], aborted: readonly string[]): Promise<void> {
-  await until('every sound foreign event in the log', LETTERS_WITHIN_MS, async () => {
-    const keys = await keysInLog(world);
-    return sound.every((op) => keys.has(op));
-  });
+  await waitFor(
+    async () => {
+      const keys = await keysInLog(world);
+      return sound.every((op) => keys.has(op));
+    },
+    { what: 'every sound foreign event in the log', withinMs: LETTERS_WITHIN_MS },
+  );
   const keys = await keysInLog(world);
   for (const op of aborted) if (keys.has(op)) world.problems.push('an event of an aborted transaction was sequenced');
   world.notes.push(

@@ -3,8 +3,8 @@
  * that docs/protocol.md has for it, and no process dies of one. (test/unit/edge has all rows of it; here it is the real processes under load.)
  */
 import { WebSocket } from 'ws';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import type { World } from '../world.ts';
 
 const ANSWER_WITHIN_MS = 15_000;
@@ -98,14 +98,20 @@ async function judge(url: string, token: string, offence: Offence): Promise<stri
   });
   socket.on('error', () => {});
   try {
-    await until('the upgrade', ANSWER_WITHIN_MS, () => socket.readyState === WebSocket.OPEN);
+    await waitFor(() => socket.readyState === WebSocket.OPEN, { what: 'the upgrade', withinMs: ANSWER_WITHIN_MS });
     if (!silent) {
       socket.send(JSON.stringify({ type: 'hello', token }));
-      await until('the welcome', ANSWER_WITHIN_MS, () => frames.some(({ type }) => type === 'welcome'));
+      await waitFor(() => frames.some(({ type }) => type === 'welcome'), {
+        what: 'the welcome',
+        withinMs: ANSWER_WITHIN_MS,
+      });
     }
     for (const frame of send) socket.send(frame, { binary: Buffer.isBuffer(frame) });
     const told = () => error === undefined || frames.some((frame) => frame.type === 'error' && frame.code === error);
-    await until(`the answer to ${what}`, ANSWER_WITHIN_MS, () => told() && (close === undefined || closed !== null));
+    await waitFor(() => told() && (close === undefined || closed !== null), {
+      what: `the answer to ${what}`,
+      withinMs: ANSWER_WITHIN_MS,
+    });
     if (close === undefined && closed !== null) return `${what}: closed with ${closed}, and should stay open`;
     if (close !== undefined && closed !== close) return `${what}: closed with ${closed} instead of ${close}`;
     return null;

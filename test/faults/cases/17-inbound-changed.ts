@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { createMissing, topicSpecs } from '../../../adapters/kafka/topics.ts';
 import { silentLog } from '../../../core/ports/logger.ts';
 import { ROOT } from '../../../scripts/stack/root.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import { Tools } from '../tools.ts';
 import type { World } from '../world.ts';
 
@@ -43,11 +43,14 @@ export const inboundChanged: FaultCase = {
           await Promise.all(sequencers.filter((name) => processes.isAlive(name)).map((name) => processes.stop(name)));
           await recreate(world, tools);
           for (const name of sequencers) processes.launch(processes.service(name));
-          replaced = await until('every partition halted', REFUSES_WITHIN_MS, async () => {
-            const all = (await Promise.all(sequencers.map((name) => world.partitionsOf(name)))).flat();
-            const halted = all.filter(({ state }) => state === 'halted');
-            return halted.length === roomlog.partitions && (halted[0]?.error?.message ?? false);
-          });
+          replaced = await waitFor(
+            async () => {
+              const all = (await Promise.all(sequencers.map((name) => world.partitionsOf(name)))).flat();
+              const halted = all.filter(({ state }) => state === 'halted');
+              return halted.length === roomlog.partitions && (halted[0]?.error?.message ?? false);
+            },
+            { what: 'every partition halted', withinMs: REFUSES_WITHIN_MS },
+          );
         },
         seen: () => `new partitions: "${added}"; made anew: "${replaced}"`,
         async heal() {
@@ -64,7 +67,7 @@ export const inboundChanged: FaultCase = {
 async function refusal(world: World, name: string, code: string): Promise<string> {
   const { processes } = world;
   processes.launch(processes.service(name));
-  await until(`${name} to refuse`, REFUSES_WITHIN_MS, () => !processes.isAlive(name));
+  await waitFor(() => !processes.isAlive(name), { what: `${name} to refuse`, withinMs: REFUSES_WITHIN_MS });
   // It ended by itself, as it should.
   await processes.kill(name);
   const lines = readFileSync(processes.logFile(name), 'utf8').trimEnd().split('\n');
@@ -78,11 +81,10 @@ async function refusal(world: World, name: string, code: string): Promise<string
 async function recreate(world: World, tools: Tools): Promise<void> {
   const { config, topics } = world.roomlog;
   await tools.admin.deleteTopics({ topics: [topics.inbound] });
-  await until(
-    'inbound gone',
-    REFUSES_WITHIN_MS,
-    async () => !(await tools.admin.listTopics()).includes(topics.inbound),
-  );
+  await waitFor(async () => !(await tools.admin.listTopics()).includes(topics.inbound), {
+    what: 'inbound gone',
+    withinMs: REFUSES_WITHIN_MS,
+  });
   const specs = topicSpecs(config.stream).filter(({ topic }) => topic === topics.inbound);
   await createMissing(config.kafka, specs, config.stream.replicationFactor, silentLog);
 }

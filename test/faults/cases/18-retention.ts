@@ -4,9 +4,9 @@
  */
 import type { Partition, RoomId } from '../../../core/ids.ts';
 import { partitionOf } from '../../../core/log/partition.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
 import { LaggingReader } from '../lagging-reader.ts';
-import { until } from '../roomlog.ts';
 import { Tools } from '../tools.ts';
 
 /** Records of each partition that stay. */
@@ -34,7 +34,7 @@ export const retention: FaultCase = {
         const token = await roomlog.token(user);
         const reader = new LaggingReader({ client: `lagging-${round}`, user, token, room }, recorder);
         await reader.come(url);
-        await until('an event for the lagging reader', MISSED_WITHIN_MS, () => reader.seq > 0);
+        await waitFor(() => reader.seq > 0, { what: 'an event for the lagging reader', withinMs: MISSED_WITHIN_MS });
         reader.leave();
         const left = reader.seq;
         await world.fault({
@@ -42,10 +42,13 @@ export const retention: FaultCase = {
           async make() {
             const { end } = (await tools.log.ranges(roomlog.topics.outbound)).get(partition) ?? { end: 0 };
             // Until so much stands behind what it has seen that some of it goes.
-            await until('enough events behind it', MISSED_WITHIN_MS, async () => {
-              const now = (await tools.log.ranges(roomlog.topics.outbound)).get(partition)?.end ?? 0;
-              return now - end > KEPT_RECORDS + LEAST_MISSED * 4;
-            });
+            await waitFor(
+              async () => {
+                const now = (await tools.log.ranges(roomlog.topics.outbound)).get(partition)?.end ?? 0;
+                return now - end > KEPT_RECORDS + LEAST_MISSED * 4;
+              },
+              { what: 'enough events behind it', withinMs: MISSED_WITHIN_MS },
+            );
             // Before the log is kept: nothing may be deleted that was not read.
             const ranges = await tools.log.ranges(roomlog.topics.outbound);
             await world.keepLog();

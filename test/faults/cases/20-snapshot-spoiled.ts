@@ -6,8 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { parseSnapshotKey } from '../../../adapters/snapshots/keys.ts';
 import type { Partition } from '../../../core/ids.ts';
 import type { LogRecord } from '../../../core/ports/event-log.ts';
+import { waitFor } from '../../support/wait-for.ts';
 import type { FaultCase } from '../case.ts';
-import { until } from '../roomlog.ts';
 import { Tools } from '../tools.ts';
 import type { World } from '../world.ts';
 import { othersOwnAll } from './03-zombie-sequencer.ts';
@@ -34,10 +34,13 @@ export const snapshotSpoiled: FaultCase = {
       await world.repeat(async () => {
         for (const [name, spoil] of WAYS) {
           await world.allOwned();
-          await until('two snapshots of every partition', SNAPSHOTS_WITHIN_MS, async () => {
-            const found = await manifests(world, tools);
-            return [...found.values()].filter((list) => list.length > 1).length === roomlog.partitions;
-          });
+          await waitFor(
+            async () => {
+              const found = await manifests(world, tools);
+              return [...found.values()].filter((list) => list.length > 1).length === roomlog.partitions;
+            },
+            { what: 'two snapshots of every partition', withinMs: SNAPSHOTS_WITHIN_MS },
+          );
           const victim = world.random.of(roomlog.sequencers);
           const gateway = world.random.of(roomlog.gateways);
           let what = '';
