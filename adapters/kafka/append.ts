@@ -110,14 +110,18 @@ export class Appender {
     batches: readonly AppendBatch[],
     outcomes: Map<Partition, AppendOutcome>,
   ): Promise<void> {
-    for (const { partition } of batches) outcomes.set(partition, heldBack(partition));
     let sent: readonly AppendBatch[] = batches;
     let answered: ReadonlyMap<number, ProducedPartition>;
     try {
       const answer = await this.#connections.sendLate(
         leader,
         () => {
-          sent = batches.filter(({ mayLeave }) => mayLeave?.() !== false);
+          sent = batches.filter(({ partition, mayLeave }) => {
+            const leaves = mayLeave?.() !== false;
+            // Made only here: an error remembers its stack, which costs as much as sending several records.
+            if (!leaves) outcomes.set(partition, heldBack(partition));
+            return leaves;
+          });
           if (sent.length === 0) return null;
           const now = this.#clock.now();
           const encoded = sent.map(({ partition, records }) => ({ partition, batch: encodeBatch(records, now) }));

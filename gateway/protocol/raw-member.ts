@@ -16,6 +16,8 @@ const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const SPACE = 0x20;
+/** Strings longer than this are searched for their end by the platform, which is slower to begin and faster then. */
+const NEAR_BYTES = 24;
 
 /**
  * The bytes of the value of the top-level member `name`, or null if there is none. Where the name occurs twice the last one
@@ -41,11 +43,16 @@ export function rawMember(text: Buffer, name: string): Buffer | null {
   return found;
 }
 
-/** `start` is the opening quote, `end` one past the closing one. A key may spell its letters as escapes. */
+/** `start` is the opening quote, `end` one past the closing one. A key may spell its letters as escapes, which makes it longer. */
 function keyEquals(text: Buffer, start: number, end: number, name: string): boolean {
-  const raw = text.toString('latin1', start + 1, end - 1);
-  if (raw === name) return true;
-  return raw.includes('\\') && JSON.parse(text.toString('utf8', start, end)) === name;
+  const length = end - start - 2;
+  if (length < name.length) return false;
+  if (length > name.length) {
+    const isEscaped = text.subarray(start, end).includes(BACKSLASH);
+    return isEscaped && JSON.parse(text.toString('utf8', start, end)) === name;
+  }
+  for (let at = 0; at < length; at += 1) if (text[start + 1 + at] !== name.charCodeAt(at)) return false;
+  return true;
 }
 
 function skipSpace(text: Buffer, from: number): number {
@@ -58,12 +65,24 @@ function skipSpace(text: Buffer, from: number): number {
 /** From an opening quote to one past the closing one. */
 function skipString(text: Buffer, from: number): number {
   let at = from + 1;
-  while (at < text.length) {
+  const near = Math.min(text.length, at + NEAR_BYTES);
+  while (at < near) {
     const byte = text[at];
     if (byte === QUOTE) return at + 1;
     at += byte === BACKSLASH ? 2 : 1;
   }
-  return at;
+  return skipLongString(text, at);
+}
+
+/** From inside of a string, at no escaped byte, to one past its closing quote. */
+function skipLongString(text: Buffer, from: number): number {
+  for (let quote = text.indexOf(QUOTE, from); quote >= 0; quote = text.indexOf(QUOTE, quote + 1)) {
+    let before = quote;
+    while (before > from && text[before - 1] === BACKSLASH) before -= 1;
+    // Backslashes escape each other in pairs: one left over escapes the quote.
+    if ((quote - before) % 2 === 0) return quote + 1;
+  }
+  return text.length;
 }
 
 /** From the first byte of a value to one past its last. */

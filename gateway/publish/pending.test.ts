@@ -1,15 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { offset, pub, type RoomId, roomId, seq, sessionId, userId } from '../../core/ids.ts';
-import { digestOf } from '../../core/log/digest.ts';
 import type { Answer } from '../../core/log/record.ts';
 import type { StoredEvent } from '../stream.ts';
+import { Content } from './content.ts';
 import { type PendingPublish, PendingPublishes, type PublishClient } from './pending.ts';
 
 const TAG = Buffer.from('0011223344556677', 'hex');
 const session = sessionId('0198c0de-0000-7000-8000-000000000001');
 const DATA = Buffer.from('{"a":1}');
-const digest = digestOf('e', DATA);
+const content = new Content('e', DATA);
 const identity = { room: roomId('r'), user: userId('alice'), session, pub: pub(1) };
 
 let pending: PendingPublishes;
@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 
 const add = (id: number, more: Partial<PendingPublish> = {}): Buffer =>
-  pending.originOf(pending.add({ client, id, digest, startedAtMs: 0, ...identity, ...more }));
+  pending.originOf(pending.add({ client, id, content, startedAtMs: 0, ...identity, ...more }));
 const event = (origin: Uint8Array | null, more: object = {}): StoredEvent =>
   ({ ...identity, origin, event: 'e', data: DATA, seq: seq(5), cursor: 'c', ...more }) as unknown as StoredEvent;
 const answer = (

@@ -10,9 +10,9 @@
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Pub, RoomId, Seq, SessionId, UserId } from '../../core/ids.ts';
-import { type Digest, digestOf } from '../../core/log/digest.ts';
 import type { Answer } from '../../core/log/record.ts';
 import type { PublishOutcomes, StoredEvent } from '../stream.ts';
+import type { Content } from './content.ts';
 
 export const ORIGIN_TAG_BYTES = 8;
 const ORIGIN_BYTES = 16;
@@ -36,8 +36,8 @@ export interface PendingPublish {
   /** Both or neither: a session counts only with a number. */
   readonly session: SessionId | null;
   readonly pub: Pub | null;
-  /** Of the event's name and data. */
-  readonly digest: Digest;
+  /** The event's name and data. */
+  readonly content: Content;
   /** Clock.monotonic() at which it came. */
   readonly startedAtMs: number;
 }
@@ -117,8 +117,7 @@ export class PendingPublishes implements PublishOutcomes {
     const found = this.#find(event);
     if (found === undefined) return;
     const [counter, publish] = found;
-    const { hi, lo } = digestOf(event.event, event.data);
-    if (hi !== publish.digest.hi || lo !== publish.digest.lo) {
+    if (!publish.content.equals(event.event, event.data)) {
       this.#forged += 1;
       return;
     }

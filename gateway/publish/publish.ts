@@ -2,13 +2,13 @@
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Pub, RoomId, SessionId, UserId } from '../../core/ids.ts';
-import { digestOf } from '../../core/log/digest.ts';
 import { partitionOf } from '../../core/log/partition.ts';
 import type { InboundEvent } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { RoomStream } from '../stream.ts';
 import { AppendBatcher } from './append-batcher.ts';
+import { Content } from './content.ts';
 import type { PendingPublishes, PublishClient } from './pending.ts';
 
 /** Bytes of publishes not known to be in the log yet, over all clients. */
@@ -105,7 +105,7 @@ export class Publisher {
       user,
       session,
       pub,
-      digest: digestOf(event, data),
+      content: new Content(event, data),
       startedAtMs: clock.monotonic(),
     });
     let value: Buffer;
