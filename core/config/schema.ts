@@ -139,6 +139,15 @@ export const configSchema = z.strictObject({
           'Per remote address (IPv6: per /64); above it upgrades get 429. 0 for no limit: needed behind a proxy, which is one address for all.',
         ),
       maxConnectionsPerUser: count().default(1_000).describe('Above it `hello` is answered by 4429.'),
+      handshakesPerSecond: count()
+        .default(1_000)
+        .describe(
+          'Clients that may connect; more wait in line for `gateway.acceptWaitMs` at most, and get 503 with Retry-After beyond that. A handshake costs as much as some hundred deliveries, which live clients wait for.',
+        ),
+      joinsPerSecond: count()
+        .default(5_000)
+        .describe('Joins of all clients; more wait in line, and are answered by `unavailable` beyond that.'),
+      acceptWaitMs: ms().default(5_000).describe('Longest wait in line for a handshake or a join.'),
       maxFrameBytes: bytes().default(65_536).describe('A larger frame closes with 1009.'),
       maxRoomsPerConnection: count().default(1_000).describe('Above it `join` answers `too_many_rooms`.'),
       helloTimeoutMs: ms().default(10_000).describe('No `hello` within this closes with 4408.'),

@@ -10,6 +10,7 @@ import type { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
 import type { Publisher } from '../publish/publish.ts';
 import type { EdgeMetrics } from '../server/edge-metrics.ts';
 import type { RoomStream } from '../stream.ts';
+import type { AcceptPace } from './accept-pace.ts';
 import type { Connections } from './connections.ts';
 
 export interface Services {
@@ -25,6 +26,8 @@ export interface Services {
   readonly connections: Connections;
   /** Which gateway holds which connection of which user, over all gateways. */
   readonly registry: ConnectionRegistry;
+  /** How fast clients may come. */
+  readonly pace: AcceptPace;
   readonly stream: RoomStream;
   readonly publisher: Publisher;
   readonly presence: PresenceRooms;

@@ -17,6 +17,7 @@ import type { PresenceStore } from '../../core/ports/presence-store.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { OriginList } from '../auth/origin.ts';
 import { TokenVerifier } from '../auth/token.ts';
+import { AcceptPace } from '../connection/accept-pace.ts';
 import { Connections } from '../connection/connections.ts';
 import type { Services } from '../connection/services.ts';
 import { drain } from '../drain.ts';
@@ -140,6 +141,7 @@ export class Edge implements Health {
       verifier: this.#verifier,
       connections: this.connections,
       registry,
+      pace: new AcceptPace(config.gateway, clock, metrics),
       stream,
       publisher,
       presence: new PresenceRooms(presence, logger),
@@ -177,6 +179,7 @@ export class Edge implements Health {
     this.#accepting = false;
     for (const connection of [...this.connections]) connection.terminate();
     this.#services?.publisher.stop();
+    this.#services?.pace.stop();
     await this.#http?.app.close();
   }
 }

@@ -2,7 +2,7 @@
  * From an HTTP upgrade request to a `Connection`. All refusals come before the upgrade and are plain HTTP, but for an unknown
  * subprotocol: a browser shows a close code only of an opened socket.
  *
- *     path 404 → token in URL 400 → Origin 403 → draining, not ready, full 503 → address 429 → handshake (ws) → subprotocol 4406 → Connection
+ *     path 404 → token in URL 400 → Origin 403 → draining, not ready, full 503 → address 429 → in line 503 → handshake (ws) → subprotocol 4406 → Connection
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -27,8 +27,8 @@ export const WEBSOCKET_PATH = '/v1/ws';
 const ENCODINGS: ReadonlyMap<string, Encoding> = new Map(
   [jsonEncoding, avroEncoding].map((encoding) => [encoding.subprotocol, encoding]),
 );
-/** What a refused client is told to wait. */
-const RETRY_AFTER_S = 2;
+/** What a refused client is told to wait, ms. */
+const RETRY_AFTER_MS = 2_000;
 /** RFC 6455. */
 const WEBSOCKET_VERSION = 13;
 /** Fragments of one frame: enough for 4-byte pieces of the largest default frame, too few for a flood. */
@@ -82,12 +82,22 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     if (takesSharedDeflate(headers)) deflating.add(request);
   });
 
+  const open = (websocket: WebSocket, request: IncomingMessage, token: string | null, services: Services): void => {
+    const encoding = encodingOf(request, websocket);
+    if (encoding === undefined) {
+      rejectSubprotocol(websocket);
+      return;
+    }
+    const handshake = { encoding, deflate: deflating.has(request) ? deflate : null, token };
+    new Connection(websocket, request.socket, handshake, services);
+  };
+
   server.on('upgrade', (request, socket, head) => {
     // Without a listener a reset during the handshake would end the process.
     socket.on('error', () => socket.destroy());
-    const refuse = (status: number, code: ErrorCode, message?: string): void => {
+    const refuse = (status: number, code: ErrorCode, message?: string, retryAfterMs?: number): void => {
       metrics.refusedUpgrade(status);
-      refuseUpgrade(socket, status, code, message);
+      refuseUpgrade(socket, status, code, message, retryAfterMs);
     };
     const url = readTarget(request.url ?? '');
     if (url?.pathname !== WEBSOCKET_PATH) return refuse(404, 'bad_frame', 'There is no WebSocket at this path.');
@@ -106,14 +116,14 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     if (!addresses.enter(address)) return refuse(429, 'rate_limited', 'This address has too many connections.');
     socket.once('close', () => addresses.exit(address));
     const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
-    websockets.handleUpgrade(request, socket, head, (websocket) => {
-      const encoding = encodingOf(request, websocket);
-      if (encoding === undefined) rejectSubprotocol(websocket);
-      else {
-        const handshake = { encoding, deflate: deflating.has(request) ? deflate : null, token };
-        new Connection(websocket, socket, handshake, services);
-      }
+    const awayMs = services.pace.handshakes.enter(() => {
+      if (socket.destroyed) return false;
+      if (!health.accepting) refuse(503, 'draining');
+      else if (services.connections.full) refuse(503, 'unavailable', 'This gateway is full.');
+      else websockets.handleUpgrade(request, socket, head, (websocket) => open(websocket, request, token, services));
+      return true;
     });
+    if (awayMs > 0) refuse(503, 'unavailable', 'Too many clients connect at once.', awayMs);
     return undefined;
   });
 }
@@ -123,14 +133,20 @@ function readTarget(target: string): URL | null {
   return URL.parse(target.startsWith('/') ? `http://gateway${target}` : target);
 }
 
-function refuseUpgrade(socket: Duplex, status: number, code: ErrorCode, message: string = ERRORS[code].message): void {
+function refuseUpgrade(
+  socket: Duplex,
+  status: number,
+  code: ErrorCode,
+  message: string = ERRORS[code].message,
+  retryAfterMs: number = RETRY_AFTER_MS,
+): void {
   const body = JSON.stringify({ code, message });
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     'Connection: close',
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    ...(status === 503 || status === 429 ? [`Retry-After: ${RETRY_AFTER_S}`] : []),
+    ...(status === 503 || status === 429 ? [`Retry-After: ${Math.ceil(retryAfterMs / 1_000)}`] : []),
     // RFC 6455, section 4.2.2: how a client learns which version is spoken.
     ...(status === 400 ? [`Sec-WebSocket-Version: ${WEBSOCKET_VERSION}`] : []),
   ];

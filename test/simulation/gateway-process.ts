@@ -11,6 +11,7 @@ import { RoomlogError } from '../../core/errors.ts';
 import { gatewayId, userId } from '../../core/ids.ts';
 import { Permissions } from '../../gateway/auth/permissions.ts';
 import type { Principal } from '../../gateway/auth/token.ts';
+import { AcceptPace } from '../../gateway/connection/accept-pace.ts';
 import { Connection } from '../../gateway/connection/connection.ts';
 import { Connections } from '../../gateway/connection/connections.ts';
 import type { Services } from '../../gateway/connection/services.ts';
@@ -163,6 +164,7 @@ export class GatewayProcess {
       verifier,
       connections: this.#connections,
       registry: new MemoryConnectionRegistry(),
+      pace: new AcceptPace(limits, clock, NO_METRICS),
       stream,
       publisher,
       presence: new PresenceRooms(new MemoryPresence(new PresenceHub()), logger),

@@ -1,4 +1,4 @@
-/** `join`: permission, a place, a subscription; then `joined`, and only then the events. */
+/** `join`: permission, a place, its turn, a subscription; then `joined`, and only then the events. */
 import { RoomlogError } from '../../../core/errors.ts';
 import type { MemberList } from '../../../core/ports/presence-store.ts';
 import type { JoinBody } from '../../protocol/frames.ts';
@@ -19,6 +19,8 @@ export async function joinRoom(connection: Client, body: JoinBody): Promise<void
   memberships.reserve(room);
   services.ephemeral.enter(room);
   try {
+    await services.pace.join(() => memberships.has(room));
+    if (!memberships.has(room)) return;
     const subscription = await services.stream.subscribe(room, body.start, sink);
     if (!memberships.settle(room, subscription)) return;
     const list = body.presence ? await enterPresence(connection, body) : null;
