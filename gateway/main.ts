@@ -217,7 +217,7 @@ class Gateway implements RunningGateway {
       connections: this.#edge.connections.size,
       stream: this.#stream?.stats() ?? null,
       alarms: this.#alarms.raised(),
-      kafka: { reachable: this.#log?.reachable() ?? false },
+      kafka: { client: this.#config.kafka.client, reachable: this.#log?.reachable() ?? false },
       redis: { reachable: this.#stores.presence.available },
       registry: { reachable: registry },
       memory: { rssBytes: rss, heapUsedBytes: heapUsed },

@@ -48,7 +48,7 @@ const CONNECT_RETRY_MS = 250;
 const SILENCE_MS = 3_000;
 
 export async function openKafkaLog(config: Config, options: OpenKafkaLogOptions): Promise<KafkaLog> {
-  const log = new KafkaLog(config.kafka, await loadClient(), options);
+  const log = new KafkaLog(config.kafka, await loadClient(config.kafka.client), options);
   if (options.connect === 'background') return log;
   try {
     await log.awaitBroker(config.kafka.requestTimeoutMs);
@@ -84,6 +84,7 @@ export class KafkaLog implements EventLog {
     this.#logger = options.logger;
     this.#clientId = options.clientId ?? config.clientId;
     this.#metrics = options.metrics ?? noKafkaMetrics;
+    this.#metrics.runsOn(config.client);
     this.#metrics.openTransactions(() => [...this.#tails].flatMap((tail) => tail.openTransactions));
     this.#reachability = new Reachability(this.#clock, config.maxWaitMs + SILENCE_MS);
     // Questions are short; a broker that hangs must not keep leaders from being found for long.

@@ -6,6 +6,7 @@ import { kafkaMetrics } from './kafka-metrics.ts';
 test('counts requests by API and outcome, and times those that were answered', async () => {
   const metrics = createMetrics();
   const kafka = kafkaMetrics(metrics);
+  kafka.runsOn('platformatic');
   kafka.requested('fetch', 'answered', 7);
   kafka.requested('fetch', 'answered', 8);
   kafka.requested('produce', 'failed', 5_000);
@@ -18,5 +19,6 @@ test('counts requests by API and outcome, and times those that were answered', a
   expect(text).not.toContain('roomlog_kafka_request_ms_count{api="produce"}');
   expect(text).toContain('roomlog_kafka_restarts_total{what="group"} 1');
   expect(text).toContain('roomlog_kafka_open_transaction_ms{topic="t",partition="3"} 9000');
+  expect(text).toContain('roomlog_kafka_client{client="platformatic"} 1');
   await metrics.shutdown();
 });

@@ -17,6 +17,8 @@ export type Watched = 'tail' | 'group';
 export type OpenTransactionsReader = () => ReadonlyArray<{ topic: string; partition: Partition; openMs: number }>;
 
 export interface KafkaMetrics {
+  /** Which library carries the requests. */
+  runsOn(client: string): void;
   requested(api: string, outcome: RequestOutcome, ms: number): void;
   restarted(what: Watched): void;
   /** Read when somebody looks. */
@@ -24,6 +26,7 @@ export interface KafkaMetrics {
 }
 
 export const noKafkaMetrics: KafkaMetrics = {
+  runsOn: () => {},
   requested: () => {},
   restarted: () => {},
   openTransactions: () => {},
@@ -37,6 +40,11 @@ export function kafkaMetrics(metrics: Metrics): KafkaMetrics {
     'Tails and group memberships that made no progress and were started again.',
   );
   return {
+    runsOn(client) {
+      metrics.gauge('roomlog_kafka_client', 'Always 1; its label names the library that carries the requests.', () => [
+        [1, { client }],
+      ]);
+    },
     requested(api, outcome, ms) {
       requests.add(1, { api, outcome });
       if (outcome === 'answered') latency.record(ms, { api });

@@ -99,7 +99,7 @@ export async function createMissing(
   logger: LogSink,
 ): Promise<{ created: string[]; existing: string[] }> {
   const connections = new Connections({
-    createTransport: await loadClient(),
+    createTransport: await loadClient(kafka.client),
     config: kafka,
     clientId: `${kafka.clientId}-topics`,
     logger,

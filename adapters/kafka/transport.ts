@@ -1,7 +1,7 @@
 /**
  * What the log needs of a Kafka client: a connection to one broker, over which requests of ours go as they are, and the few requests of
  * groups and topics that every client has. Leaders, retries, offsets, batches and their judgement are not a client's business here.
- * Implementation: `kafkajs-transport.ts`, loaded by `clients.ts`.
+ * Implementations: `kafkajs-transport.ts`, `platformatic-transport.ts`; chosen by `kafka.client` in `clients.ts`.
  */
 import type { Config } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';

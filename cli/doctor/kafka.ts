@@ -1,7 +1,10 @@
 /** Kafka: reachable, its topics as Roomlog needs them, its brokers' clocks. */
+
 import { type BrokerFacts, KafkaInspection, type TopicFacts } from '../../adapters/kafka/inspect.ts';
+import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { type TopicSpec, topicSpecs } from '../../adapters/kafka/topics.ts';
 import type { Config } from '../../core/config/schema.ts';
+import { silentLog } from '../../core/ports/logger.ts';
 import { type Check, clockCheck, finding, ok, reasonOf, unknown, unreachable } from './check.ts';
 
 /** Replicas that survive one broker and the writing of a second. */
@@ -17,6 +20,7 @@ export async function checkKafka(config: Config): Promise<Check[]> {
         `${brokers.length} ${brokers.length === 1 ? 'broker' : 'brokers'}: ${brokers.map(({ address }) => address).join(', ')}`,
       ),
     ];
+    checks.push(await checkClient(config));
     for (const spec of topicSpecs(config.stream)) checks.push(...(await checkTopic(inspection, spec, brokers.length)));
     checks.push(...(await checkClocks(inspection, brokers, config.stream.prefix)));
     return checks;
@@ -26,6 +30,19 @@ export async function checkKafka(config: Config): Promise<Check[]> {
     return [unreachable('kafka', `no broker answers at ${where}: ${reasonOf(thrown)}`, change)];
   } finally {
     await inspection.close();
+  }
+}
+
+/** The questions here are asked by kafkajs; gateways and sequencers ask with what is configured. */
+async function checkClient(config: Config): Promise<Check> {
+  const { client, clientId } = config.kafka;
+  try {
+    const log = await openKafkaLog(config, { logger: silentLog, clientId: `${clientId}-doctor` });
+    await log.close();
+    return ok('kafka client', `${client} reaches them`);
+  } catch (thrown) {
+    const change = 'set kafka.client to another, and see what this one needs';
+    return finding('kafka client', `${client} can't talk to them: ${reasonOf(thrown)}`, change);
   }
 }
 

@@ -55,7 +55,10 @@ export async function startSequencer(
     port: adminPort,
     metrics,
     notReady: () => (sequencer === null ? stage : sequencer.notReady()),
-    health: () => health(name, startedAt, stage, log, sequencer, alarms),
+    health: () => ({
+      ...health(name, startedAt, stage, sequencer, alarms),
+      kafka: { client: config.kafka.client, reachable: log?.reachable() ?? false },
+    }),
   });
   const close = async () => {
     stopWatching();
@@ -107,14 +110,7 @@ export async function startSequencer(
   return { adminUrl: admin.url, stop: close };
 }
 
-function health(
-  name: string,
-  startedAt: number,
-  stage: string,
-  log: EventLog | null,
-  sequencer: Sequencer | null,
-  alarms: Alarms,
-): object {
+function health(name: string, startedAt: number, stage: string, sequencer: Sequencer | null, alarms: Alarms): object {
   const reason = sequencer === null ? stage : sequencer.notReady();
   const report = sequencer?.report();
   const isHalted = report?.partitions.some(({ state }) => state === 'halted') ?? false;
@@ -125,7 +121,6 @@ function health(
     ...(reason === null ? {} : { reason }),
     sequencer: name,
     uptimeMs: Date.now() - startedAt,
-    kafka: { reachable: log?.reachable() ?? false },
     ...report,
     alarms: alarms.raised(),
     memory: { rssBytes: rss, heapUsedBytes: heapUsed },

@@ -50,6 +50,12 @@ export const configSchema = z.strictObject({
   kafka: z
     .strictObject({
       brokers: list().min(1).default(['127.0.0.1:9092']).describe('`host:port` of brokers to start from.'),
+      client: z
+        .enum(['kafkajs', 'platformatic'])
+        .default('kafkajs')
+        .describe(
+          'The library that carries requests to the brokers: `kafkajs` or `platformatic` (@platformatic/kafka).',
+        ),
       clientId: z.string().min(1).default('roomlog').describe('Shown in the brokers’ logs and quotas.'),
       maxWaitMs: ms()
         .max(30_000)

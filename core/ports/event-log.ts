@@ -1,7 +1,7 @@
 /**
  * The log, as narrowly as Roomlog needs it: append, tail, read a range, offsets by time, and a group that only decides
  * who owns a partition. Reading and writing is by partition and offset, never by group. Implementations:
- * `adapters/kafka` (kafkajs) and `adapters/memory`; one contract suite (`test/contract/event-log.ts`) runs against both.
+ * `adapters/kafka` (on kafkajs or @platformatic/kafka) and `adapters/memory`; one contract suite (`test/contract/event-log.ts`) runs against both.
  */
 import { RoomlogError } from '../errors.ts';
 import type { Offset, Partition } from '../ids.ts';

@@ -16,7 +16,7 @@ export interface CommonConfig {
     readonly replicationFactor: number;
     readonly minInsyncReplicas: number;
   };
-  readonly kafka: { readonly brokers: readonly string[] };
+  readonly kafka: { readonly brokers: readonly string[]; readonly client?: string };
   readonly registry: { readonly url: string };
   readonly redis: { readonly url: string };
 }

@@ -7,14 +7,22 @@ import { type Config, configSchema } from '../../core/config/schema.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import type { LogHarness } from './event-log.ts';
 
+type Client = Config['kafka']['client'];
+
+/** Each of them must pass all that has to do with Kafka. */
+export const CLIENTS: readonly Client[] = ['kafkajs', 'platformatic'];
+
+/** What the tests run on where they don't choose: `ROOMLOG_TEST_KAFKA_CLIENT`. */
+export const TEST_CLIENT: Client = CLIENTS.find((name) => name === process.env.ROOMLOG_TEST_KAFKA_CLIENT) ?? 'kafkajs';
+
 /** The default configuration with these brokers. */
 export function kafkaConfig(brokers: readonly string[], kafka: Partial<Config['kafka']> = {}): Config {
-  return configSchema.parse({ kafka: { ...kafka, brokers: [...brokers] } });
+  return configSchema.parse({ kafka: { client: TEST_CLIENT, ...kafka, brokers: [...brokers] } });
 }
 
 /** What the port can't do itself goes through kafkajs's own admin and producer. */
-export async function makeKafkaHarness(brokers: readonly string[]): Promise<LogHarness> {
-  const config = kafkaConfig(brokers);
+export async function makeKafkaHarness(brokers: readonly string[], client: Client): Promise<LogHarness> {
+  const config = kafkaConfig(brokers, { client });
   const kafka = new Kafka({ brokers: [...brokers], clientId: 'contract-harness', logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
   await admin.connect();

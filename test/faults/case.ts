@@ -1,7 +1,10 @@
 /** What a case of the fault table is. See README.md for how to add one. */
+import type { Config } from '../../core/config/schema.ts';
 import type { LoadOptions } from './load.ts';
 import type { ProcessSetting } from './roomlog.ts';
 import type { World } from './world.ts';
+
+export type KafkaClient = Config['kafka']['client'];
 
 export interface FaultCase {
   /** As in the table of docs/faults.md. */

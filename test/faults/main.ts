@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { RoomlogError } from '../../core/errors.ts';
 import { prepareTools } from '../../scripts/checks/tools.ts';
+import type { KafkaClient } from './case.ts';
 import { CASES } from './cases.ts';
 import { Cluster } from './cluster.ts';
 import { type FaultsOptions, parseOptions, USAGE } from './options.ts';
@@ -32,7 +33,9 @@ async function main(): Promise<number> {
   const root = process.env.ROOMLOG_TEST_STATE_ROOT ?? tmpdir();
   const dir = options.dir === null ? mkdtempSync(join(root, 'roomlog-faults-')) : resolve(options.dir);
   mkdirSync(dir, { recursive: true });
-  console.log(`seed ${options.seed}, ${options.load.clients} clients, ${options.load.publishesPerSecond} publishes/s`);
+  console.log(
+    `${options.client}, seed ${options.seed}, ${options.load.clients} clients, ${options.load.publishesPerSecond} publishes/s`,
+  );
   const results = await runAll(options, dir, toxiproxy.program);
   const failed = results.filter(({ verdict }) => verdict === 'failed').length;
   if (options.report !== null) {
@@ -49,7 +52,7 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
   const cluster = await Cluster.start({ dir: join(dir, 'cluster'), toxiproxy, aborted: aborting.signal, say });
   const results: CaseResult[] = [];
   try {
-    const { seconds, seed, load } = options;
+    const { seconds, seed, load, client } = options;
     const chosen = SABOTAGES.filter(({ name }) => options.sabotages.includes(name));
     const plain = options.sabotages.length > 0 ? [] : options.cases;
     for (const number of plain) {
@@ -57,8 +60,8 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
       if (fault === undefined || aborting.signal.aborted) continue;
       console.log(`case ${number}: ${fault.name}`);
       const result = await runCase(cluster, fault, {
-        ...{ id: `case-${number}`, sabotage: null, dir: join(dir, `case-${number}`) },
-        ...{ seconds, seed, load, say },
+        ...{ id: caseId(number, client), sabotage: null, dir: join(dir, `case-${number}`) },
+        ...{ seconds, seed, load, client, say },
       });
       results.push(result);
       tell(result);
@@ -67,7 +70,7 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
       if (aborting.signal.aborted) continue;
       const { name, about, scenario, expected } = sabotage;
       console.log(`sabotage ${name}: without ${about}`);
-      const same = { seconds, seed, load, say, sabotage: name };
+      const same = { seconds, seed, load, client, say, sabotage: name };
       const taken = await runCase(cluster, sabotaged(sabotage), {
         ...same,
         ...{ id: `sabotage-${name}`, dir: join(dir, `sabotage-${name}`) },
@@ -88,6 +91,11 @@ async function runAll(options: FaultsOptions, dir: string, toxiproxy: string): P
     await cluster.stop();
   }
   return results;
+}
+
+/** A run on another client does not replace the usual one in the report. */
+function caseId(number: number, client: KafkaClient): string {
+  return client === 'kafkajs' ? `case-${number}` : `case-${number}-${client}`;
 }
 
 function tell(result: CaseResult): void {

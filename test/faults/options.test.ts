@@ -24,6 +24,12 @@ describe('the command line of fault runs', () => {
     expect(parseOptions(['--report', '/tmp/r', '--seed', '7'])).toMatchObject({ report: '/tmp/r', seed: 7 });
   });
 
+  it('runs on either Kafka client, and on no other', () => {
+    expect(parseOptions([]).client).toBe('kafkajs');
+    expect(parseOptions(['--kafka-client', 'platformatic', '2'])).toMatchObject({ client: 'platformatic', cases: [2] });
+    expect(() => parseOptions(['--kafka-client', 'none'])).toThrow(/--kafka-client none is unknown/);
+  });
+
   it('has a short form for CI, each fault once', () => {
     const short = parseOptions(['--short']);
     expect(short).toMatchObject({ cases: [1, 2, 3, 5, 6], seconds: 1 });

@@ -1,6 +1,8 @@
 /** The command line of `scripts/test-faults`. */
 import { parseArgs } from 'node:util';
+import { configSchema } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
+import type { KafkaClient } from './case.ts';
 import { CASES, notYet, TABLE } from './cases.ts';
 import type { LoadOptions } from './load.ts';
 import { SABOTAGES } from './sabotages.ts';
@@ -17,6 +19,8 @@ export interface FaultsOptions {
   readonly report: string | null;
   /** Folder for histories, logs and process logs; null: a temporary one, kept where something failed. */
   readonly dir: string | null;
+  /** The library by which all processes of the cases talk to Kafka. */
+  readonly client: KafkaClient;
   readonly help: boolean;
 }
 
@@ -39,6 +43,7 @@ ${[...TABLE].map(([number, name]) => `  ${String(number).padStart(2)}  ${caseLin
   --clients N        SDK clients (default ${LOAD.clients})
   --rate N           publishes a second over all clients (default ${LOAD.publishesPerSecond})
   --sabotage NAME    takes a mechanism away, and expects to be caught: ${SABOTAGES.map(({ name }) => name).join(', ')}, all
+  --kafka-client C   kafkajs (default) or platformatic, for all gateways and sequencers
   --report [DIR]     keeps the whole report as Markdown and JSON (default docs/reports)
   --dir DIR          keeps histories, outbound logs and process logs there
   --yes              install missing packages without asking
@@ -61,6 +66,7 @@ export function parseOptions(argv: readonly string[]): FaultsOptions {
   try {
     const options = {
       ...{ seconds: text, seed: text, clients: text, rate: text, sabotage: text, report: text, dir: text },
+      ...{ 'kafka-client': text },
       ...{ short: flag, help: flag, yes: flag },
     };
     ({ values, positionals } = parseArgs({ args: withReport(argv), options, allowPositionals: true }));
@@ -89,6 +95,8 @@ export function parseOptions(argv: readonly string[]): FaultsOptions {
   for (const name of sabotages) {
     if (!SABOTAGES.some((one) => one.name === name)) faults.push(`--sabotage ${name} is unknown (see --help)`);
   }
+  const client = configSchema.shape.kafka.safeParse({ client: values['kafka-client'] });
+  if (!client.success) faults.push(`--kafka-client ${String(values['kafka-client'])} is unknown (see --help)`);
   const everything = CASES.map(({ number }) => number).filter((number) => !short || SHORT_CASES.includes(number));
   const seconds = whole('seconds', 0, 1, MAX_SECONDS);
   const options: FaultsOptions = {
@@ -103,6 +111,7 @@ export function parseOptions(argv: readonly string[]): FaultsOptions {
     sabotages,
     report: values.report === undefined ? null : String(values.report),
     dir: values.dir === undefined ? null : String(values.dir),
+    client: client.data?.client ?? 'kafkajs',
     help: values.help === true,
   };
   if (faults.length > 0)

@@ -43,6 +43,16 @@ describe('the report', () => {
     expect(text).toContain('| 1 | b | 2 | 1.0, 1.0 | begin | never | – | gone |');
   });
 
+  it('shows what was run on the other client in a section of its own, and never in place of the usual run', () => {
+    const other = one(2, { id: 'case-2-platformatic', client: 'platformatic', published: 777 });
+    const cases = merged([one(2)], [other]);
+    expect(cases.map(({ id }) => id)).toEqual(['case-2', 'case-2-platformatic']);
+    const [usual, its = ''] = markdownOf({ cases, notRun: [], notYet: [] }).split('## On @platformatic/kafka');
+    expect(usual).toContain('| 2 name 2 | passed | 10 | 100 |');
+    expect(usual).not.toContain('777');
+    expect(its).toContain('| 2 name 2 | passed | 10 | 777 |');
+  });
+
   it('tells failures, anomalies, and what is not written yet; never a missing case as passed', () => {
     const failed = one(3, { verdict: 'failed', anomalies: { lost: 2 }, problems: ['gateway-1 ended by itself'] });
     const text = markdownOf({ cases: [failed], notRun: [5], notYet: [11, 15] });

@@ -53,7 +53,8 @@ export function writeReport(dir: string, load: LoadOptions, results: readonly Ca
   };
   const fresh = results.map((result) => ({ ...result, ...about, faults: result.faults.map(reported) }));
   const cases = merged(earlier, fresh);
-  const ran = new Set(cases.flatMap(({ sabotage, number }) => (sabotage === null ? [number] : [])));
+  const isUsual = ({ sabotage, client }: ReportedCase) => sabotage === null && client !== 'platformatic';
+  const ran = new Set(cases.filter(isUsual).map(({ number }) => number));
   const notRun = CASES.map(({ number }) => number).filter((number) => !ran.has(number));
   const report = { cases, notRun, notYet: notYet() };
   writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
@@ -95,7 +96,8 @@ function reported(fault: CaseResult['faults'][number]): ReportedFault {
 const row = (cells: readonly unknown[]): string => `| ${cells.join(' | ')} |`;
 
 export function markdownOf({ cases, notRun, notYet: missing }: Report): string {
-  const plain = cases.filter(({ sabotage }) => sabotage === null);
+  const plain = cases.filter(({ sabotage, client }) => sabotage === null && client !== 'platformatic');
+  const other = cases.filter(({ sabotage, client }) => sabotage === null && client === 'platformatic');
   const sabotaged = cases.filter(({ sabotage }) => sabotage !== null);
   const failed = cases.filter(({ verdict }) => verdict === 'failed');
   return [
@@ -103,39 +105,22 @@ export function markdownOf({ cases, notRun, notYet: missing }: Report): string {
     '',
     'Written by `scripts/test-faults --report`. What runs, and what each figure means: [test/faults/README.md](../../test/faults/README.md). With all details: `faults.json`.',
     '',
-    row([
-      'case',
-      'verdict',
-      'seconds',
-      'published',
-      'acked',
-      'unknown',
-      'delivered',
-      'dropped in log',
-      'anomalies',
-      'verify',
-    ]),
-    row(Array.from({ length: 10 }, () => '---')),
-    ...plain.map(caseRow),
-    '',
+    ...caseTable(plain),
     '## Faults, and how long service was away',
     '',
     'R: from the fault (or its healing) to the ack of a publish sent after it, in the slowest partition. Reconnect: the slowest client that had lost its connection.',
     '',
-    row([
-      'case',
-      'fault',
-      'times',
-      'lasted, s (median, worst)',
-      'R from',
-      'R, s (median, worst)',
-      'reconnect, s (worst)',
-      'seen by (the first)',
-    ]),
-    row(Array.from({ length: 8 }, () => '---')),
-    ...plain.flatMap((one) => faultRows(one.number, one.faults)),
-    '',
-    ...plain.flatMap((one) => (one.notes.length === 0 ? [] : [`Case ${one.number}: ${one.notes.join('; ')}.`, ''])),
+    ...faultTable(plain),
+    ...(other.length === 0
+      ? []
+      : [
+          '## On @platformatic/kafka',
+          '',
+          'The same with `--kafka-client platformatic`: every gateway and sequencer says in `/health` that it runs on it.',
+          '',
+          ...caseTable(other),
+          ...faultTable(other),
+        ]),
     ...(sabotaged.length === 0 ? [] : ['## Sabotage', '', ...sabotageRows(sabotaged), '']),
     ...failed.flatMap((one) => [`${one.id} FAILED: ${failures(one).slice(0, 10).join('; ')}`, '']),
     ...(notRun.length === 0 ? [] : ['## Written, not run here', '', ...notRun.map(tableRow), '']),
@@ -163,6 +148,27 @@ export function markdownOf({ cases, notRun, notYet: missing }: Report): string {
     }),
     '',
   ].join('\n');
+}
+
+function caseTable(cases: readonly ReportedCase[]): string[] {
+  const heads = 'case, verdict, seconds, published, acked, unknown, delivered, dropped in log, anomalies, verify'.split(
+    ', ',
+  );
+  return [row(heads), row(heads.map(() => '---')), ...cases.map(caseRow), ''];
+}
+
+function faultTable(cases: readonly ReportedCase[]): string[] {
+  const heads = [
+    ...['case', 'fault', 'times', 'lasted, s (median, worst)'],
+    ...['R from', 'R, s (median, worst)', 'reconnect, s (worst)', 'seen by (the first)'],
+  ];
+  return [
+    row(heads),
+    row(heads.map(() => '---')),
+    ...cases.flatMap((one) => faultRows(one.number, one.faults)),
+    '',
+    ...cases.flatMap((one) => (one.notes.length === 0 ? [] : [`Case ${one.number}: ${one.notes.join('; ')}.`, ''])),
+  ];
 }
 
 const tableRow = (number: number): string => `- ${number}: ${TABLE.get(number)}`;

@@ -8,6 +8,7 @@ import type { Service } from '../../scripts/stack/launch.ts';
 import { gatewayPorts, sequencerAdminPort } from '../../scripts/stack/ports.ts';
 import { prepareStream } from '../../scripts/stack/prepare-stream.ts';
 import { gatewayName, gatewayService, sequencerName, sequencerService } from '../../scripts/stack/roomlog.ts';
+import type { KafkaClient } from './case.ts';
 import { BROKERS, type Cluster } from './cluster.ts';
 import type { Role } from './network.ts';
 
@@ -24,6 +25,7 @@ export interface RoomlogOptions {
   readonly partitions: number;
   readonly gateways: number;
   readonly sequencers: number;
+  readonly client: KafkaClient;
   /** For all processes. */
   readonly environment?: Readonly<Record<string, string>>;
   setting?(name: string): ProcessSetting;
@@ -69,11 +71,20 @@ export class Roomlog {
       ...this.gateways.map((_, index) => this.gateway(index + 1)),
     ];
     await Promise.all(services.map((service) => this.#cluster.processes.start(service)));
+    await Promise.all([...this.sequencers, ...this.gateways].map((name) => this.#mustRunOnClient(name)));
   }
 
   async stop(): Promise<void> {
     await this.#cluster.processes.stopAll(/^gateway-/);
     await this.#cluster.processes.stopAll(/^sequencer-/);
+  }
+
+  /** So that nobody reports of one client what was done by another. */
+  async #mustRunOnClient(name: string): Promise<void> {
+    const answer = await fetch(`${this.admin(name)}/health`);
+    const { kafka } = (await answer.json()) as { kafka?: { client?: string } };
+    if (kafka?.client === this.#options.client) return;
+    throw new Error(`${name} runs on ${kafka?.client}, not on ${this.#options.client}`);
   }
 
   gateway(number: number): Service {
@@ -126,10 +137,10 @@ export class Roomlog {
   }
 
   #common(brokers: readonly string[]) {
-    const { prefix, partitions } = this.#options;
+    const { prefix, partitions, client } = this.#options;
     return {
       stream: { prefix, partitions, replicationFactor: BROKERS, minInsyncReplicas: BROKERS - 1 },
-      kafka: { brokers },
+      kafka: { brokers, client },
     };
   }
 

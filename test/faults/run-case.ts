@@ -6,7 +6,7 @@ import { check } from '../checker/check.ts';
 import type { Guard } from '../checker/guards.ts';
 import { type HistoryLine, parseHistory } from '../checker/history.ts';
 import { waitFor } from '../support/wait-for.ts';
-import type { FaultCase } from './case.ts';
+import type { FaultCase, KafkaClient } from './case.ts';
 import type { Cluster } from './cluster.ts';
 import { dumpLog, headsOf, merged } from './dump-log.ts';
 import { Random } from './load/random.ts';
@@ -25,6 +25,7 @@ export interface CaseOptions {
   readonly seconds: number | null;
   readonly seed: number;
   readonly load: LoadOptions;
+  readonly client: KafkaClient;
   /** Where the history, the log and the report of this case go. */
   readonly dir: string;
   say(line: string): void;
@@ -35,6 +36,8 @@ export type Verdict = 'passed' | 'failed';
 export interface CaseResult {
   readonly id: string;
   readonly sabotage: string | null;
+  /** Absent where the run is older than the choice: kafkajs. */
+  readonly client?: KafkaClient;
   readonly number: number;
   readonly name: string;
   readonly verdict: Verdict;
@@ -78,6 +81,7 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
     gateways: fault.gateways ?? 3,
     sequencers: fault.sequencers ?? 2,
     environment,
+    client: options.client,
     ...(fault.setting === undefined ? {} : { setting: (name: string) => fault.setting?.(name) ?? {} }),
   });
   const load = await Load.plan(roomlog, { ...options.load, ...fault.load }, dir, seed);
@@ -146,6 +150,7 @@ export async function runCase(cluster: Cluster, fault: FaultCase, options: CaseO
   const result: CaseResult = {
     id: options.id,
     sabotage: options.sabotage,
+    client: options.client,
     number: fault.number,
     name: fault.name,
     verdict: report.passed && problems.length === 0 ? 'passed' : 'failed',

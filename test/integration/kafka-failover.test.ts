@@ -8,7 +8,7 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { eventLogFaultContract } from '../contract/event-log-faults.ts';
-import { kafkaConfig } from '../contract/kafka-harness.ts';
+import { CLIENTS, kafkaConfig } from '../contract/kafka-harness.ts';
 import { API } from '../support/kafka-proxy.ts';
 import { makeOwnCluster, type OwnBroker, type OwnCluster } from '../support/own-kafka.ts';
 
@@ -76,23 +76,25 @@ describe('over three brokers', () => {
     await cluster.remove();
   }, 60_000);
 
-  eventLogFaultContract('The Kafka log', async () => {
-    const patience = { requestTimeoutMs: 2_000, connectionTimeoutMs: 1_000 };
-    return {
-      open: (clientId) => openKafkaLog(kafkaConfig(cluster.proxied, patience), { clientId, logger: silentLog }),
-      createTopic: async (topic, partitions) => {
-        const configs = { 'message.timestamp.type': 'LogAppendTime', 'min.insync.replicas': '2' };
-        await createMissing(config.kafka, [{ topic, partitions, configs }], 3, silentLog);
-      },
-      loseAppendAnswers: (lose) => {
-        for (const proxy of cluster.proxies) {
-          if (lose) proxy.lose(API.produce);
-          else proxy.change(null);
-        }
-      },
-      moveLeader,
-    };
-  });
+  for (const client of CLIENTS) {
+    eventLogFaultContract(`The Kafka log on ${client}`, async () => {
+      const patience = { client, requestTimeoutMs: 2_000, connectionTimeoutMs: 1_000 };
+      return {
+        open: (clientId) => openKafkaLog(kafkaConfig(cluster.proxied, patience), { clientId, logger: silentLog }),
+        createTopic: async (topic, partitions) => {
+          const configs = { 'message.timestamp.type': 'LogAppendTime', 'min.insync.replicas': '2' };
+          await createMissing(config.kafka, [{ topic, partitions, configs }], 3, silentLog);
+        },
+        loseAppendAnswers: (lose) => {
+          for (const proxy of cluster.proxies) {
+            if (lose) proxy.lose(API.produce);
+            else proxy.change(null);
+          }
+        },
+        moveLeader,
+      };
+    });
+  }
 
   test('the Kafka log loses and repeats nothing when one broker dies, and refuses when two are gone', async () => {
     const [writer, reader] = await Promise.all([open('writer'), open('reader')]);

@@ -11,7 +11,7 @@ import type { Config } from '../../core/config/schema.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
-import { kafkaConfig } from '../contract/kafka-harness.ts';
+import { CLIENTS, kafkaConfig, TEST_CLIENT } from '../contract/kafka-harness.ts';
 import { API, type KafkaProxy } from '../support/kafka-proxy.ts';
 import { makeOwnCluster, type OwnBroker, type OwnCluster } from '../support/own-kafka.ts';
 
@@ -28,8 +28,8 @@ describe('the Kafka log', () => {
   const logs: KafkaLog[] = [];
   let topics = 0;
 
-  const open = async (clientId: string) => {
-    const log = await openKafkaLog(config, { clientId, logger: silentLog });
+  const open = async (clientId: string, client = TEST_CLIENT) => {
+    const log = await openKafkaLog({ ...config, kafka: { ...config.kafka, client } }, { clientId, logger: silentLog });
     logs.push(log);
     return log;
   };
@@ -138,29 +138,33 @@ describe('the Kafka log', () => {
     expect(values.filter((value) => !explained.has(value))).toEqual([]);
   }, 120_000);
 
-  test('calls the outcome unknown when a broker hangs, and goes on when it wakes up', async () => {
-    const topic = await newTopic();
-    const log = await open('hanging');
-    const seen: string[] = [];
-    const tail = log.tail({
-      topic,
-      onRecords: (_, records) => void seen.push(...records.map((r) => String(r.value))),
-      onError: () => {},
-    });
-    tail.assign(p0, start);
-    await log.append(topic, [{ partition: p0, records: [record('before')] }]);
-    await eventually(() => expect(seen).toEqual(['before']));
-    await broker.freeze();
-    const [outcome] = await log
-      .append(topic, [{ partition: p0, records: [record('hung')] }])
-      .finally(() => broker.thaw());
-    expect(outcome).toMatchObject({ status: 'unknown', error: { code: 'kafka_unreachable' } });
-    await eventually(() => expect(seen).toContain('hung'));
-    await eventually(() => expect(log.reachable()).toBe(true));
-    expect((await log.append(topic, [{ partition: p0, records: [record('after')] }]))[0]?.status).toBe('appended');
-    await eventually(() => expect(seen).toEqual(['before', 'hung', 'after']));
-    await tail.stop();
-  }, 60_000);
+  test.each(CLIENTS)(
+    'on %s calls the outcome unknown when a broker hangs, and goes on when it wakes up',
+    async (client) => {
+      const topic = await newTopic();
+      const log = await open('hanging', client);
+      const seen: string[] = [];
+      const tail = log.tail({
+        topic,
+        onRecords: (_, records) => void seen.push(...records.map((r) => String(r.value))),
+        onError: () => {},
+      });
+      tail.assign(p0, start);
+      await log.append(topic, [{ partition: p0, records: [record('before')] }]);
+      await eventually(() => expect(seen).toEqual(['before']));
+      await broker.freeze();
+      const [outcome] = await log
+        .append(topic, [{ partition: p0, records: [record('hung')] }])
+        .finally(() => broker.thaw());
+      expect(outcome).toMatchObject({ status: 'unknown', error: { code: 'kafka_unreachable' } });
+      await eventually(() => expect(seen).toContain('hung'));
+      await eventually(() => expect(log.reachable()).toBe(true));
+      expect((await log.append(topic, [{ partition: p0, records: [record('after')] }]))[0]?.status).toBe('appended');
+      await eventually(() => expect(seen).toEqual(['before', 'hung', 'after']));
+      await tail.stop();
+    },
+    60_000,
+  );
 
   test('a member whose coordinator was away is told that it lost its partitions, and gets them again', async () => {
     const topic = await newTopic(4);
@@ -192,11 +196,11 @@ describe('the Kafka log', () => {
     await member.leave();
   }, 90_000);
 
-  describe('behind a way that loses some answers and lets others through', () => {
+  describe.each(CLIENTS)('on %s behind a way that loses some answers and lets others through', (client) => {
     /** A member that beats, and a tail that reads, each over sockets of its own. */
     async function busy(topic: string) {
       const metrics = createMetrics();
-      const log = await openKafkaLog(kafkaConfig(cluster.proxied, { requestTimeoutMs: 5_000 }), {
+      const log = await openKafkaLog(kafkaConfig(cluster.proxied, { client, requestTimeoutMs: 5_000 }), {
         clientId: 'watched',
         logger: silentLog,
         metrics: kafkaMetrics(metrics),
@@ -299,20 +303,24 @@ describe('the Kafka log', () => {
     await expect(openKafkaLog(hasty, { logger: silentLog })).rejects.toMatchObject({ code: 'kafka_unreachable' });
   });
 
-  test('a process that closes its log comes to its end by itself', async () => {
-    const topic = await newTopic();
-    const script = join(import.meta.dirname, '..', 'support', 'open-and-close-kafka.ts');
-    const child = spawn(process.execPath, [script, broker.address, topic], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      output += chunk;
-    });
-    const [code] = await once(child, 'exit');
-    expect({ code, output }).toEqual({ code: 0, output: 'closed\nexit in time\n' });
-  }, 30_000);
+  test.each(CLIENTS)(
+    'a process that closes its log on %s comes to its end by itself',
+    async (client) => {
+      const topic = await newTopic();
+      const script = join(import.meta.dirname, '..', 'support', 'open-and-close-kafka.ts');
+      const child = spawn(process.execPath, [script, client, broker.address, topic], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let output = '';
+      child.stdout.on('data', (chunk) => {
+        output += chunk;
+      });
+      child.stderr.on('data', (chunk) => {
+        output += chunk;
+      });
+      const [code] = await once(child, 'exit');
+      expect({ code, output }).toEqual({ code: 0, output: 'closed\nexit in time\n' });
+    },
+    30_000,
+  );
 });

@@ -1,15 +1,16 @@
-/** Uses every part of a Kafka log, closes it, and must then end by itself. Arguments: a broker, a topic. */
+/** Uses every part of a Kafka log, closes it, and must then end by itself. Arguments: a client library, a broker, a topic. */
 import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { silentLog } from '../../core/ports/logger.ts';
-import { kafkaConfig } from '../contract/kafka-harness.ts';
+import { CLIENTS, kafkaConfig } from '../contract/kafka-harness.ts';
 
 const IN_TIME_MS = 1_000;
-const [broker = '', topic = ''] = process.argv.slice(2);
+const [name, broker = '', topic = ''] = process.argv.slice(2);
+const client = CLIENTS.find((one) => one === name) ?? 'kafkajs';
 const p0 = 0 as Partition;
 const start = 0 as Offset;
 
-const log = await openKafkaLog(kafkaConfig([broker]), { logger: silentLog });
+const log = await openKafkaLog(kafkaConfig([broker], { client }), { logger: silentLog });
 const joined = Promise.withResolvers<void>();
 const read = Promise.withResolvers<void>();
 await log.joinGroup({
