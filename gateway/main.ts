@@ -15,12 +15,16 @@ import { createLogger, type Logger } from '../adapters/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.ts';
 import { observeProcess } from '../adapters/telemetry/process-metrics.ts';
 import type { Alarms } from '../core/alarms.ts';
+import { readBindings } from '../core/config/bindings.ts';
 import type { Config } from '../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../core/errors.ts';
 import { topicsOf } from '../core/names.ts';
 import { type Clock, systemClock } from '../core/ports/clock.ts';
 import type { EventLog } from '../core/ports/event-log.ts';
+import type { SubjectStore } from '../core/ports/subject-store.ts';
 import type { Codec } from '../schemas/codec.ts';
+import { awaitSchemas } from './binding/await-schemas.ts';
+import { BoundEvents } from './binding/bound-events.ts';
 import { registerDemo } from './demo/demo.ts';
 import { ORIGIN_TAG_BYTES, PendingPublishes } from './publish/pending.ts';
 import { type AdminServer, serveAdmin } from './server/admin.ts';
@@ -48,6 +52,8 @@ export interface GatewayDependencies {
   readonly openLog?: () => Promise<EventLog>;
   readonly openCodec?: () => Promise<Codec>;
   readonly stores?: RedisStores;
+  /** Where the schemas of bound events are. */
+  readonly subjects?: SubjectStore;
   /** Told the base URL of the admin port as soon as that answers. */
   readonly onAdmin?: (url: string) => void;
 }
@@ -76,6 +82,7 @@ class Gateway implements RunningGateway {
   readonly #clock: Clock;
   readonly #edge: Edge;
   readonly #registry: Registry;
+  readonly #bound: BoundEvents;
   readonly #stores: RedisStores;
   readonly #alarms: Alarms;
   #stopWatching: () => void = () => {};
@@ -92,6 +99,7 @@ class Gateway implements RunningGateway {
     this.#metrics = metrics;
     this.#logger = dependencies.logger ?? createLogger(config, { name: config.gateway.name });
     this.#registry = new Registry(config.registry);
+    this.#bound = this.#createBound();
     this.#alarms = openAlarms(this.#logger, clock, metrics);
     this.#stores = dependencies.stores ?? createRedisStores(config, this.#logger, { clock, metrics: this.#metrics });
     const secret = readSecret(config);
@@ -121,7 +129,9 @@ class Gateway implements RunningGateway {
     this.#dependencies.onAdmin?.(this.adminUrl);
     const topics = topicsOf(this.#config.stream.prefix);
     this.#edge.stage = 'waiting for the schema registry';
-    const codec = await this.#openCodec();
+    const plainCodec = await this.#openCodec();
+    await this.#bound.start();
+    const codec = awaitSchemas(plainCodec, this.#bound);
     this.#edge.stage = 'waiting for Kafka';
     const log = await this.#openLog();
     this.#log = log;
@@ -146,7 +156,18 @@ class Gateway implements RunningGateway {
       alarms: this.#alarms,
     });
     this.#stream = stream;
-    this.#edge.serve({ log, inboundTopic: topics.inbound, codec, pending, stream, presence, ephemeral, registry });
+    const bound = this.#bound;
+    this.#edge.serve({
+      log,
+      inboundTopic: topics.inbound,
+      codec,
+      bound,
+      pending,
+      stream,
+      presence,
+      ephemeral,
+      registry,
+    });
     await stream.start();
     if (isShared) await this.#edge.listen();
     this.#logger.info({ url: this.url, admin: this.adminUrl }, 'gateway serves');
@@ -159,6 +180,7 @@ class Gateway implements RunningGateway {
 
   async close(): Promise<void> {
     this.#stopWatching();
+    this.#bound.stop();
     await this.#edge.close();
     await this.#stream?.stop();
     const { presence, ephemeral, connections } = this.#stores;
@@ -171,6 +193,22 @@ class Gateway implements RunningGateway {
 
   #openCodec(): Promise<Codec> {
     return this.#dependencies.openCodec?.() ?? openCodec(this.#config, this.#logger, { registry: this.#registry });
+  }
+
+  #createBound(): BoundEvents {
+    const { boundEvents, refreshMs } = this.#config.registry;
+    const opaque = this.#metrics.counter(
+      'roomlog_bound_events_opaque_total',
+      'Events of bound names that could not be turned into JSON, and were delivered as they are.',
+    );
+    return new BoundEvents({
+      bindings: readBindings(boundEvents),
+      store: this.#dependencies.subjects ?? this.#registry,
+      refreshMs,
+      clock: this.#clock,
+      logger: this.#logger,
+      onOpaque: () => opaque.add(),
+    });
   }
 
   #openLog(): Promise<EventLog> {

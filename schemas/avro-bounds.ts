@@ -4,19 +4,10 @@
  * Only for schemas with arrays or maps; others are bounded by their own fields.
  */
 import type avsc from 'avsc';
+import { partsOf } from './avro-parts.ts';
 
 /** Goes past one value; -1 where it does not fit. */
 type Skip = (bytes: Buffer, at: number) => number;
-
-interface Parts {
-  readonly typeName: string;
-  readonly fields?: ReadonlyArray<{ readonly type: avsc.Type }>;
-  readonly itemsType?: avsc.Type;
-  readonly valuesType?: avsc.Type;
-  readonly types?: readonly avsc.Type[];
-  readonly underlyingType?: avsc.Type;
-  readonly size?: number;
-}
 
 /** The most bytes that a long takes. */
 const MAX_LONG_BYTES = 10;
@@ -27,8 +18,6 @@ export function boundsOf(type: avsc.Type): ((record: Buffer, from: number) => bo
   const skip = skipOf(type, new Map());
   return (record, from) => skip(record, from) >= 0;
 }
-
-const partsOf = (type: avsc.Type): Parts => type as unknown as Parts;
 
 function isUnbounded(type: avsc.Type, seen: Set<avsc.Type>): boolean {
   if (seen.has(type)) return true;

@@ -61,6 +61,13 @@ export class AvroCursor {
     return Number(big);
   }
 
+  /** Any of 64 bits, in decimal. */
+  longText(): string {
+    const fourth = this.#at + FAST_LONG_BYTES - 1;
+    for (let at = this.#at; at <= fourth; at += 1) if ((this.#bytes[at] ?? 0) < 0x80) return `${this.long()}`;
+    return `${this.bigLong()}`;
+  }
+
   boolean(): boolean {
     const byte = this.#byte();
     if (byte > 1) throw corrupt('a boolean is neither 0 nor 1');

@@ -2,6 +2,7 @@
 import type { Config } from '../../core/config/schema.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { SchemaStore } from '../../core/ports/schema-store.ts';
+import type { SubjectStore, SubjectVersion } from '../../core/ports/subject-store.ts';
 import { SCHEMAS, type SchemaIds, type SchemaName } from '../../schemas/schemas.ts';
 import {
   COMPATIBILITY,
@@ -18,7 +19,7 @@ const MAX_KNOWN = 1_024;
 /** The topics whose records have a schema. */
 export type SchemaTopics = Readonly<Record<SchemaName, string>>;
 
-export class Registry implements SchemaStore {
+export class Registry implements SchemaStore, SubjectStore {
   readonly #url: string;
   readonly #client: RestClient;
   readonly #known = new Map<number, string>();
@@ -56,6 +57,29 @@ export class Registry implements SchemaStore {
       this.#loading.set(id, loading);
     }
     return await loading;
+  }
+
+  async versions(subject: string, limit: number): Promise<readonly SubjectVersion[]> {
+    const all = await this.#client.getAllVersions(subject).catch((thrown: unknown) => {
+      if (isNotFound(thrown)) throw new RoomlogError('schema_not_found', `The registry has no subject ${subject}.`);
+      throw registryError(thrown, `Asking for the versions of ${subject}`, this.#url);
+    });
+    const newest = all.sort((a, b) => b - a).slice(0, limit);
+    return await Promise.all(newest.map((version) => this.#version(subject, version)));
+  }
+
+  /** Asked of the registry once: a version never changes. */
+  async #version(subject: string, version: number): Promise<SubjectVersion> {
+    const found = await this.#ask(`Asking for version ${version} of ${subject}`, () =>
+      this.#client.getSchemaMetadata(subject, version, false),
+    );
+    const { id, schema, schemaType = 'AVRO', references = [] } = found;
+    if (id === undefined || schemaType !== 'AVRO' || references.length > 0) {
+      const what = references.length > 0 ? 'refers to other schemas' : `is ${schemaType}, not Avro`;
+      throw new RoomlogError('schema_not_found', `Version ${version} of ${subject} ${what}, which can not be bound.`);
+    }
+    this.#remember(id, schema);
+    return { id, version, schema };
   }
 
   /** Resolves when the registry answers. Throws `registry_unreachable` or `registry_refused`. */

@@ -20,7 +20,14 @@ export const COMPATIBILITY = 'FULL_TRANSITIVE' as Compatibility;
 
 export type RestClient = Pick<
   Client,
-  'register' | 'getId' | 'getBySubjectAndId' | 'getCompatibility' | 'updateCompatibility' | 'getDefaultCompatibility'
+  | 'register'
+  | 'getId'
+  | 'getBySubjectAndId'
+  | 'getCompatibility'
+  | 'updateCompatibility'
+  | 'getDefaultCompatibility'
+  | 'getAllVersions'
+  | 'getSchemaMetadata'
 >;
 
 /** A client that tries once: waiting and trying again is for those who know how long. */

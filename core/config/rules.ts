@@ -1,5 +1,6 @@
 /** What one config value demands of another, or of its own inside, beyond what its type says. */
 import { parseSlowClientRule } from '../limits/slow-clients.ts';
+import { MAX_BOUND_EVENTS, readBinding } from './bindings.ts';
 import type { Config } from './schema.ts';
 
 export interface Rule {
@@ -49,6 +50,7 @@ export const RULES: readonly Rule[] = [
       ? null
       : 'and registry.password must be given together, or neither',
   ),
+  rule(['registry.boundEvents'], ({ registry }) => boundEventFault(registry.boundEvents)),
   rule(['redis.url'], ({ redis }) =>
     URL.canParse(redis.url) && /^rediss?:$/.test(new URL(redis.url).protocol)
       ? null
@@ -122,6 +124,15 @@ export const RULES: readonly Rule[] = [
       : `must be at most a third of sequencer.sessionTimeoutMs (${sequencer.sessionTimeoutMs})`,
   ),
 ];
+
+function boundEventFault(entries: readonly string[]): string | null {
+  const wrong = entries.filter((entry) => readBinding(entry) === null);
+  if (wrong.length > 0) return `each must be event=subject, which ${quote(wrong)} is not`;
+  if (entries.length > MAX_BOUND_EVENTS) return `must have at most ${MAX_BOUND_EVENTS} entries`;
+  const events = entries.map((entry) => readBinding(entry)?.event ?? '');
+  const twice = events.filter((event, index) => events.indexOf(event) < index);
+  return twice.length === 0 ? null : `must name each event once, which ${quote(twice)} is not`;
+}
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text;

@@ -86,6 +86,14 @@ export const configSchema = z.strictObject({
       timeoutMs: ms()
         .default(5_000)
         .describe('A look-up without an answer after this long failed, and is tried again.'),
+      boundEvents: list()
+        .default([])
+        .describe(
+          '`event=subject`: `data` of events of that name has to fit the newest schema of that subject, and is stored as Avro; JSON clients write and read JSON. Give all gateways the same.',
+        ),
+      refreshMs: ms()
+        .default(30_000)
+        .describe('How often the schemas of `registry.boundEvents` are looked at for new versions.'),
     })
     .prefault({}),
   redis: z

@@ -5,7 +5,9 @@ import type { Clock } from '../../core/ports/clock.ts';
 import type { ConnectionRegistry } from '../../core/ports/connection-registry.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { TokenVerifier } from '../auth/token.ts';
+import type { BoundEvents } from '../binding/bound-events.ts';
 import type { PresenceRooms } from '../presence/presence-rooms.ts';
+import type { Encodings } from '../protocol/encodings.ts';
 import type { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
 import type { Publisher } from '../publish/publish.ts';
 import type { EdgeMetrics } from '../server/edge-metrics.ts';
@@ -30,6 +32,8 @@ export interface Services {
   readonly pace: AcceptPace;
   readonly stream: RoomStream;
   readonly publisher: Publisher;
+  readonly encodings: Encodings;
+  readonly bound: BoundEvents;
   readonly presence: PresenceRooms;
   readonly ephemeral: EphemeralRooms;
 }

@@ -3,10 +3,12 @@ import { RoomlogError } from '../../core/errors.ts';
 import type { RoomId, Seq, SessionId } from '../../core/ids.ts';
 import { PUBLISHER_WINDOW } from '../../core/log/record.ts';
 import type { Principal } from '../auth/token.ts';
+import type { StoredContent } from '../binding/bound-events.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { Encoding, Payload } from '../protocol/encoding.ts';
 import type { PublishFrame } from '../protocol/frames.ts';
 import type { PendingPublish, PublishClient } from '../publish/pending.ts';
+import { ConvertedPublish } from './converted-publish.ts';
 import type { Services } from './services.ts';
 
 /** Publishes without a number that one connection may have unanswered. */
@@ -35,12 +37,13 @@ export class UnansweredPublishes implements PublishClient {
     this.#owner = owner;
   }
 
-  /** Throws `rate_limited`, `unavailable`: nothing was produced. */
-  submit(frame: PublishFrame): void {
+  /** Throws `rate_limited`, `unavailable`: nothing was produced. @param stored the frame's data as the log is to hold it */
+  submit(frame: PublishFrame, stored: StoredContent): void {
     const { services, principal } = this.#owner;
     const { user } = principal;
     const session = frame.pub === null ? null : this.#owner.session;
-    const { id, room, pub, event, contentType, data, ttlMs } = frame;
+    const { id, room, pub, event, ttlMs } = frame;
+    const { contentType, data } = stored;
     const waiting = pub === null ? this.#unnumbered : (this.#numbered.get(room) ?? 0);
     const limit = pub === null ? MAX_UNNUMBERED : PUBLISHER_WINDOW;
     if (waiting >= limit) {
@@ -48,7 +51,9 @@ export class UnansweredPublishes implements PublishClient {
         details: { retryAfter: WINDOW_RETRY_MS },
       });
     }
-    services.publisher.submit({ client: this, id, room, user, session, pub, event, contentType, data, ttlMs });
+    const request = { client: this, id, room, user, session, pub, event, contentType, data, ttlMs };
+    if (pub === null || stored.schemaId === null) services.publisher.submit(request);
+    else new ConvertedPublish(services, request, frame.data, stored.schemaId).submit();
     if (pub === null) this.#unnumbered += 1;
     else this.#numbered.set(room, waiting + 1);
   }

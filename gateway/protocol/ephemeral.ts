@@ -8,7 +8,7 @@ import type { EphemeralEvent } from '../stream.ts';
 import { ephemeralFrame } from './event-frame.ts';
 import { rawMember } from './raw-member.ts';
 
-export const packEphemeral: (event: EphemeralEvent) => Buffer = ephemeralFrame;
+export const packEphemeral = (event: EphemeralEvent): Buffer => ephemeralFrame(event);
 
 /** null for what is no event of this room: anyone who reaches Redis can put it there. */
 export function unpackEphemeral(room: RoomId, packed: Buffer): EphemeralEvent | null {

@@ -15,33 +15,38 @@ const COMMA = 0x2c;
 const BATCH_PREFIX = Buffer.from('{"type":"batch","events":[');
 const BATCH_SUFFIX = Buffer.from(']}');
 
-/** One `event` frame. Opaque data (`contentType` set) travels as a base64 string. */
-export function eventFrame(event: StoredEvent): Buffer {
+/** One `event` frame. Opaque data (`contentType` set) travels as a base64 string. @param json stands for the data where given */
+export function eventFrame(event: StoredEvent, json: Buffer | null = null): Buffer {
   let head = `{"type":"event","room":${JSON.stringify(event.room)},"seq":${event.seq},"cursor":"${event.cursor}","time":${event.time},"user":${JSON.stringify(event.user)}`;
   if (event.session !== null) head += `,"session":${JSON.stringify(event.session)}`;
   if (event.pub !== null) head += `,"pub":${event.pub}`;
-  return withData(head, event);
+  return withData(head, event, json);
 }
 
-/** An event that is not in the log. */
-export function ephemeralFrame(event: EphemeralEvent): Buffer {
+/** An event that is not in the log. @param json see eventFrame */
+export function ephemeralFrame(event: EphemeralEvent, json: Buffer | null = null): Buffer {
   const { room, time, user, session } = event;
   const head = `{"type":"event","room":${JSON.stringify(room)},"time":${time},"user":${JSON.stringify(user)},"session":${JSON.stringify(session)}`;
-  return withData(head, event);
+  return withData(head, event, json);
 }
 
 /** @param begun the frame up to the event's name */
-function withData(begun: string, event: Pick<StoredEvent, 'event' | 'contentType' | 'data'>): Buffer {
+function withData(
+  begun: string,
+  event: Pick<StoredEvent, 'event' | 'contentType' | 'data'>,
+  json: Buffer | null,
+): Buffer {
   let head = `${begun},"event":${JSON.stringify(event.event)}`;
-  if (event.contentType !== null) {
+  if (event.contentType !== null && json === null) {
     const base64 = Buffer.from(event.data.buffer, event.data.byteOffset, event.data.byteLength).toString('base64');
     return Buffer.from(`${head},"contentType":${JSON.stringify(event.contentType)},"data":"${base64}"}`);
   }
   head += ',"data":';
+  const data = json ?? event.data;
   const headBytes = Buffer.byteLength(head);
-  const frame = Buffer.allocUnsafe(headBytes + event.data.byteLength + 1);
+  const frame = Buffer.allocUnsafe(headBytes + data.byteLength + 1);
   frame.write(head, 0, 'utf8');
-  frame.set(event.data, headBytes);
+  frame.set(data, headBytes);
   frame[frame.length - 1] = CLOSE_BRACE;
   return frame;
 }

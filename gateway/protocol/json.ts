@@ -2,13 +2,14 @@
 
 import type { RoomId } from '../../core/ids.ts';
 import type { Member, MemberList, PresenceDiff } from '../../core/ports/presence-store.ts';
-import type { Subscription } from '../stream.ts';
+import type { StoredEvent, Subscription } from '../stream.ts';
 import type { Encoding } from './encoding.ts';
 import { batchFrame, ephemeralFrame, eventFrame, gapFrame, liveFrame } from './event-frame.ts';
 import { type AckFrame, errorFrame } from './frames.ts';
 import { parseMeta } from './meta.ts';
 import { parseFrame, peekId } from './parse.ts';
 
+/** Without any event that is bound to a schema. */
 export const jsonEncoding: Encoding = {
   subprotocol: 'roomlog.v1.json',
   opcode: 1,
@@ -23,12 +24,24 @@ export const jsonEncoding: Encoding = {
   presence,
   pong: (id) => `{"type":"pong","id":${id}}`,
   reconnect: (delay, reason) => JSON.stringify({ type: 'reconnect', delay, reason }),
-  event: eventFrame,
+  event: (event) => eventFrame(event),
   batch: batchFrame,
-  ephemeral: ephemeralFrame,
+  ephemeral: (event) => ephemeralFrame(event),
   gap: gapFrame,
   live: liveFrame,
 };
+
+/** The JSON value that stands for an event's data; null where it is delivered as the log has it. */
+export type JsonOf = (event: Pick<StoredEvent, 'event' | 'contentType' | 'data'>) => Buffer | null;
+
+/** @param jsonOf asked of events with a `contentType` only */
+export function createJsonEncoding(jsonOf: JsonOf): Encoding {
+  return {
+    ...jsonEncoding,
+    event: (event) => eventFrame(event, event.contentType === null ? null : jsonOf(event)),
+    ephemeral: (event) => ephemeralFrame(event, event.contentType === null ? null : jsonOf(event)),
+  };
+}
 
 function joined(
   id: number,

@@ -17,12 +17,14 @@ import type { PresenceStore } from '../../core/ports/presence-store.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { OriginList } from '../auth/origin.ts';
 import { TokenVerifier } from '../auth/token.ts';
+import type { BoundEvents } from '../binding/bound-events.ts';
 import { AcceptPace } from '../connection/accept-pace.ts';
 import { Connections } from '../connection/connections.ts';
 import type { Services } from '../connection/services.ts';
 import { drain } from '../drain.ts';
 import { PresenceRooms } from '../presence/presence-rooms.ts';
 import { MessageDeflate } from '../protocol/deflate.ts';
+import { createEncodings } from '../protocol/encodings.ts';
 import { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
 import type { PendingPublishes } from '../publish/pending.ts';
 import { Publisher } from '../publish/publish.ts';
@@ -48,6 +50,7 @@ export interface EdgeBackends {
   readonly log: EventLog;
   readonly inboundTopic: string;
   readonly codec: Pick<Codec, 'encodeInbound'>;
+  readonly bound: BoundEvents;
   readonly pending: PendingPublishes;
   readonly stream: RoomStream;
   readonly presence: PresenceStore;
@@ -120,7 +123,7 @@ export class Edge implements Health {
   /** Takes clients from now on, as soon as the stream is ready. */
   serve(backends: EdgeBackends): void {
     const { config, clock, logger, metrics } = this.#options;
-    const { pending, stream, presence, ephemeral, registry } = backends;
+    const { pending, stream, presence, ephemeral, registry, bound } = backends;
     const publisher = this.#createPublisher(backends);
     publisher.start();
     metrics.gauge('roomlog_publish_pending', 'Durable publishes without an answer.', () => pending.size);
@@ -144,6 +147,8 @@ export class Edge implements Health {
       pace: new AcceptPace(config.gateway, clock, metrics),
       stream,
       publisher,
+      encodings: createEncodings((event) => bound.jsonOf(event)),
+      bound,
       presence: new PresenceRooms(presence, logger),
       ephemeral: new EphemeralRooms(ephemeral, stream),
     };

@@ -11,11 +11,9 @@ import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { OriginList } from '../auth/origin.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Services } from '../connection/services.ts';
-import { avroEncoding } from '../protocol/avro.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import { takesSharedDeflate } from '../protocol/deflate.ts';
-import type { Encoding } from '../protocol/encoding.ts';
-import { jsonEncoding } from '../protocol/json.ts';
+import { DEFAULT_SUBPROTOCOL, SUBPROTOCOLS } from '../protocol/encodings.ts';
 import type { SharedDeflate } from '../stream.ts';
 import type { Addresses } from './addresses.ts';
 import type { EdgeMetrics } from './edge-metrics.ts';
@@ -23,10 +21,6 @@ import type { Health } from './health.ts';
 import { TOKEN_IN_URL } from './http.ts';
 
 export const WEBSOCKET_PATH = '/v1/ws';
-/** By subprotocol. */
-const ENCODINGS: ReadonlyMap<string, Encoding> = new Map(
-  [jsonEncoding, avroEncoding].map((encoding) => [encoding.subprotocol, encoding]),
-);
 /** What a refused client is told to wait, ms. */
 const RETRY_AFTER_MS = 2_000;
 /** RFC 6455. */
@@ -83,7 +77,7 @@ export function acceptUpgrades(options: UpgradeOptions): void {
   });
 
   const open = (websocket: WebSocket, request: IncomingMessage, token: string | null, services: Services): void => {
-    const encoding = encodingOf(request, websocket);
+    const encoding = services.encodings.get(subprotocolOf(request, websocket));
     if (encoding === undefined) {
       rejectSubprotocol(websocket);
       return;
@@ -155,19 +149,19 @@ function refuseUpgrade(
 
 /** The first offer that is served; else the first of all, so that the client accepts the socket and sees 4406. */
 function chooseSubprotocol(offers: Set<string>): string | false {
-  for (const offer of offers) if (ENCODINGS.has(offer)) return offer;
+  for (const offer of offers) if (SUBPROTOCOLS.includes(offer)) return offer;
   for (const first of offers) return first;
   return false;
 }
 
 /** `ws` has checked the header's syntax by now, and `protocol` is what was chosen. */
-function encodingOf(request: IncomingMessage, { protocol }: WebSocket): Encoding | undefined {
-  return request.headers['sec-websocket-protocol'] === undefined ? jsonEncoding : ENCODINGS.get(protocol);
+function subprotocolOf(request: IncomingMessage, { protocol }: WebSocket): string {
+  return request.headers['sec-websocket-protocol'] === undefined ? DEFAULT_SUBPROTOCOL : protocol;
 }
 
 function rejectSubprotocol(websocket: WebSocket): void {
   websocket.on('error', () => websocket.terminate());
-  websocket.close(CLOSE.unknownSubprotocol, `offer ${[...ENCODINGS.keys()].join(' or ')}`);
+  websocket.close(CLOSE.unknownSubprotocol, `offer ${SUBPROTOCOLS.join(' or ')}`);
 }
 
 function readBearer(header: string | undefined): string | null {

@@ -11,12 +11,14 @@ import { RoomlogError } from '../../core/errors.ts';
 import { gatewayId, userId } from '../../core/ids.ts';
 import { Permissions } from '../../gateway/auth/permissions.ts';
 import type { Principal } from '../../gateway/auth/token.ts';
+import { BoundEvents } from '../../gateway/binding/bound-events.ts';
 import { AcceptPace } from '../../gateway/connection/accept-pace.ts';
 import { Connection } from '../../gateway/connection/connection.ts';
 import { Connections } from '../../gateway/connection/connections.ts';
 import type { Services } from '../../gateway/connection/services.ts';
 import { drain } from '../../gateway/drain.ts';
 import { PresenceRooms } from '../../gateway/presence/presence-rooms.ts';
+import { createEncodings } from '../../gateway/protocol/encodings.ts';
 import { jsonEncoding } from '../../gateway/protocol/json.ts';
 import { EphemeralRooms } from '../../gateway/publish/ephemeral-rooms.ts';
 import { ORIGIN_TAG_BYTES, PendingPublishes } from '../../gateway/publish/pending.ts';
@@ -33,6 +35,8 @@ import type { World } from './world.ts';
 const YEAR_MS = 365 * 86_400_000;
 const ALL_ROOMS = [{ pattern: '**', allow: ['join', 'publish'] }];
 
+/** No event is bound to a schema. */
+const NO_SUBJECTS = { versions: async () => [], load: async () => '' };
 /** Tokens are users' names. */
 const verifier = {
   toleranceMs: 0,
@@ -167,6 +171,8 @@ export class GatewayProcess {
       pace: new AcceptPace(limits, clock, NO_METRICS),
       stream,
       publisher,
+      encodings: createEncodings(() => null),
+      bound: new BoundEvents({ bindings: [], store: NO_SUBJECTS, refreshMs: 1_000, clock, logger }),
       presence: new PresenceRooms(new MemoryPresence(new PresenceHub()), logger),
       ephemeral: new EphemeralRooms(new MemoryEphemeralBus(), stream),
     };

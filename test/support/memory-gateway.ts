@@ -20,6 +20,7 @@ export interface MemoryGatewayOptions {
   readonly partitions?: number;
   readonly gateway?: Partial<Config['gateway']>;
   readonly auth?: Partial<Config['auth']>;
+  readonly registry?: Partial<Config['registry']>;
   readonly dependencies?: GatewayDependencies;
   /** Share another gateway's stream (and its sequencer). */
   readonly stream?: MemoryStream;
@@ -44,6 +45,7 @@ export class MemoryGateway {
     const config = configSchema.parse({
       stream: { prefix: 'test', partitions: stream.partitions },
       auth: { secret: SECRET, ...options.auth },
+      registry: options.registry ?? {},
       gateway: { port: 0, adminPort: 0, drainWindowMs: 50, ...options.gateway },
       log: { level: 'silent' },
     });
@@ -59,6 +61,7 @@ export class MemoryGateway {
       logger: createLogger(config, { name: 'test' }),
       openLog: async () => stream.cluster.open('gateway'),
       openCodec: async () => stream.newCodec(),
+      subjects: stream.registry,
       stores: {
         presence: new MemoryPresence(new PresenceHub()),
         ephemeral: new MemoryEphemeralBus(),

@@ -11,6 +11,7 @@ import { topicsOf } from '../../core/names.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import type { SchemaStore } from '../../core/ports/schema-store.ts';
+import type { SubjectStore, SubjectVersion } from '../../core/ports/subject-store.ts';
 import { mintSession } from '../../core/sequencing/uuidv7.ts';
 import { type Codec, createCodec, type DeadLetter } from '../../schemas/codec.ts';
 import { SCHEMAS } from '../../schemas/schemas.ts';
@@ -22,8 +23,9 @@ const DEAD_LETTER_ID = 3;
 const SNAPSHOT_ID = 4;
 
 /** A registry that knows what it is told, and can be taken away. */
-export class MemoryRegistry implements SchemaStore {
+export class MemoryRegistry implements SchemaStore, SubjectStore {
   readonly schemas = new Map<number, string>();
+  readonly subjects = new Map<string, SubjectVersion[]>();
   readonly cached = new Map<number, string>([
     [INBOUND_ID, SCHEMAS.inbound],
     [OUTBOUND_ID, SCHEMAS.outbound],
@@ -35,6 +37,22 @@ export class MemoryRegistry implements SchemaStore {
 
   known(id: number): string | undefined {
     return this.cached.get(id);
+  }
+
+  /** A new version of a subject, under an id of its own. */
+  register(subject: string, id: number, schema: object): void {
+    const versions = this.subjects.get(subject) ?? [];
+    const text = JSON.stringify(schema);
+    this.subjects.set(subject, [{ id, version: versions.length + 1, schema: text }, ...versions]);
+    this.schemas.set(id, text);
+  }
+
+  async versions(subject: string): Promise<readonly SubjectVersion[]> {
+    this.lookUps++;
+    if (!this.reachable) throw new RoomlogError('registry_unreachable');
+    const versions = this.subjects.get(subject);
+    if (versions === undefined) throw new RoomlogError('schema_not_found');
+    return versions;
   }
 
   async load(id: number): Promise<string> {

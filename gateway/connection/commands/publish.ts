@@ -1,29 +1,28 @@
-/** `publish`: permission, the connection's own limits, then the log (durable) or the bus (ephemeral). */
+/** `publish`: permission, the schema of the event if it has one, the connection's own limits; then the log (durable) or the bus (ephemeral). */
+import type { StoredContent } from '../../binding/bound-events.ts';
 import type { PublishFrame } from '../../protocol/frames.ts';
 import type { Client } from '../client.ts';
 
 export function publish(connection: Client, frame: PublishFrame): void {
-  const { principal, publishes } = connection;
+  const { principal, publishes, services } = connection;
   try {
     principal.permissions.require('publish', frame.room);
-    if (frame.ephemeral) void publishEphemeral(connection, frame);
-    else publishes.submit(frame);
+    const stored = services.bound.stored(frame.event, frame);
+    if (frame.ephemeral) void publishEphemeral(connection, frame, stored);
+    else publishes.submit(frame, stored);
   } catch (thrown) {
     connection.fail(frame.id, thrown, frame.room);
   }
 }
 
-async function publishEphemeral(connection: Client, frame: PublishFrame): Promise<void> {
-  const { services, principal, session } = connection;
-  const { id, room, event, contentType, data } = frame;
+async function publishEphemeral(connection: Client, frame: PublishFrame, stored: StoredContent): Promise<void> {
+  const { services, principal, session, encoding } = connection;
+  const { id, room, event } = frame;
+  const { contentType, data } = stored;
+  const time = services.clock.now();
   try {
-    const time = services.clock.now();
     await services.ephemeral.publish({ room, user: principal.user, session, event, contentType, data, time });
-    connection.answer(
-      id,
-      'ack',
-      connection.encoding.ack({ id, room, pub: null, seq: null, cursor: null, duplicate: false }),
-    );
+    connection.answer(id, 'ack', encoding.ack({ id, room, pub: null, seq: null, cursor: null, duplicate: false }));
   } catch (thrown) {
     connection.fail(id, thrown, room);
   }
