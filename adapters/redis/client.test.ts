@@ -42,7 +42,10 @@ it('without a Redis everything starts, refuses at once, and stops', async () => 
 it('counts calls by their outcome', async () => {
   const outcomes: string[] = [];
   const { redis } = loadConfig({ flags: { 'redis-url': `redis://127.0.0.1:${await closedPort()}` } });
-  const link = new RedisLink(redis, silentLog, { called: (outcome) => void outcomes.push(outcome) });
+  const link = new RedisLink(redis, silentLog, {
+    called: (outcome) => void outcomes.push(outcome),
+    opened: () => {},
+  });
   await expect(link.run((commands) => commands.ping())).rejects.toMatchObject({ code: 'redis_unreachable' });
   expect(await link.run(async () => 'PONG')).toBe('PONG');
   expect(outcomes).toEqual(['failed', 'answered']);

@@ -177,10 +177,19 @@ export const configSchema = z.strictObject({
       publishBurstBytes: bytes().default(33_554_432).describe('Bytes of frames per connection, at once.'),
       maxPendingPublishes: count()
         .default(50_000)
-        .describe('Unanswered publishes of this gateway; above it `unavailable`.'),
+        .describe(
+          'Publishes of this gateway that are not sequenced yet; above it `unavailable`, and from half of it on the sockets that publish are not read. One partition may have half of it.',
+        ),
+      maxQueuedBytes: bytes()
+        .default(67_108_864)
+        .describe(
+          'Bytes of publishes that Kafka has not taken yet; above it `unavailable`, and from half of it on the sockets that publish are not read. One partition may have half of it.',
+        ),
       publishTimeoutMs: ms()
         .default(15_000)
-        .describe('A publish without an outcome after this long closes its connection with 1013.'),
+        .describe(
+          'A publish without an outcome after this long closes its connection with 1013. No more are taken than are answered in a third of it, as far as can be told.',
+        ),
       unavailableAfterMs: ms()
         .default(3_000)
         .describe('With no answer from Kafka for this long, publishes are refused with `unavailable`.'),

@@ -4,24 +4,21 @@
  *     awaiting hello ──hello──▶ verifying ──token good──▶ open ──┐
  *           └───────────────────────┴────────────────────────────┴──▶ closing
  *
- * It reads frames, lets `commands/` handle them, and sends their answers; each `id` gets exactly one.
+ * `frame-reader.ts` makes commands of what the client sends, `commands/` handles them, this sends their answers; each `id` gets exactly one.
  */
 import type { Duplex } from 'node:stream';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
 import type { PresenceDiff } from '../../core/ports/presence-store.ts';
 import type { Principal } from '../auth/token.ts';
 import { CLOSE, MAX_CLOSE_REASON_BYTES } from '../protocol/close-codes.ts';
 import type { Encoding, Payload } from '../protocol/encoding.ts';
-import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
 import type { SentType } from '../server/edge-metrics.ts';
 import type { SharedDeflate } from '../stream.ts';
-import { Allowance } from './allowance.ts';
 import type { Client, ConnectionState } from './client.ts';
-import { handleCommand } from './commands/command.ts';
-import { handleHello } from './commands/hello.ts';
 import { Expiry } from './expiry.ts';
+import { FrameReader } from './frame-reader.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { InFlight } from './in-flight.ts';
 import { Memberships } from './memberships.ts';
@@ -30,9 +27,6 @@ import type { Services } from './services.ts';
 import { SocketSink } from './socket-sink.ts';
 import { UnansweredPublishes } from './unanswered-publishes.ts';
 
-/** Frames that came behind a hello, while its token is looked at; the socket is not read meanwhile. */
-const MAX_HELD_FRAMES = 4_096;
-const BINARY = 2;
 /** Answers that may pile up for a client that does not read, as a multiple of `slowClientBytes`. */
 const MAX_UNREAD_FACTOR = 4;
 
@@ -55,12 +49,11 @@ export class Connection implements Client {
   readonly memberships: Memberships;
   readonly publishes: UnansweredPublishes;
   readonly #websocket: WebSocket;
-  readonly #allowance: Allowance;
+  readonly reader: FrameReader;
   readonly #offences = new Offences();
   readonly #inFlight = new InFlight();
   readonly #expiry: Expiry;
   readonly #heartbeat: Heartbeat;
-  #held: [Buffer, boolean][] = [];
   #state: ConnectionState = 'awaiting-hello';
   #helloTimer: NodeJS.Timeout | null;
   #principal: Principal | null = null;
@@ -78,20 +71,18 @@ export class Connection implements Client {
     this.sink = new SocketSink(websocket, socket, { encoding, deflate }, (code, reason) => this.close(code, reason));
     this.memberships = new Memberships((room) => this.#onLeft(room));
     this.publishes = new UnansweredPublishes(this);
-    this.#allowance = new Allowance(limits, clock);
     this.#heartbeat = new Heartbeat({
       intervalMs: limits.pingIntervalMs,
       timeoutMs: limits.pongTimeoutMs,
-      busyTimeoutMs: limits.slowClientTimeoutMs,
+      busyTimeoutMs: services.slowestMs,
       ping: () => websocket.ping(),
-      bufferedBytes: () => this.sink.bufferedBytes(),
+      isBusy: () => this.sink.bufferedBytes() > 0 || this.reader.wasUnread(limits.pongTimeoutMs),
       onTimeout: () => this.close(CLOSE.timeout, 'no pong in time'),
     });
     this.#expiry = new Expiry(clock, () => this.#expire());
     this.#helloTimer = setTimeout(() => this.close(CLOSE.timeout, 'no hello in time'), limits.helloTimeoutMs);
     services.connections.add(this);
-    websocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
-    websocket.on('ping', (data: Buffer) => this.#onPing(data));
+    this.reader = new FrameReader(this, websocket, this.#inFlight);
     websocket.on('pong', () => this.#heartbeat.onPong());
     // `ws` closes with the right code by itself; without a listener the process would end.
     websocket.on('error', (error) => services.logger.debug({ connection: this.id, error }, 'broken WebSocket'));
@@ -119,7 +110,7 @@ export class Connection implements Client {
     this.#state = 'verifying';
     if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
     this.#helloTimer = null;
-    this.#websocket.pause();
+    this.reader.startVerifying();
   }
 
   /** `welcome` follows; frames that came meanwhile are handled when the caller has returned. */
@@ -131,7 +122,7 @@ export class Connection implements Client {
     void registry.add({ user: principal.user, connection: this.id, gateway, since: clock.now() });
     this.#heartbeat.start();
     this.#expiry.at(principal.expiresAt + this.services.verifier.toleranceMs);
-    queueMicrotask(() => this.#readOn());
+    queueMicrotask(() => this.reader.verified());
   }
 
   /** Registers an id. Throws `bad_frame` where it is in flight already, `rate_limited`, `draining`. */
@@ -203,81 +194,6 @@ export class Connection implements Client {
     this.close(CLOSE.restart, reason);
   }
 
-  // ---- frames in
-
-  #onMessage(data: Buffer, isBinary: boolean): void {
-    if (this.#state === 'closing') return;
-    if (this.#state === 'verifying') {
-      if (this.#held.length < MAX_HELD_FRAMES) this.#held.push([data, isBinary]);
-      else this.close(CLOSE.policyViolation, 'too many frames before welcome');
-      return;
-    }
-    if (isBinary !== (this.encoding.opcode === BINARY)) {
-      const { subprotocol } = this.encoding;
-      this.close(CLOSE.unsupportedData, `a ${isBinary ? 'binary' : 'text'} frame on a ${subprotocol} connection`);
-      return;
-    }
-    const waitMs = this.#allowance.takeBytes(data.length);
-    if (waitMs > 0) {
-      this.#hurried(waitMs, this.encoding.peekId(data));
-      return;
-    }
-    let frame: ClientFrame;
-    try {
-      frame = this.encoding.parse(data, this.services.limits);
-    } catch (thrown) {
-      this.#onUnreadable(thrown);
-      return;
-    }
-    this.services.metrics.received(frame.type);
-    if (frame.type === 'hello') this.#onHello(frame);
-    else if (this.#state === 'awaiting-hello') this.close(CLOSE.policyViolation, 'the first frame is not hello');
-    else this.#onCommand(frame);
-  }
-
-  #onHello(frame: Extract<ClientFrame, { type: 'hello' }>): void {
-    if (this.#state === 'awaiting-hello') void handleHello(this, frame);
-    else this.close(CLOSE.policyViolation, 'a second hello');
-  }
-
-  #onCommand(frame: CommandFrame): void {
-    const waitMs = this.#allowance.takeFrame();
-    if (waitMs > 0) this.#hurried(waitMs, frame.id);
-    else handleCommand(this, frame);
-  }
-
-  /** Refuses what came too fast. */
-  #hurried(waitMs: number, id?: number): void {
-    // The answer to an id that is in flight belongs to the command that has it.
-    const own = id === undefined || this.#inFlight.has(id) ? undefined : id;
-    this.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }), own);
-  }
-
-  #onUnreadable(thrown: unknown): void {
-    this.services.metrics.received('bad');
-    const error = asRoomlogError(thrown, 'bad_frame');
-    const { id, hello } = error.details as { id?: number; hello?: boolean };
-    if (this.#state === 'awaiting-hello' && hello !== true) {
-      this.close(CLOSE.policyViolation, 'the first frame is not hello');
-      return;
-    }
-    this.sendError(error, id);
-  }
-
-  #readOn(): void {
-    const held = this.#held;
-    this.#held = [];
-    for (const [data, isBinary] of held) this.#onMessage(data, isBinary);
-    if (this.#state !== 'closing') this.#websocket.resume();
-  }
-
-  #onPing(data: Buffer): void {
-    if (this.sink.closed) return;
-    const waitMs = this.#allowance.takeFrame();
-    if (waitMs > 0) this.#hurried(waitMs);
-    else if (this.sink.bufferedBytes() <= this.services.limits.slowClientBytes) this.#websocket.pong(data);
-  }
-
   // ---- ends
 
   #expire(): void {
@@ -297,7 +213,7 @@ export class Connection implements Client {
     this.#heartbeat.stop();
     if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
     this.#expiry.stop();
-    this.#held = [];
+    this.reader.end();
     this.#inFlight.release();
     this.memberships.leaveAll();
     if (this.#principal === null) return;

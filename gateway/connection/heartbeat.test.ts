@@ -18,7 +18,7 @@ beforeEach(() => {
     ping: () => {
       pings += 1;
     },
-    bufferedBytes: () => buffered,
+    isBusy: () => buffered > 0,
     onTimeout: () => {
       timeouts += 1;
     },

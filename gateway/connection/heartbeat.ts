@@ -2,11 +2,11 @@
 export interface HeartbeatOptions {
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  /** A client that still takes our bytes may see the ping late: as long as it does, it is waited for up to this long. */
+  /** As long as `isBusy`, it is waited for up to this long. */
   readonly busyTimeoutMs: number;
   ping(): void;
-  /** Bytes that wait before the ping. */
-  bufferedBytes(): number;
+  /** Whether the ping may reach the client late, behind what it has not taken yet, or its pong lies where nobody has looked. */
+  isBusy(): boolean;
   onTimeout(): void;
 }
 
@@ -47,9 +47,9 @@ export class Heartbeat {
 
   #judge(): void {
     if (this.#awaitedSinceMs === null || this.#timer === null) return;
-    const { bufferedBytes, busyTimeoutMs, onTimeout } = this.#options;
+    const { isBusy, busyTimeoutMs, onTimeout } = this.#options;
     const waitedMs = performance.now() - this.#awaitedSinceMs;
-    if (bufferedBytes() > 0 && waitedMs < busyTimeoutMs) this.#awaitPong();
+    if (isBusy() && waitedMs < busyTimeoutMs) this.#awaitPong();
     else onTimeout();
   }
 

@@ -20,6 +20,8 @@ export interface Services {
   readonly limits: Config['gateway'];
   /** How long a session may be used, ms from its minting. */
   readonly sessionMaxAgeMs: number;
+  /** The longest that any room bears a client that takes nothing, ms. */
+  readonly slowestMs: number;
   readonly clock: Clock;
   readonly random: (bytes: number) => Uint8Array;
   readonly logger: LogSink;

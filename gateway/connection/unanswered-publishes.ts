@@ -7,6 +7,7 @@ import type { StoredContent } from '../binding/bound-events.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { Encoding, Payload } from '../protocol/encoding.ts';
 import type { PublishFrame } from '../protocol/frames.ts';
+import type { HeldReader } from '../publish/held-readers.ts';
 import type { PendingPublish, PublishClient } from '../publish/pending.ts';
 import { ConvertedPublish } from './converted-publish.ts';
 import type { Services } from './services.ts';
@@ -19,6 +20,7 @@ const WINDOW_RETRY_MS = 50;
 /** The connection, as far as its publishes need it. */
 export interface PublishOwner {
   readonly services: Services;
+  readonly reader: HeldReader;
   readonly principal: Principal;
   readonly session: SessionId;
   readonly encoding: Encoding;
@@ -51,7 +53,19 @@ export class UnansweredPublishes implements PublishClient {
         details: { retryAfter: WINDOW_RETRY_MS },
       });
     }
-    const request = { client: this, id, room, user, session, pub, event, contentType, data, ttlMs };
+    const request = {
+      client: this,
+      reader: this.#owner.reader,
+      id,
+      room,
+      user,
+      session,
+      pub,
+      event,
+      contentType,
+      data,
+      ttlMs,
+    };
     if (pub === null || stored.schemaId === null) services.publisher.submit(request);
     else new ConvertedPublish(services, request, frame.data, stored.schemaId).submit();
     if (pub === null) this.#unnumbered += 1;

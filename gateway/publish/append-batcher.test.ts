@@ -15,6 +15,7 @@ let tries: { partition: number; values: string[] }[];
 let faults: (AppendFault | undefined)[];
 let refused: [number, string][];
 let uncertain: number[];
+let dropped: number[];
 let wanted: (counter: number) => boolean;
 
 beforeEach(() => {
@@ -23,6 +24,7 @@ beforeEach(() => {
   faults = [];
   refused = [];
   uncertain = [];
+  dropped = [];
   wanted = () => true;
   log.cluster.onAppend = ({ batch }) => {
     tries.push({ partition: batch.partition, values: batch.records.map(({ value }) => String(value)) });
@@ -38,6 +40,7 @@ beforeEach(() => {
       isWanted: (counter) => wanted(counter),
       onRefused: (counter, { code }) => refused.push([counter, code]),
       onUncertain: (counter) => uncertain.push(counter),
+      onDropped: (counter) => dropped.push(counter),
     },
   });
 });
@@ -46,7 +49,7 @@ afterEach(() => batcher.stop());
 const add = (counter: number, to = p0, value = String(counter)): void =>
   batcher.add(to, { key: null, value: Buffer.from(value) }, counter);
 const written = (at = p0): string[] => log.cluster.records(TOPIC, at).map(({ value }) => String(value));
-const settled = (): Promise<void> => vi.waitFor(() => expect(batcher.queuedBytes).toBe(0));
+const settled = (): Promise<void> => vi.waitFor(() => expect(batcher.queuedBytes()).toBe(0));
 
 describe('the append batcher', () => {
   test('sends all that one turn brought as one batch, and what comes meanwhile as the next', async () => {
@@ -103,11 +106,16 @@ describe('the append batcher', () => {
   });
 
   test('does not try again what nobody waits for', async () => {
-    faults = ['request_lost'];
-    wanted = () => false;
+    let sent = 0;
+    log.cluster.onAppend = () => {
+      sent += 1;
+      wanted = () => false;
+      return 'request_lost';
+    };
     add(1);
     await settled();
-    expect(tries).toHaveLength(1);
+    expect(sent).toBe(1);
+    expect(dropped).toEqual([]);
     expect(refused).toEqual([]);
   });
 
@@ -141,27 +149,52 @@ describe('the append batcher', () => {
   });
 
   test('says unavailable while a batch is stuck or no broker is there, and heals', async () => {
-    expect(batcher.available(p0)).toBe(true);
+    expect(batcher.admits(p0)).toBe(true);
     log.cluster.onAppend = () => 'not_appended';
     add(1, p0);
-    await vi.waitFor(() => expect(batcher.available(p0)).toBe(false));
-    expect(batcher.available(p1)).toBe(true);
+    await vi.waitFor(() => expect(batcher.admits(p0)).toBe(false));
+    expect(batcher.admits(p1)).toBe(true);
     log.cluster.onAppend = undefined;
     await settled();
-    expect(batcher.available(p0)).toBe(true);
+    expect(batcher.admits(p0)).toBe(true);
     log.cluster.unreachable = true;
-    expect(batcher.available(p1)).toBe(false);
+    expect(batcher.admits(p1)).toBe(false);
     log.cluster.unreachable = false;
-    expect(batcher.available(p1)).toBe(true);
+    expect(batcher.admits(p1)).toBe(true);
   });
 
-  test('lets the next publish find out, when the stuck batch was given up', async () => {
+  test('lets one publish find out, when the stuck batch was given up', async () => {
     log.cluster.onAppend = () => 'not_appended';
     add(1);
-    await vi.waitFor(() => expect(batcher.available(p0)).toBe(false));
+    await vi.waitFor(() => expect(batcher.admits(p0)).toBe(false));
     wanted = () => false;
     await settled();
-    expect(batcher.available(p0)).toBe(true);
+    expect(dropped).toEqual([1]);
+    expect(batcher.circuits()).toEqual({ closed: 1, open: 1, 'half-open': 0 });
+    wanted = () => true;
+    await vi.waitFor(() => expect(batcher.admits(p0)).toBe(true), 5_000);
+    expect(batcher.admits(p0)).toBe(false);
+    log.cluster.onAppend = undefined;
+    add(2);
+    await settled();
+    expect([batcher.admits(p0), batcher.admits(p0)]).toEqual([true, true]);
+  });
+
+  test('drops what nobody waits for any more, unless an earlier try may have brought it into the log', async () => {
+    let release = (): void => {};
+    const held = { holdAnswer: new Promise<void>((resolve) => (release = resolve)) };
+    faults = [held, ...new Array<AppendFault>(100).fill('request_lost')];
+    add(1);
+    await vi.waitFor(() => expect(tries).toHaveLength(1));
+    for (const counter of [2, 3, 4]) add(counter);
+    wanted = (counter) => counter === 4;
+    release();
+    await vi.waitFor(() => expect(tries.length).toBeGreaterThan(1));
+    expect(dropped).toEqual([2, 3]);
+    wanted = () => false;
+    await settled();
+    expect(dropped).toEqual([2, 3]);
+    expect(written()).toEqual(['1']);
   });
 
   test('bounds a batch by records', async () => {

@@ -8,11 +8,15 @@
  *            unknown, or │     │ the same batch, after a back-off,
  *            not appended▼     │ while anyone still waits for it
  *                       backing off
+ *
+ * A circuit breaker per partition opens when nothing was taken for `unavailableAfterMs`. While it is open the batch in trouble goes on being
+ * tried, which is its probe; where nobody waits for that any more, the next publish is.
  */
 
 import { Gather } from '../../adapters/kafka/gather.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
+import { CircuitBreaker, type CircuitState } from '../../core/limits/circuit-breaker.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { AppendOutcome, AppendRecord, EventLog } from '../../core/ports/event-log.ts';
 
@@ -21,15 +25,19 @@ export const MAX_BATCH_BYTES = 262_144;
 export const MAX_BATCH_RECORDS = 2_000;
 const FIRST_RETRY_MS = 25;
 const MAX_RETRY_MS = 1_000;
+/** Longest pause between two publishes that find out whether Kafka takes them again. */
+const MAX_PROBE_MS = 4_000;
 
 /** Who is told what became of records, by the number they were queued under. */
 export interface AppendListener {
   /** Whether anyone still waits for the record; a batch nobody waits for is not tried again. */
   isWanted(counter: number): boolean;
   /** Surely not in the log. */
-  onRefused(counter: number, error: RoomlogError): void;
+  onRefused(counter: number, error: RoomlogError, partition: Partition): void;
   /** No try can be made any more, and an earlier one may have worked. */
   onUncertain(counter: number): void;
+  /** Nobody waits for it any more, and it surely is not in the log. */
+  onDropped(counter: number, partition: Partition): void;
 }
 
 export interface AppendBatcherOptions {
@@ -41,6 +49,8 @@ export interface AppendBatcherOptions {
   readonly listener: AppendListener;
   /** Told each try that failed, for metrics. */
   readonly onFailedTry?: (outcome: Exclude<AppendOutcome['status'], 'appended'>) => void;
+  /** Told each time that a partition's circuit opens. */
+  readonly onOpened?: () => void;
 }
 
 interface QueuedRecord {
@@ -51,19 +61,19 @@ interface QueuedRecord {
 
 interface Batch {
   readonly records: readonly QueuedRecord[];
-  readonly firstTriedAtMs: number;
   /** An earlier try may have worked. */
   uncertain: boolean;
 }
 
 interface Lane {
   readonly partition: Partition;
+  readonly circuit: CircuitBreaker;
   queue: QueuedRecord[];
+  /** Of the queue and the batch. */
+  bytes: number;
   batch: Batch | null;
   /** Failed tries in a row. */
   failures: number;
-  /** When the first of them was sent. */
-  failingSinceMs: number | null;
   retryTimer: NodeJS.Timeout | null;
   /** How many records to send one by one, after a batch was too large. */
   singles: number;
@@ -80,38 +90,56 @@ export class AppendBatcher {
 
   constructor(options: AppendBatcherOptions) {
     this.#options = options;
+    const { clock, unavailableAfterMs, onOpened } = options;
+    const circuit = {
+      now: () => clock.monotonic(),
+      // A leader's election fails a few tries; only time tells it from worse.
+      maxFailures: Number.POSITIVE_INFINITY,
+      maxTryingMs: unavailableAfterMs,
+      pauseMs: MAX_RETRY_MS,
+      maxPauseMs: MAX_PROBE_MS,
+      ...(onOpened === undefined ? {} : { onOpened }),
+    };
     this.#lanes = Array.from({ length: options.partitions }, (_, partition) => ({
       partition: partition as Partition,
+      circuit: new CircuitBreaker(circuit),
       queue: [],
+      bytes: 0,
       batch: null,
       failures: 0,
-      failingSinceMs: null,
       retryTimer: null,
       singles: 0,
     }));
   }
 
-  /** Bytes not known to be in the log yet. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
+  /** Bytes not known to be in the log yet; of one partition where it is given. */
+  queuedBytes(partition?: Partition): number {
+    return partition === undefined ? this.#queuedBytes : (this.#lanes[partition]?.bytes ?? 0);
   }
 
-  /** False while Kafka has not taken this partition's batch for `unavailableAfterMs`, or can't be reached at all. */
-  available(partition: Partition): boolean {
-    const { log, clock, unavailableAfterMs } = this.#options;
-    if (!log.reachable()) return false;
+  /**
+   * False while Kafka has not taken this partition's batch for `unavailableAfterMs`, or can't be reached at all. To be asked once for each
+   * record that is then added: the answer may make it a probe.
+   */
+  admits(partition: Partition): boolean {
+    if (!this.#options.log.reachable()) return false;
     const lane = this.#lanes[partition];
-    // With nothing in flight the next publish finds out whether Kafka has recovered.
-    if (lane === undefined || lane.batch === null) return true;
-    const since = lane.failingSinceMs ?? lane.batch.firstTriedAtMs;
-    return clock.monotonic() - since <= unavailableAfterMs;
+    if (lane === undefined || lane.circuit.state === 'closed') return true;
+    return lane.batch === null && lane.queue.length === 0 && lane.circuit.admit();
+  }
+
+  /** How many partitions' circuits are in each state. */
+  circuits(): Record<CircuitState, number> {
+    const states: Record<CircuitState, number> = { closed: 0, open: 0, 'half-open': 0 };
+    for (const { circuit } of this.#lanes) states[circuit.state] += 1;
+    return states;
   }
 
   add(partition: Partition, record: AppendRecord, counter: number): void {
     const lane = this.#lanes[partition];
     if (lane === undefined) throw new RangeError(`no partition ${partition}`);
     const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-    this.#queuedBytes += bytes;
+    this.#weigh(lane, bytes);
     lane.queue.push({ record, bytes, counter });
     this.#wake(lane);
   }
@@ -132,7 +160,10 @@ export class AppendBatcher {
   async #flush(): Promise<void> {
     const together: Lane[] = [];
     for (const lane of this.#ready) {
-      lane.batch = { records: this.#cut(lane), firstTriedAtMs: this.#options.clock.monotonic(), uncertain: false };
+      const records = this.#cut(lane);
+      if (records.length === 0) continue;
+      lane.batch = { records, uncertain: false };
+      lane.circuit.tried();
       // A partition in trouble goes alone: the others must not wait for its time-out.
       if (lane.failures > 0) void this.#send([lane]);
       else together.push(lane);
@@ -142,6 +173,7 @@ export class AppendBatcher {
   }
 
   #cut(lane: Lane): QueuedRecord[] {
+    this.#dropUnwanted(lane);
     const limit = lane.singles > 0 ? 1 : MAX_BATCH_RECORDS;
     if (lane.singles > 0) lane.singles -= 1;
     let bytes = 0;
@@ -157,6 +189,24 @@ export class AppendBatcher {
       return all;
     }
     return lane.queue.splice(0, count);
+  }
+
+  /** Those who waited longest are given up first: what they published is not sent after them, they will bring it again. */
+  #dropUnwanted(lane: Lane): void {
+    const { listener } = this.#options;
+    const [oldest] = lane.queue;
+    if (oldest === undefined || listener.isWanted(oldest.counter)) return;
+    lane.queue = lane.queue.filter(({ counter, bytes }) => {
+      if (listener.isWanted(counter)) return true;
+      this.#weigh(lane, -bytes);
+      listener.onDropped(counter, lane.partition);
+      return false;
+    });
+  }
+
+  #weigh(lane: Lane, bytes: number): void {
+    lane.bytes += bytes;
+    this.#queuedBytes += bytes;
   }
 
   async #send(lanes: readonly Lane[]): Promise<void> {
@@ -184,7 +234,7 @@ export class AppendBatcher {
     if (batch === null) return;
     if (outcome.status === 'appended') {
       lane.failures = 0;
-      lane.failingSinceMs = null;
+      lane.circuit.succeeded();
       this.#release(lane, batch);
       return;
     }
@@ -194,12 +244,14 @@ export class AppendBatcher {
   }
 
   #release(lane: Lane, batch: Batch): void {
-    for (const { bytes } of batch.records) this.#queuedBytes -= bytes;
+    for (const { bytes } of batch.records) this.#weigh(lane, -bytes);
     lane.batch = null;
     this.#wake(lane);
   }
 
   #refuse(lane: Lane, batch: Batch, error: RoomlogError): void {
+    // An answer all the same.
+    lane.circuit.succeeded();
     const tooLarge = error.code === 'too_large';
     if (tooLarge && batch.records.length > 1) {
       // Only one of them may be to blame.
@@ -214,7 +266,7 @@ export class AppendBatcher {
     for (const { counter } of batch.records) {
       // A size is too large at every try; any other refusal says nothing about an earlier try that may have worked.
       if (batch.uncertain && !tooLarge) listener.onUncertain(counter);
-      else listener.onRefused(counter, answer);
+      else listener.onRefused(counter, answer, lane.partition);
     }
     this.#release(lane, batch);
   }
@@ -222,8 +274,10 @@ export class AppendBatcher {
   #retry(lane: Lane, batch: Batch, uncertain: boolean): void {
     batch.uncertain ||= uncertain;
     lane.failures += 1;
-    lane.failingSinceMs ??= batch.firstTriedAtMs;
-    if (!batch.records.some(({ counter }) => this.#options.listener.isWanted(counter))) {
+    lane.circuit.failed();
+    const { listener } = this.#options;
+    if (!batch.records.some(({ counter }) => listener.isWanted(counter))) {
+      if (!batch.uncertain) for (const { counter } of batch.records) listener.onDropped(counter, lane.partition);
       this.#release(lane, batch);
       return;
     }

@@ -50,6 +50,8 @@ export class PendingPublishes implements PublishOutcomes {
   readonly #waiting = new Map<number, PendingPublish>();
   #counter = 0;
   #forged = 0;
+  /** Told of every publish of this gateway that the log tells of, also where nobody waits for it any more. */
+  onSequenced: (counter: number, room: RoomId) => void = () => {};
 
   /** @param tag 8 random bytes */
   constructor(tag: Buffer) {
@@ -114,6 +116,7 @@ export class PendingPublishes implements PublishOutcomes {
   }
 
   onEvent(event: StoredEvent): void {
+    this.#sequenced(event);
     const found = this.#find(event);
     if (found === undefined) return;
     const [counter, publish] = found;
@@ -126,12 +129,19 @@ export class PendingPublishes implements PublishOutcomes {
   }
 
   onAnswer(answer: Answer & { readonly cursor: string | null }): void {
+    this.#sequenced(answer);
     const found = this.#find(answer);
     if (found === undefined) return;
     const [counter, publish] = found;
     this.#waiting.delete(counter);
     if (answer.code === 'duplicate') publish.client.onAcked(publish, answer.seq, answer.cursor, true);
     else publish.client.onRefused(publish, errorOf(answer));
+  }
+
+  /** For counting only: another's forged origin can make this gateway count wrong, but not acknowledge. */
+  #sequenced({ origin, room }: Identity): void {
+    const counter = this.#counterOf(origin);
+    if (counter !== undefined) this.onSequenced(counter, room);
   }
 
   #find(identity: Identity): [counter: number, publish: PendingPublish] | undefined {

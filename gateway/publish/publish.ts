@@ -2,23 +2,26 @@
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Pub, RoomId, SessionId, UserId } from '../../core/ids.ts';
+import type { CircuitState } from '../../core/limits/circuit-breaker.ts';
 import { partitionOf } from '../../core/log/partition.ts';
 import type { InboundEvent } from '../../core/log/record.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { EventLog } from '../../core/ports/event-log.ts';
 import type { RoomStream } from '../stream.ts';
+import { Admission, type AdmissionLimits } from './admission.ts';
 import { AppendBatcher } from './append-batcher.ts';
 import { Content } from './content.ts';
+import type { HeldReader } from './held-readers.ts';
 import type { PendingPublishes, PublishClient } from './pending.ts';
 
-/** Bytes of publishes not known to be in the log yet, over all clients. */
-export const MAX_QUEUED_BYTES = 134_217_728;
 /** What `retryAfter` says where nothing better is known. */
 export const RETRY_AFTER_MS = 1_000;
 const SWEEP_MS = 250;
 
 export interface PublishRequest {
   readonly client: PublishClient;
+  /** The socket that it came from: left unread for a while where there are too many publishes. */
+  readonly reader: HeldReader;
   readonly id: number;
   readonly room: RoomId;
   readonly user: UserId;
@@ -33,6 +36,16 @@ export interface PublishRequest {
   readonly ttlMs: number | null;
 }
 
+export interface PublisherStats {
+  readonly queuedBytes: number;
+  /** See Admission.underWay, stalled, held. */
+  readonly underWay: number;
+  readonly stalledPartitions: number;
+  readonly heldSockets: number;
+  /** Partitions by the state of their circuit. */
+  readonly circuits: Readonly<Record<CircuitState, number>>;
+}
+
 export interface PublisherOptions {
   readonly log: EventLog;
   readonly topic: string;
@@ -41,21 +54,22 @@ export interface PublisherOptions {
   readonly pending: PendingPublishes;
   readonly stream: Pick<RoomStream, 'partitionAvailable'>;
   readonly clock: Clock;
-  readonly limits: {
-    readonly maxPendingPublishes: number;
-    readonly publishTimeoutMs: number;
-    readonly unavailableAfterMs: number;
-  };
+  readonly limits: AdmissionLimits & { readonly unavailableAfterMs: number };
   readonly onFailedTry?: (outcome: string) => void;
+  /** See AdmissionOptions.onLimit. */
+  readonly onLimit?: (what: 'refused' | 'held') => void;
+  /** Told each time that a partition's circuit opens. */
+  readonly onOpened?: () => void;
 }
 
 export class Publisher {
   readonly #options: PublisherOptions;
   readonly #batcher: AppendBatcher;
+  readonly #admission: Admission;
   #sweep: NodeJS.Timeout | null = null;
 
   constructor(options: PublisherOptions) {
-    const { log, topic, partitions, clock, pending, limits, onFailedTry } = options;
+    const { log, topic, partitions, clock, pending, limits, onFailedTry, onLimit, onOpened } = options;
     this.#options = options;
     this.#batcher = new AppendBatcher({
       log,
@@ -65,21 +79,44 @@ export class Publisher {
       unavailableAfterMs: limits.unavailableAfterMs,
       listener: {
         isWanted: (counter) => pending.has(counter),
-        onRefused: (counter, error) => pending.refuse(counter, error),
+        onRefused: (counter, error, partition) => {
+          this.#admission.withdrawn(partition, counter);
+          pending.refuse(counter, error);
+        },
         onUncertain: (counter) => pending.lose(counter),
+        onDropped: (counter, partition) => this.#admission.withdrawn(partition, counter),
       },
       ...(onFailedTry === undefined ? {} : { onFailedTry }),
+      ...(onOpened === undefined ? {} : { onOpened }),
     });
+    this.#admission = new Admission({
+      partitions,
+      clock,
+      limits,
+      queuedBytes: (partition) => this.#batcher.queuedBytes(partition),
+      ...(onLimit === undefined ? {} : { onLimit }),
+    });
+    pending.onSequenced = (counter, room) => this.#admission.cameOut(partitionOf(room, partitions), counter);
   }
 
-  get queuedBytes(): number {
-    return this.#batcher.queuedBytes;
+  /** Figures for health and metrics. */
+  stats(): PublisherStats {
+    return {
+      queuedBytes: this.#batcher.queuedBytes(),
+      underWay: this.#admission.underWay,
+      stalledPartitions: this.#admission.stalled,
+      heldSockets: this.#admission.held,
+      circuits: this.#batcher.circuits(),
+    };
   }
 
   start(): void {
     const { limits, pending, clock } = this.#options;
     const everyMs = Math.min(SWEEP_MS, Math.ceil(limits.publishTimeoutMs / 4));
-    this.#sweep = setInterval(() => pending.loseOlderThan(clock.monotonic() - limits.publishTimeoutMs), everyMs);
+    this.#sweep = setInterval(() => {
+      pending.loseOlderThan(clock.monotonic() - limits.publishTimeoutMs);
+      this.#admission.sweep();
+    }, everyMs);
   }
 
   stop(): void {
@@ -89,15 +126,12 @@ export class Publisher {
 
   /** Throws `unavailable` where nothing was produced; else the client is told later, once. */
   submit(request: PublishRequest): void {
-    const { pending, stream, partitions, clock, limits, encode } = this.#options;
+    const { pending, stream, partitions, clock, encode } = this.#options;
     const { room, user, session, pub, event, contentType, data, ttlMs } = request;
     const partition = partitionOf(room, partitions);
-    if (pending.size >= limits.maxPendingPublishes || this.queuedBytes >= MAX_QUEUED_BYTES) {
-      throw unavailable('Too many publishes wait for their answer.');
-    }
-    if (!stream.partitionAvailable(room) || !this.#batcher.available(partition)) {
-      throw unavailable('Events of this room can not be written right now.');
-    }
+    if (!stream.partitionAvailable(room)) throw notWritable();
+    this.#admission.check(partition);
+    if (!this.#batcher.admits(partition)) throw notWritable();
     const counter = pending.add({
       client: request.client,
       id: request.id,
@@ -127,9 +161,18 @@ export class Publisher {
       pending.withdraw(counter);
       throw thrown;
     }
+    this.#admission.entered(partition, counter);
     this.#batcher.add(partition, { key: Buffer.from(room), value }, counter);
+    this.#admission.holdIfFull(partition, request.reader);
+  }
+
+  /** The socket is gone. */
+  forget(reader: HeldReader): void {
+    this.#admission.forget(reader);
   }
 }
 
-const unavailable = (message: string): RoomlogError =>
-  new RoomlogError('unavailable', message, { details: { retryAfter: RETRY_AFTER_MS } });
+const notWritable = (): RoomlogError =>
+  new RoomlogError('unavailable', 'Events of this room can not be written right now.', {
+    details: { retryAfter: RETRY_AFTER_MS },
+  });

@@ -3,6 +3,7 @@ import type { Counter, Histogram, Metrics } from '../../adapters/telemetry/metri
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { ClientFrame } from '../protocol/frames.ts';
+import type { Publisher } from '../publish/publish.ts';
 
 const RECEIVED = ['hello', 'join', 'leave', 'publish', 'presence', 'ping', 'signal', 'refresh', 'bad'] as const;
 const SENT = [
@@ -34,6 +35,8 @@ export class EdgeMetrics {
   readonly #refusedUpgrades: Counter;
   readonly #publishes: ReadonlyMap<PublishOutcome, Counter>;
   readonly #failedAppends: Counter;
+  readonly #limits: Readonly<Record<'refused' | 'held', Counter>>;
+  readonly #circuitOpened: Counter;
   readonly #latency: Histogram;
 
   constructor(metrics: Metrics) {
@@ -47,6 +50,14 @@ export class EdgeMetrics {
     const publishes = metrics.counter('roomlog_publish_total', 'Durable publishes, by what became of them.');
     this.#publishes = new Map(OUTCOMES.map((outcome) => [outcome, publishes.with({ outcome })]));
     this.#failedAppends = metrics.counter('roomlog_append_failures_total', 'Tries to append to inbound that failed.');
+    const limits = metrics.counter(
+      'roomlog_publish_limit_total',
+      'Times that publishes were too many: one refused with unavailable, or a socket held back.',
+    );
+    this.#limits = { refused: limits.with({ what: 'refused' }), held: limits.with({ what: 'held' }) };
+    this.#circuitOpened = metrics
+      .counter('roomlog_circuit_opened_total', 'Circuit breakers that opened, by what they guard.')
+      .with({ circuit: 'append' });
     this.#latency = metrics.histogram('websocket_message_latency_ms', 'From a publish frame to its ack, ms.');
   }
 
@@ -78,4 +89,38 @@ export class EdgeMetrics {
   appendFailed(status: string): void {
     this.#failedAppends.add(1, { status });
   }
+
+  atLimit(what: 'refused' | 'held'): void {
+    this.#limits[what].add();
+  }
+
+  appendCircuitOpened(): void {
+    this.#circuitOpened.add();
+  }
+}
+
+export function observePublisher(metrics: Metrics, publisher: Pick<Publisher, 'stats'>): void {
+  metrics.gauge(
+    'roomlog_publish_queued_bytes',
+    'Bytes not known to be in inbound.',
+    () => publisher.stats().queuedBytes,
+  );
+  metrics.gauge(
+    'roomlog_publish_under_way',
+    'Durable publishes not seen in outbound, given up by their clients or not.',
+    () => publisher.stats().underWay,
+  );
+  metrics.gauge(
+    'roomlog_publish_stalled_partitions',
+    'Partitions that take only probes, since publishes are not sequenced in time.',
+    () => publisher.stats().stalledPartitions,
+  );
+  metrics.gauge(
+    'roomlog_held_sockets',
+    'Sockets left unread, since what they publish finds no room.',
+    () => publisher.stats().heldSockets,
+  );
+  metrics.gauge('roomlog_append_circuits', 'Circuit breakers before appends, one a partition, by state.', () =>
+    Object.entries(publisher.stats().circuits).map(([state, partitions]) => [partitions, { state }] as const),
+  );
 }

@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { Config } from '../../core/config/schema.ts';
 import { gatewayId } from '../../core/ids.ts';
+import { SlowClients } from '../../core/limits/slow-clients.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { ConnectionRegistry } from '../../core/ports/connection-registry.ts';
 import type { EphemeralBus } from '../../core/ports/ephemeral-bus.ts';
@@ -27,10 +28,10 @@ import { MessageDeflate } from '../protocol/deflate.ts';
 import { createEncodings } from '../protocol/encodings.ts';
 import { EphemeralRooms } from '../publish/ephemeral-rooms.ts';
 import type { PendingPublishes } from '../publish/pending.ts';
-import { Publisher } from '../publish/publish.ts';
+import { Publisher, type PublisherStats } from '../publish/publish.ts';
 import type { RoomStream } from '../stream.ts';
 import { Addresses } from './addresses.ts';
-import { EdgeMetrics } from './edge-metrics.ts';
+import { EdgeMetrics, observePublisher } from './edge-metrics.ts';
 import type { Health } from './health.ts';
 import { type HttpServer, serveHttp } from './http.ts';
 import { acceptUpgrades } from './upgrade.ts';
@@ -65,6 +66,7 @@ export class Edge implements Health {
   readonly #metrics: EdgeMetrics;
   #http: HttpServer | null = null;
   #services: Services | null = null;
+  #publisher: Publisher | null = null;
   #stage = 'starting';
   #draining = false;
   #accepting = true;
@@ -96,6 +98,11 @@ export class Edge implements Health {
   /** What is waited for before the stream is there. */
   set stage(text: string) {
     this.#stage = text;
+  }
+
+  /** null before it serves. */
+  get publishing(): PublisherStats | null {
+    return this.#publisher?.stats() ?? null;
   }
 
   notReady(): string | null {
@@ -132,11 +139,13 @@ export class Edge implements Health {
       'Events in the log that bore the identity of a publish of this gateway and other content.',
       () => pending.forged,
     );
-    metrics.gauge('roomlog_publish_queued_bytes', 'Bytes not known to be in inbound.', () => publisher.queuedBytes);
+    observePublisher(metrics, publisher);
+    this.#publisher = publisher;
     this.#services = {
       gateway: gatewayId(config.gateway.name),
       limits: config.gateway,
       sessionMaxAgeMs: config.sequencer.sessionMaxAgeMs,
+      slowestMs: new SlowClients(config.gateway).longestTimeoutMs,
       clock,
       random: randomBytes,
       logger,
@@ -166,6 +175,8 @@ export class Edge implements Health {
       clock,
       limits: config.gateway,
       onFailedTry: (status) => this.#metrics.appendFailed(status),
+      onLimit: (what) => this.#metrics.atLimit(what),
+      onOpened: () => this.#metrics.appendCircuitOpened(),
     });
   }
 

@@ -141,3 +141,47 @@ describe('the connection registry', () => {
     await registry.stop();
   });
 });
+
+describe('the circuit breaker before Redis', () => {
+  const ping = (link: RedisLink): Promise<unknown> => link.run((redis) => redis.ping());
+  const millis = async (work: () => Promise<unknown>): Promise<number> => {
+    const startedAt = performance.now();
+    await work().catch(() => {});
+    return performance.now() - startedAt;
+  };
+
+  it('opens after a few commands in a row that got no answer, then refuses at once, and closes by itself', async () => {
+    const { link } = await openLink();
+    await link.start();
+    expect(link.circuit).toBe('closed');
+    server.freeze();
+    const unanswered = await Promise.all(Array.from({ length: 5 }, () => millis(() => ping(link))));
+    for (const waitedMs of unanswered) expect(waitedMs).toBeGreaterThan(200);
+    expect(link.available).toBe(false);
+    const refused = await Promise.all(Array.from({ length: 100 }, () => millis(() => ping(link))));
+    for (const waitedMs of refused) expect(waitedMs).toBeLessThan(100);
+    await expect(ping(link)).rejects.toMatchObject({ code: 'redis_unreachable' });
+    server.thaw();
+    await expect.poll(() => link.circuit, { timeout: 10_000 }).toBe('closed');
+    expect(await ping(link)).toBe('PONG');
+  });
+
+  it('is not opened by what Redis answers, be it an error', async () => {
+    const { link } = await openLink();
+    await link.start();
+    for (let count = 0; count < 20; count += 1) {
+      await expect(link.run((redis) => redis.call('GET'))).rejects.toMatchObject({ code: 'redis_unreachable' });
+    }
+    expect(link.circuit).toBe('closed');
+  });
+
+  it('opens at once with a connection that is lost', async () => {
+    const { link } = await openLink();
+    await link.start();
+    await server.kill();
+    await expect.poll(() => link.available).toBe(false);
+    expect(await millis(() => ping(link))).toBeLessThan(100);
+    await server.start();
+    await expect.poll(() => link.available, { timeout: 10_000 }).toBe(true);
+  });
+});

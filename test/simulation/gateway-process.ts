@@ -161,6 +161,7 @@ export class GatewayProcess {
       gateway: gatewayId(name),
       limits,
       sessionMaxAgeMs: plan.sessionMaxAgeMs[0],
+      slowestMs: limits.slowClientTimeoutMs,
       clock,
       random: (bytes) => random.bytes(bytes),
       logger,

@@ -136,13 +136,40 @@ describe('a log that does not answer', () => {
   test('bounds the publishes that wait', async () => {
     const gateway = await start({ gateway: { maxPendingPublishes: 3 } });
     await gateway.sequencer?.stop();
+    const clients = await Promise.all(Array.from({ length: 5 }, (_, index) => gateway.client(`user-${index}`)));
+    for (const client of clients) client.send({ ...publish, id: 1 });
+    const errors = () => clients.flatMap((client) => client.all('error'));
+    await expect.poll(() => errors().length).toBeGreaterThanOrEqual(2);
+    for (const error of errors()) expect(error).toMatchObject({ code: 'unavailable', retryAfter: expect.any(Number) });
+  });
+
+  test('leaves a publisher’s socket unread while Kafka takes nothing, refuses nothing, and takes all when it does', async () => {
+    const maxQueuedBytes = 400_000;
+    const gateway = await start({
+      gateway: { maxQueuedBytes, unavailableAfterMs: 60_000, pingIntervalMs: 200, pongTimeoutMs: 50 },
+    });
+    let release = (): void => {};
+    const hold = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    gateway.stream.cluster.onAppend = ({ topic }) => (topic.endsWith('inbound') ? { hold } : undefined);
     const client = await gateway.client();
-    for (let id = 1; id <= 5; id += 1) client.send({ ...publish, id });
-    const errors = await client.count('error', 2);
-    expect(errors).toMatchObject([
-      { id: 4, code: 'unavailable', retryAfter: expect.any(Number) },
-      { id: 5, code: 'unavailable' },
-    ]);
+    const bystander = await gateway.client('bob');
+    const blob = 'x'.repeat(10_000);
+    for (let id = 1; id <= 300; id += 1) client.send({ ...publish, id, data: blob });
+    const metric = async (name: string): Promise<number> =>
+      Number(new RegExp(`^${name} (\\d+)`, 'm').exec(await gateway.metrics.render())?.[1] ?? Number.NaN);
+    await expect.poll(() => metric('roomlog_held_sockets')).toBe(1);
+    // Long enough for pings whose pongs are not read.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(await metric('roomlog_publish_queued_bytes')).toBeLessThan(maxQueuedBytes);
+    expect(await metric('roomlog_publish_pending')).toBeLessThan(40);
+    expect(await bystander.ask({ type: 'ping' })).toMatchObject({ type: 'pong' });
+    release();
+    gateway.stream.cluster.onAppend = undefined;
+    await client.count('ack', 300);
+    expect(client.all('error')).toEqual([]);
+    expect(await metric('roomlog_held_sockets')).toBe(0);
   });
 });
 

@@ -1,0 +1,65 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { DelayWindow } from './delay-window.ts';
+
+let now = 0;
+let next = 0;
+beforeEach(() => {
+  now = 0;
+  next = 0;
+});
+const create = (targetMs = 1_000, maxWindow = 10_000): DelayWindow =>
+  new DelayWindow({ now: () => now, targetMs, maxWindow });
+const enter = (window: DelayWindow, count: number): void => {
+  for (let index = 0; index < count; index += 1) window.entered(next++);
+};
+
+describe('a delay window', () => {
+  it('becomes what a worker of any speed works off within the target', () => {
+    for (const perMs of [0.2, 1, 5]) {
+      const window = create();
+      next = 0;
+      let out = 0;
+      // As much as the window lets in, worked off at the worker's speed.
+      for (let tick = 0; tick < 20_000; tick += 1) {
+        enter(window, Math.max(0, window.window - window.size));
+        now += 1;
+        for (const due = Math.floor((tick + 1) * perMs); out < due; out += 1) window.cameOut(out);
+      }
+      expect(window.window).toBeGreaterThan(perMs * 1_000 * 0.8);
+      expect(window.window).toBeLessThan(perMs * 1_000 * 1.2);
+      expect(window.waitMs).toBeLessThan(1_300);
+    }
+  });
+
+  it('never stands in the way of a quick worker with little to do', () => {
+    const window = create();
+    for (let count = 0; count < 100; count += 1) {
+      enter(window, 1);
+      now += 5;
+      window.cameOut(next - 1);
+      now += 1_000;
+      expect(window.window).toBeGreaterThanOrEqual(200);
+    }
+  });
+
+  it('counts all that went in before as out, when something comes out', () => {
+    const window = create();
+    enter(window, 10);
+    now = 50;
+    expect(window.oldestMs).toBe(50);
+    window.cameOut(6);
+    expect(window.size).toBe(3);
+    window.withdrawn(8);
+    window.cameOut(6);
+    expect(window.size).toBe(2);
+    window.cameOut(9);
+    expect([window.size, window.oldestMs]).toEqual([0, 0]);
+  });
+
+  it('bounds what it counts', () => {
+    const window = create(1_000, 10);
+    enter(window, 1_000);
+    expect(window.window).toBe(10);
+    expect(window.size).toBe(40);
+  });
+});

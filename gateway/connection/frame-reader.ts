@@ -1,0 +1,145 @@
+/**
+ * What a connection's client sends: frames, judged by size, rate and order before a command is made of them. The socket is left unread
+ * while a token is verified, and while publishes find no room; what was on its way by then still comes.
+ */
+import type { Buffer } from 'node:buffer';
+import type { RawData, WebSocket } from 'ws';
+import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
+import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
+import type { HeldReader } from '../publish/held-readers.ts';
+import { Allowance } from './allowance.ts';
+import type { Client } from './client.ts';
+import { handleCommand } from './commands/command.ts';
+import { handleHello } from './commands/hello.ts';
+import type { InFlight } from './in-flight.ts';
+
+/** WebSocket's opcode of a binary message. */
+const BINARY = 2;
+/** Frames that came behind a hello, while its token is looked at. */
+const MAX_HELD_FRAMES = 4_096;
+
+export class FrameReader implements HeldReader {
+  readonly #client: Client;
+  readonly #websocket: WebSocket;
+  readonly #inFlight: Pick<InFlight, 'has'>;
+  readonly #allowance: Allowance;
+  #held: [Buffer, boolean][] = [];
+  /** When the socket was last left unread for publishes, and not read on since: Infinity; else when it was read on. */
+  #unreadUntilMs = Number.NEGATIVE_INFINITY;
+
+  constructor(client: Client, websocket: WebSocket, inFlight: Pick<InFlight, 'has'>) {
+    this.#client = client;
+    this.#websocket = websocket;
+    this.#inFlight = inFlight;
+    this.#allowance = new Allowance(client.services.limits, client.services.clock);
+    websocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
+    websocket.on('ping', (data: Buffer) => this.#onPing(data));
+  }
+
+  /** Until `verified`, frames are kept. */
+  startVerifying(): void {
+    this.#websocket.pause();
+  }
+
+  /** Handles the frames that came meanwhile, and reads on. */
+  verified(): void {
+    const held = this.#held;
+    this.#held = [];
+    for (const [data, isBinary] of held) this.#onMessage(data, isBinary);
+    if (this.#client.state !== 'closing' && this.#unreadUntilMs !== Number.POSITIVE_INFINITY) this.#websocket.resume();
+  }
+
+  stopReading(): void {
+    if (this.#client.state === 'closing') return;
+    this.#unreadUntilMs = Number.POSITIVE_INFINITY;
+    this.#websocket.pause();
+  }
+
+  readOn(): void {
+    this.#unreadUntilMs = this.#client.services.clock.monotonic();
+    this.#websocket.resume();
+  }
+
+  /** Whether the socket was left unread at any time in the last `ms`: what the client said may still lie there. */
+  wasUnread(ms: number): boolean {
+    return this.#unreadUntilMs > this.#client.services.clock.monotonic() - ms;
+  }
+
+  /** The connection ends: only the client's close frame is still of interest. */
+  end(): void {
+    this.#held = [];
+    this.#client.services.publisher.forget(this);
+  }
+
+  #onMessage(data: Buffer, isBinary: boolean): void {
+    const { state, encoding, services } = this.#client;
+    if (state === 'closing') return;
+    if (state === 'verifying') {
+      if (this.#held.length < MAX_HELD_FRAMES) this.#held.push([data, isBinary]);
+      else this.#client.close(CLOSE.policyViolation, 'too many frames before welcome');
+      return;
+    }
+    if (isBinary !== (encoding.opcode === BINARY)) {
+      const { subprotocol } = encoding;
+      this.#client.close(
+        CLOSE.unsupportedData,
+        `a ${isBinary ? 'binary' : 'text'} frame on a ${subprotocol} connection`,
+      );
+      return;
+    }
+    const waitMs = this.#allowance.takeBytes(data.length);
+    if (waitMs > 0) {
+      this.#hurried(waitMs, encoding.peekId(data));
+      return;
+    }
+    let frame: ClientFrame;
+    try {
+      frame = encoding.parse(data, services.limits);
+    } catch (thrown) {
+      this.#onUnreadable(thrown);
+      return;
+    }
+    services.metrics.received(frame.type);
+    if (frame.type === 'hello') this.#onHello(frame);
+    else if (state === 'awaiting-hello') this.#client.close(CLOSE.policyViolation, 'the first frame is not hello');
+    else this.#onCommand(frame);
+  }
+
+  #onHello(frame: Extract<ClientFrame, { type: 'hello' }>): void {
+    if (this.#client.state === 'awaiting-hello') void handleHello(this.#client, frame);
+    else this.#client.close(CLOSE.policyViolation, 'a second hello');
+  }
+
+  #onCommand(frame: CommandFrame): void {
+    const waitMs = this.#allowance.takeFrame();
+    if (waitMs > 0) this.#hurried(waitMs, frame.id);
+    else handleCommand(this.#client, frame);
+  }
+
+  /** Refuses what came too fast. */
+  #hurried(waitMs: number, id?: number): void {
+    // The answer to an id that is in flight belongs to the command that has it.
+    const own = id === undefined || this.#inFlight.has(id) ? undefined : id;
+    this.#client.sendError(new RoomlogError('rate_limited', undefined, { details: { retryAfter: waitMs } }), own);
+  }
+
+  #onUnreadable(thrown: unknown): void {
+    this.#client.services.metrics.received('bad');
+    const error = asRoomlogError(thrown, 'bad_frame');
+    const { id, hello } = error.details as { id?: number; hello?: boolean };
+    if (this.#client.state === 'awaiting-hello' && hello !== true) {
+      this.#client.close(CLOSE.policyViolation, 'the first frame is not hello');
+      return;
+    }
+    this.#client.sendError(error, id);
+  }
+
+  #onPing(data: Buffer): void {
+    const { sink, services } = this.#client;
+    if (sink.closed) return;
+    const waitMs = this.#allowance.takeFrame();
+    if (waitMs > 0) this.#hurried(waitMs);
+    else if (sink.bufferedBytes() <= services.limits.slowClientBytes) this.#websocket.pong(data);
+  }
+}
