@@ -28,6 +28,11 @@ export class SequencerProcess {
     this.#logFile = logFile;
   }
 
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`${this.name} does not run`);
+    return this.#child.pid;
+  }
+
   start(): void {
     const node = `${ROOT}/node_modules/.bin/node`;
     const child = spawn(node, [`${ROOT}/cli/main.ts`, 'sequencer'], {
@@ -58,6 +63,19 @@ export class SequencerProcess {
   async counter(name: string): Promise<number> {
     const text = await (await fetch(`${this.adminUrl}/metrics`)).text();
     return Number(new RegExp(`^${name} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  }
+
+  /** The value of a gauge without labels. */
+  async gauge(name: string): Promise<number> {
+    const text = await (await fetch(`${this.adminUrl}/metrics`)).text();
+    return Number(new RegExp(`^${name} ([\\d.e+]+)`, 'm').exec(text)?.[1] ?? Number.NaN);
+  }
+
+  /** The longest delay of its event loop since this was last asked, ms. */
+  async stallMs(): Promise<number> {
+    const text = await (await fetch(`${this.adminUrl}/metrics`)).text();
+    const found = /^roomlog_event_loop_delay_ms\{[^}]*quantile="1"[^}]*\} ([\d.e+]+)/m.exec(text);
+    return Number(found?.[1] ?? Number.NaN);
   }
 
   /** Resolves when it works on this many partitions. Throws after `withinMs`. */

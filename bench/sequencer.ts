@@ -1,0 +1,263 @@
+/**
+ * P4: events per CPU-second of a sequencer, and its longest event-loop stall, on events of 200 bytes; against a bare consume → produce →
+ * read-back loop, with a kafkajs group and without any.
+ *
+ *   scripts/bench sequencer [--events 1000000] [--rooms 10000] [--repeats 3] [--quick] [--profile DIR]
+ *
+ * Inbound is filled once; each round reads all of it into topics that are new. CPU is user + system of the process under test, between the
+ * moments at which a tenth and nine tenths of the events stood in the target topic. All processes share all cores.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { Kafka, logLevel } from 'kafkajs';
+import { openCodec } from '../adapters/registry/open-codec.ts';
+import { configSchema } from '../core/config/schema.ts';
+import { topicsOf } from '../core/names.ts';
+import { silentLog } from '../core/ports/logger.ts';
+import { prepareStream } from '../scripts/stack/prepare-stream.ts';
+import type { LoopJob } from './sequencer/loop.ts';
+import { prefill } from './sequencer/prefill.ts';
+import { cpuSeconds, startStealMeter } from './support/cpu.ts';
+import { openLog } from './support/open-log.ts';
+import { type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
+import { SequencerProcess } from './support/sequencer-process.ts';
+import { withStack } from './support/stack.ts';
+
+const PREFIX = 'bench-p4';
+const LOOP_TO = 'bench-p4.bare';
+const POLL_MS = 20;
+const GIVE_UP_MS = 300_000;
+const FIRST_SHARE = 0.1;
+const LAST_SHARE = 0.9;
+
+const { values: options } = parseArgs({
+  options: {
+    events: { type: 'string', default: '1000000' },
+    rooms: { type: 'string', default: '10000' },
+    repeats: { type: 'string', default: '3' },
+    payload: { type: 'string', default: '200' },
+    sides: { type: 'string', default: 'roomlog,group loop,best loop' },
+    quick: { type: 'boolean', default: false },
+    profile: { type: 'string' },
+    'port-base': { type: 'string', default: '17600' },
+    out: { type: 'string', default: 'sequencer' },
+  },
+});
+const events = options.quick ? 240_000 : Number(options.events);
+const repeats = options.quick ? 1 : Number(options.repeats);
+const payloadBytes = Number(options.payload);
+const rooms = Number(options.rooms);
+const portBase = Number(options['port-base']);
+
+type Side = 'roomlog' | 'group loop' | 'best loop';
+const sides = options.sides.split(',') as Side[];
+
+interface Round {
+  readonly perCpuSecond: number;
+  readonly perSecond: number;
+  readonly stallMs: number | null;
+  readonly rssBytes: number | null;
+  readonly brokers: number;
+  readonly stolen: number;
+  readonly reasons: readonly string[];
+}
+
+await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
+  const { brokers } = stack.file.kafka;
+  const { partitions } = stack.file;
+  const config = configSchema.parse({
+    stream: { prefix: PREFIX, partitions, replicationFactor: 1, minInsyncReplicas: 1 },
+    kafka: { brokers: [...brokers] },
+    registry: { url: stack.file.registry.url },
+  });
+  const say = (line: string) => void process.stderr.write(`${line}\n`);
+  await prepareStream(config, say);
+  const topics = topicsOf(PREFIX);
+  const log = await openLog(brokers);
+  const codec = await openCodec(config, silentLog);
+  const began = performance.now();
+  await prefill({ log, codec, topic: topics.inbound, partitions, rooms, events, payloadBytes });
+  say(`filled with ${events} events in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+
+  const admin = new Kafka({ clientId: 'bench', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  stack.atEnd(async () => {
+    await admin.disconnect();
+    await log.close();
+  });
+
+  const written = async (topic: string): Promise<number> => {
+    const ranges = await log.ranges(topic);
+    return [...ranges.values()].reduce((sum, { end }) => sum + end, 0);
+  };
+  const untilWritten = async (topic: string, count: number): Promise<number> => {
+    const deadline = performance.now() + GIVE_UP_MS;
+    for (;;) {
+      const found = await written(topic).catch(() => 0);
+      if (found >= count) return found;
+      if (performance.now() > deadline) throw new Error(`${found} of ${count} events after ${GIVE_UP_MS} ms`);
+      await wait(POLL_MS);
+    }
+  };
+  const recreate = async (...names: string[]): Promise<void> => {
+    await admin.deleteTopics({ topics: names }).catch(() => {});
+    while ((await admin.listTopics()).some((name) => names.includes(name))) await wait(POLL_MS);
+    await wait(1_000);
+  };
+
+  /** From a tenth to nine tenths of the events. */
+  const measure = async (pid: number, topic: string) => {
+    const brokerCpu = () => stack.file.kafka.pids.reduce((sum, each) => sum + cpuSeconds(each), 0);
+    const first = await untilWritten(topic, events * FIRST_SHARE);
+    const stolenShare = startStealMeter();
+    const [cpu, broker, at] = [cpuSeconds(pid), brokerCpu(), performance.now()];
+    const last = await untilWritten(topic, events * LAST_SHARE);
+    const seconds = (performance.now() - at) / 1000;
+    const found = {
+      perCpuSecond: (last - first) / (cpuSeconds(pid) - cpu),
+      perSecond: (last - first) / seconds,
+      brokers: (brokerCpu() - broker) / seconds,
+      stolen: stolenShare(),
+    };
+    await untilWritten(topic, events);
+    return found;
+  };
+
+  const playRoomlog = async () => {
+    await recreate(topics.outbound, topics.snapshots);
+    await prepareStream(config, () => {});
+    const env: Record<string, string> = {
+      ROOMLOG_STREAM_PREFIX: PREFIX,
+      ROOMLOG_STREAM_PARTITIONS: String(partitions),
+      ROOMLOG_KAFKA_BROKERS: brokers.join(','),
+      ROOMLOG_REGISTRY_URL: stack.file.registry.url,
+      ROOMLOG_LOG_LEVEL: 'warn',
+    };
+    if (options.profile !== undefined) env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${options.profile}`;
+    const sequencer = new SequencerProcess('bench', portBase + 90, env, `${stack.stateDir}/sequencer.log`);
+    sequencer.start();
+    try {
+      await untilWritten(topics.outbound, partitions);
+      // What was before does not count: reading sets it back.
+      await sequencer.stallMs();
+      const found = await measure(sequencer.pid, topics.outbound);
+      return {
+        ...found,
+        stallMs: await sequencer.stallMs(),
+        rssBytes: await sequencer.gauge('process_resident_memory_bytes'),
+      };
+    } finally {
+      await sequencer.end('SIGTERM');
+    }
+  };
+
+  const playLoop = async (loop: LoopJob['loop']) => {
+    await recreate(LOOP_TO);
+    await admin.createTopics({ topics: [{ topic: LOOP_TO, numPartitions: partitions }] });
+    const job: LoopJob = { loop, brokers, partitions, from: topics.inbound, to: LOOP_TO };
+    const execArgv = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
+    const child: ChildProcess = fork(
+      fileURLToPath(new URL('sequencer/loop.ts', import.meta.url)),
+      [JSON.stringify(job)],
+      {
+        execArgv,
+      },
+    );
+    stack.atEnd(() => child.kill());
+    const gone = once(child, 'exit');
+    try {
+      const found = await measure(child.pid ?? 0, LOOP_TO);
+      return { ...found, stallMs: null, rssBytes: null };
+    } finally {
+      child.kill('SIGTERM');
+      await gone;
+    }
+  };
+
+  const played = await playInTurn<Side, Round>({
+    sides,
+    repeats,
+    isVoid: ({ reasons }) => reasons.length > 0,
+    play: async (side) => {
+      const found = await (side === 'roomlog' ? playRoomlog() : playLoop(side === 'best loop' ? 'raw' : 'group'));
+      const reasons = options.quick ? [] : voidReasons({ stolen: found.stolen });
+      say(
+        `${side}: ${Math.round(found.perCpuSecond)} events per CPU-second, ${Math.round(found.perSecond)}/s, brokers ${found.brokers.toFixed(2)} cores${found.stallMs === null ? '' : `, longest stall ${found.stallMs.toFixed(1)} ms`}${reasons.length > 0 ? `, VOID: ${reasons.join(', ')}` : ''}`,
+      );
+      return { ...found, reasons };
+    },
+  });
+  if (options.quick || options.profile !== undefined) return;
+
+  const rows: BenchRow[] = [];
+  const about = { case: `${payloadBytes}-byte events, ${partitions} partitions` };
+  const of = (side: Side, pick: (round: Round) => number) => (played.get(side)?.valid ?? []).map(pick);
+  for (const side of sides) {
+    rows.push(
+      rowOf(
+        { ...about, side, metric: 'events per CPU-second', unit: 'events' },
+        of(side, (one) => one.perCpuSecond),
+        0,
+      ),
+    );
+    rows.push(
+      rowOf(
+        { ...about, side, metric: 'events per second', unit: 'events/s' },
+        of(side, (one) => one.perSecond),
+        0,
+      ),
+    );
+  }
+  const stalls = rowOf(
+    { ...about, side: 'roomlog', metric: 'longest event-loop stall', unit: 'ms' },
+    of('roomlog', (one) => one.stallMs ?? 0),
+  );
+  rows.push(stalls);
+  const perCpu = (side: Side) =>
+    rows.find((row) => row.side === side && row.metric === 'events per CPU-second')?.median ?? Number.NaN;
+  const ratio = (side: Side) => Math.round((perCpu('roomlog') / perCpu(side)) * 100) / 100;
+  writeResult(options.out, {
+    bench: 'sequencer',
+    figure: 'P4',
+    command: `scripts/bench sequencer --events ${events} --rooms ${rooms} --repeats ${repeats} --payload ${payloadBytes}`,
+    versions: { kafkajs: '2.2.4', kafka: '4.3.1' },
+    settings: {
+      events,
+      rooms,
+      partitions,
+      payloadBytes,
+      brokers: brokers.length,
+      publishes: 'numbered, one session a room',
+    },
+    ...countRounds(played.values()),
+    rows,
+    goals: [
+      {
+        figure: 'P4',
+        what: 'events per CPU-second, against the group loop',
+        value: ratio('group loop'),
+        unit: '×',
+        atLeast: 1,
+      },
+      {
+        figure: 'P4',
+        what: 'events per CPU-second, against the best loop',
+        value: ratio('best loop'),
+        unit: '×',
+        atLeast: 0.8,
+      },
+      { figure: 'P4', what: 'longest event-loop stall', value: stalls.median, unit: 'ms', atMost: 50 },
+    ],
+    notes: [
+      'The loops copy records as they are; the sequencer decodes, checks, decides, encodes and folds them.',
+      'The best loop uses Roomlog’s own record encoder and decoder, which are faster than kafkajs’s.',
+    ],
+    detail: Object.fromEntries([...played].map(([side, rounds]) => [side, rounds])),
+  });
+  rmSync(`${stack.stateDir}/sequencer.log`, { force: true });
+});
