@@ -11,6 +11,7 @@ import type { SnapshotRecord } from '../core/log/snapshot-record.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
 import { AvroReader, parseSchema } from './avro-reader.ts';
 import { encodeLargeRecord, encodeRecord } from './avro-writer.ts';
+import { readInboundFast, spliceEvent } from './inbound-fast.ts';
 import { SCHEMAS, type SchemaIds } from './schemas.ts';
 import { schemaIdOf } from './wire.ts';
 
@@ -35,11 +36,18 @@ export interface Codec {
   /** Throws `bad_frame` for a string that is no text (lone surrogates), `corrupt_record` for values that do not fit. */
   encodeInbound(event: InboundEvent): Buffer;
   encodeOutbound(record: OutboundRecord): Buffer;
+  /**
+   * The same bytes for an event and the inbound record (decoded before) that it was made of: room, user and all that follows are
+   * copied from there where its schema is this version's own.
+   */
+  encodeSequenced(record: OutboundRecord, source: Buffer): Buffer;
   encodeDeadLetter(letter: DeadLetter): Buffer;
   /** Names in it were decoded before, so they are not checked again. */
   encodeSnapshot(record: SnapshotRecord): Buffer;
   /** All decoders throw `corrupt_record` for bytes that are not exactly one record: what is thrown depends on nothing but them. */
   decodeInbound(record: Buffer): InboundEvent | UnknownSchema;
+  /** The same, for who lets go of it before `record`: `origin` and `data` may be views of that. */
+  viewInbound(record: Buffer): InboundEvent | UnknownSchema;
   /** A body of a kind that this version does not know reads as four nulls. */
   decodeOutbound(record: Buffer): OutboundRecord | UnknownSchema;
   /** The same record, but only what a fold looks at that decides nothing: a quarter of the time. */
@@ -83,7 +91,13 @@ export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, s
     encodeInbound: (event) => encodeRecord(inboundType, inboundId, writable(event)),
     encodeOutbound: (record) => encodeRecord(outboundType, outboundId, withWritableBody(record)),
     encodeDeadLetter: (letter) => encodeRecord(deadLetterType, deadLetterId, writable(letter)),
+    encodeSequenced: (record, source) =>
+      record.event !== null && schemaIdOf(source) === inboundId
+        ? spliceEvent(outboundId, record, record.event, source)
+        : encodeRecord(outboundType, outboundId, withWritableBody(record)),
     decodeInbound: (record) => decode<InboundEvent>(inbound, record),
+    viewInbound: (record) =>
+      (schemaIdOf(record) === inboundId ? readInboundFast(record) : null) ?? decode<InboundEvent>(inbound, record),
     decodeOutbound: (record) => decode<OutboundRecord>(outbound, record),
     decodeOutboundHead: (record) => decode<OutboundHead>(outboundHead, record),
     decodeDeadLetter: (record) => decode<DeadLetter>(deadLetter, record),

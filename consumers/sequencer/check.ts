@@ -36,7 +36,7 @@ export function checkInbound(record: LogRecord, partition: Partition, partitions
     return poison('empty', 'The record has no value, or stands in a batch that could not be unpacked.');
   let event: InboundEvent;
   try {
-    const decoded = codec.decodeInbound(record.value);
+    const decoded = codec.viewInbound(record.value);
     if (isUnknownSchema(decoded)) return { kind: 'unknown_schema', id: decoded.unknownSchema };
     event = decoded;
   } catch (thrown) {

@@ -140,7 +140,10 @@ export class Decisions {
     };
     const letter = this.#letterOf(source, record, checked);
     const kind = event !== null ? 'event' : letter !== null ? 'poison' : 'answer';
-    const value = context.codec.encodeOutbound(record);
+    const value =
+      source.value === null
+        ? context.codec.encodeOutbound(record)
+        : context.codec.encodeSequenced(record, source.value);
     builder.add(source, { key: keyOf(source, record), value }, record, kind, letter);
   }
 
