@@ -7,7 +7,8 @@ import { RoomlogError } from '../errors.ts';
 import type { Offset } from '../ids.ts';
 import { Publishers, type PublishersLimits } from '../sequencing/publishers.ts';
 import { type Anchor, Chain, faultVerdict, type Verdict } from './chain.ts';
-import { DigestMemo, type DigestOf } from './digest.ts';
+import type { DigestOf } from './digest.ts';
+import { DigestMemo } from './digest-memo.ts';
 import type { OutboundHead, OutboundRecord, SequencedEvent } from './record.ts';
 import { RoomHeads } from './room-heads.ts';
 import type { SnapshotState } from './snapshot.ts';
@@ -101,8 +102,9 @@ export class Fold {
     const { room, user, session, pub, key, seq } = event;
     const numbered = session !== null && pub !== null;
     if (!numbered && key === null) return;
-    const digest = this.digests.take(inbound, event.event, event.data);
-    if (numbered) publishers.acceptPub({ room, user, session, pub }, seq, offset, digest);
+    const { digest, publisher } = this.digests.take(inbound, event);
+    if (numbered && publisher !== null) publishers.acceptNamed(publisher, pub, seq, offset, digest);
+    else if (numbered) publishers.acceptPub({ room, user, session, pub }, seq, offset, digest);
     if (key !== null) publishers.acceptKey(room, user, key, { seq, offset, digest, time: this.chain.logTime });
   }
 }

@@ -6,6 +6,7 @@
 import { RoomlogError } from '../errors.ts';
 import { NO_OFFSET, type Offset, type Pub, type RoomId, type Seq, type SessionId, type UserId } from '../ids.ts';
 import type { Digest } from '../log/digest.ts';
+import type { PublisherName } from '../log/digest-memo.ts';
 import type { Fold } from '../log/fold.ts';
 import {
   type Answer,
@@ -53,7 +54,8 @@ type Publish =
   | {
       readonly kind: 'numbered';
       readonly name: string;
-      readonly session: SessionId;
+      /** null: the session is no UUIDv7. */
+      readonly mintedAt: number | null;
       readonly pub: Pub;
       readonly digest: Digest;
     }
@@ -109,7 +111,7 @@ export class Decider {
     const publisher = asked.kind === 'numbered' ? asked : null;
     const keyName = asked.kind === 'keyed' ? asked.name : null;
     this.#overlay.push({ inbound, logTime, event: { room, seq, digest }, publisher, key: keyName });
-    if (digest !== null) this.#fold.digests.remember(inbound, event.event, event.data, digest);
+    if (digest !== null) this.#fold.digests.remember(inbound, event, digest, nameOf(asked));
     const { origin, contentType, data, expiresAt, traceparent } = event;
     const prev = head?.offset ?? NO_OFFSET;
     return {
@@ -175,7 +177,7 @@ export class Decider {
     if (session !== null && pub !== null) {
       if (!Number.isSafeInteger(pub) || pub < 1) return null;
       const digest = this.#fold.digests.digestOf(event.event, event.data);
-      return { kind: 'numbered', name: publisherKey(room, user, session), session, pub, digest };
+      return { kind: 'numbered', name: publisherKey(room, user, session), mintedAt: sessionTime(session), pub, digest };
     }
     if (key === null) return UNNUMBERED;
     if (!isKey(key)) return null;
@@ -194,8 +196,7 @@ export class Decider {
     return this.#hasPlaceFor(event.room) ? null : TOO_MANY_ROOMS;
   }
 
-  #refusalOfNumber({ name, session, pub, digest }: Publish & { kind: 'numbered' }, logTime: number): Refusal | null {
-    const mintedAt = sessionTime(session);
+  #refusalOfNumber({ name, mintedAt, pub, digest }: Publish & { kind: 'numbered' }, logTime: number): Refusal | null {
     if (!sessionCounts(mintedAt, logTime, this.#limits.sessionMaxAgeMs)) return SESSION_UNKNOWN;
     // Its numbers may be forgotten already, under a shorter age than today's.
     if (mintedAt < this.#publishers.forgottenBefore) return SESSION_UNKNOWN;
@@ -245,6 +246,12 @@ export class Decider {
       },
     };
   }
+}
+
+/** What the fold will look the publisher up by; null where it has no session that counts. */
+function nameOf(publish: Publish): PublisherName | null {
+  if (publish.kind !== 'numbered' || publish.mintedAt === null) return null;
+  return { name: publish.name, mintedAt: publish.mintedAt };
 }
 
 type Asked = Pick<InboundEvent, 'room' | 'user' | 'session' | 'pub' | 'key' | 'origin'>;

@@ -10,6 +10,7 @@
 
 import type { Offset, Pub, RoomId, Seq, SessionId, UserId } from '../ids.ts';
 import type { Digest } from '../log/digest.ts';
+import type { PublisherName } from '../log/digest-memo.ts';
 import { Publisher, type PublisherState, type RememberedKey } from './publisher.ts';
 import { PublishersCapture } from './publishers-capture.ts';
 import { FORGET_AFTER_MS } from './sessions.ts';
@@ -136,14 +137,19 @@ export class Publishers {
     const mintedAt = sessionTime(publish.session);
     // No decision ever looks up what is no session; so there is nothing to remember.
     if (mintedAt === null) return;
+    const name = publisherKey(publish.room, publish.user, publish.session);
+    this.acceptNamed({ name, mintedAt }, publish.pub, seq, offset, digest);
+  }
+
+  /** The same, for who has the `publisherKey` and the `sessionTime` at hand. */
+  acceptNamed({ name, mintedAt }: PublisherName, pub: Pub, seq: Seq, offset: Offset, digest: Digest): void {
     const bucket = this.#bucket(mintedAt);
-    const key = publisherKey(publish.room, publish.user, publish.session);
-    let publisher = bucket.get(key);
+    let publisher = bucket.get(name);
     if (publisher === undefined) {
       publisher = new Publisher();
-      bucket.set(key, publisher);
+      bucket.set(name, publisher);
     } else this.#capture?.keep(publisher);
-    publisher.accept(publish.pub, seq, offset, digest);
+    publisher.accept(pub, seq, offset, digest);
   }
 
   acceptKey(room: RoomId, user: UserId, key: string, remembered: RememberedKey): void {

@@ -5,6 +5,6 @@ const SAME = { hi: 0, lo: 0 };
 const { apply } = Fold.prototype;
 Fold.prototype.apply = function withoutDigest(offset, record) {
   // A claim is folded before anything is decided.
-  Object.assign(this.digests, { digestOf: () => SAME, take: () => SAME });
+  Object.assign(this.digests, { digestOf: () => SAME, take: () => ({ digest: SAME, publisher: null }) });
   return apply.call(this, offset, record);
 };
