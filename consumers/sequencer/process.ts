@@ -230,7 +230,7 @@ export class Process {
     while (this.#unread[0] !== undefined && this.#unread[0].last <= lastInbound) {
       const batch = this.#unread.shift() as Batch;
       context.metrics.batchMs(context.clock.monotonic() - batch.arrivedAt);
-      for (const kind of batch.kinds) context.metrics.sequenced(kind, 1);
+      for (const [kind, count] of countOf(batch.kinds)) context.metrics.sequenced(kind, count);
       this.#sendLetters(batch.letters);
     }
     this.#decisions.prune();
@@ -252,4 +252,10 @@ export class Process {
         pulse.beat();
       });
   }
+}
+
+function countOf<T>(items: readonly T[]): Map<T, number> {
+  const counts = new Map<T, number>();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return counts;
 }

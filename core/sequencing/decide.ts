@@ -16,7 +16,7 @@ import {
   type SequencedEvent,
 } from '../log/record.ts';
 import { isKey } from '../names.ts';
-import { type InFlight, Overlay } from './overlay.ts';
+import { Overlay } from './overlay.ts';
 import type { Remembered } from './publisher.ts';
 import { idempotencyKey, keyCounts, type Publishers, type PublishersLimits, publisherKey } from './publishers.ts';
 import { sessionCounts } from './sessions.ts';
@@ -62,6 +62,8 @@ type Publish =
   | { readonly kind: 'keyed'; readonly name: string; readonly digest: Digest }
   | { readonly kind: 'unnumbered'; readonly digest: null };
 
+/** Of a decision that takes no seq; never looked at. */
+const NO_SEQ = 0 as Seq;
 const UNNUMBERED: Publish = { kind: 'unnumbered', digest: null };
 const BAD_EVENT: Refusal = { code: 'poison', reason: 'bad_event' };
 const TOO_MANY_ROOMS: Refusal = { code: 'poison', reason: 'too_many_rooms' };
@@ -108,9 +110,16 @@ export class Decider {
     const { digest } = asked;
     const head = this.#fold.heads.get(room);
     const seq = ((this.#overlay.seqOf(room) ?? head?.seq ?? 0) + 1) as Seq;
-    const publisher = asked.kind === 'numbered' ? asked : null;
-    const keyName = asked.kind === 'keyed' ? asked.name : null;
-    this.#overlay.push({ inbound, logTime, event: { room, seq, digest }, publisher, key: keyName });
+    this.#overlay.push({
+      inbound,
+      logTime,
+      room,
+      seq,
+      digest,
+      publisher: asked.kind === 'numbered' ? asked.name : null,
+      pub: asked.kind === 'numbered' ? asked.pub : 0,
+      key: asked.kind === 'keyed' ? asked.name : null,
+    });
     if (digest !== null) this.#fold.digests.remember(inbound, event, digest, nameOf(asked));
     const { origin, contentType, data, expiresAt, traceparent } = event;
     const prev = head?.offset ?? NO_OFFSET;
@@ -227,8 +236,7 @@ export class Decider {
   }
 
   #answer(inbound: Offset, logTime: number, asked: Asked, refusal: Refusal): { readonly answer: Answer } {
-    const inFlight: InFlight = { inbound, logTime, event: null, publisher: null, key: null };
-    this.#overlay.push(inFlight);
+    this.#overlay.push({ inbound, logTime, room: null, seq: NO_SEQ, digest: null, publisher: null, pub: 0, key: null });
     const { room, user, session, pub, key, origin } = asked;
     return {
       answer: {

@@ -11,14 +11,19 @@ import type { Remembered, RememberedKey } from './publisher.ts';
 /** Two batches of 256 KB hold some 5,000 records; more in flight is a sequencer that lost count. */
 export const MAX_IN_FLIGHT_DECISIONS = 65_536;
 
-/** One decision. The last three are null where it takes no seq, has no number, has no key. */
+/** One decision: flat, since one is made for every record. `room`, `publisher` and `key` are null where it takes no seq, no number, no key. */
 export interface InFlight {
   readonly inbound: Offset;
   /** Log time as of this decision, ms. */
   readonly logTime: number;
-  readonly event: { readonly room: RoomId; readonly seq: Seq; readonly digest: Digest | null } | null;
-  /** `publisherKey` and number. */
-  readonly publisher: { readonly name: string; readonly pub: number } | null;
+  readonly room: RoomId | null;
+  /** Of an event. */
+  readonly seq: Seq;
+  readonly digest: Digest | null;
+  /** `publisherKey`. */
+  readonly publisher: string | null;
+  /** That publisher's number. */
+  readonly pub: number;
   /** `idempotencyKey`. */
   readonly key: string | null;
 }
@@ -31,7 +36,7 @@ interface InFlightPublishes {
 
 export class Overlay {
   readonly #queue: BoundedQueue<InFlight>;
-  readonly #rooms = new Map<RoomId, { seq: Seq; inbound: Offset }>();
+  readonly #rooms = new Map<RoomId, InFlight>();
   readonly #publishers = new Map<string, InFlightPublishes>();
   readonly #keys = new Map<string, RememberedKey & { readonly inbound: Offset }>();
 
@@ -85,13 +90,14 @@ export class Overlay {
     if (!this.#queue.push(decision)) {
       throw new RoomlogError('fold_halted', `More than ${this.#queue.limit} decisions are in flight.`);
     }
-    const { event, inbound, logTime } = decision;
-    if (event === null) return;
-    this.#rooms.set(event.room, { seq: event.seq, inbound });
-    if (event.digest === null) return;
-    const remembered = { seq: event.seq, offset: null, digest: event.digest };
-    if (decision.publisher !== null) this.#pushPublish(decision.publisher, remembered);
-    if (decision.key !== null) this.#keys.set(decision.key, { ...remembered, time: logTime, inbound });
+    const { room, seq, digest, publisher, key, inbound, logTime } = decision;
+    if (room === null) return;
+    // The decision itself says which seq the room is at.
+    this.#rooms.set(room, decision);
+    if (digest === null) return;
+    const remembered = { seq, offset: null, digest };
+    if (publisher !== null) this.#pushPublish(publisher, decision.pub, remembered);
+    if (key !== null) this.#keys.set(key, { ...remembered, time: logTime, inbound });
   }
 
   /** Drops what the fold has passed. */
@@ -111,22 +117,22 @@ export class Overlay {
     this.#keys.clear();
   }
 
-  #pushPublish({ name, pub }: { name: string; pub: number }, remembered: Remembered): void {
+  #pushPublish(name: string, pub: number, remembered: Remembered): void {
     const inFlight = this.#publishers.get(name);
     if (inFlight === undefined) this.#publishers.set(name, { first: pub, publishes: [remembered] });
     else inFlight.publishes.push(remembered);
   }
 
   #drop(decision: InFlight): void {
-    const { event, publisher, key, inbound } = decision;
-    if (event === null) return;
+    const { room, publisher, key, inbound } = decision;
+    if (room === null) return;
     // A later decision of the same room or key has put itself in this one's place.
-    if (this.#rooms.get(event.room)?.inbound === inbound) this.#rooms.delete(event.room);
+    if (this.#rooms.get(room) === decision) this.#rooms.delete(room);
     if (key !== null && this.#keys.get(key)?.inbound === inbound) this.#keys.delete(key);
     if (publisher === null) return;
-    const inFlight = this.#publishers.get(publisher.name);
+    const inFlight = this.#publishers.get(publisher);
     if (inFlight === undefined) return;
-    if (inFlight.publishes.length === 1) this.#publishers.delete(publisher.name);
+    if (inFlight.publishes.length === 1) this.#publishers.delete(publisher);
     inFlight.publishes.shift();
     inFlight.first++;
   }
