@@ -19,7 +19,7 @@ import { summarise } from './support/latency.ts';
 import { withStack } from './support/stack.ts';
 
 const WARM_UP_SECONDS = 8;
-const HOOKS = fileURLToPath(new URL('trace/hooks.ts', import.meta.url));
+const HOOKS = fileURLToPath(new URL('trace/preload.mjs', import.meta.url));
 
 const { values: options } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 /**
- * Loaded before a gateway or a sequencer (`node --import`) by `bench/publish-trace.ts`: notes on the machine's clock when each event of the bench
+ * Loaded before a gateway or a sequencer (preload.mjs) by `bench/publish-trace.ts`: notes on the machine's clock when each event of the bench
  * passes a station of the Kafka adapter, and how many requests of each kind were sent. On SIGUSR2 all of it goes to a file in
  * ROOMLOG_TEST_TRACE_DIR. Nothing of it is in the programs themselves.
  */
