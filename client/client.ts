@@ -9,6 +9,7 @@ import type { Published } from './outbox.ts';
 import { Publisher, type PublishOptions } from './publisher.ts';
 import { type JoinOptions, Room } from './room.ts';
 import { Session } from './session.ts';
+import { WIRES } from './wire.ts';
 
 /** Renewed tokens in a row that a gateway refuses before the client stops. */
 const MAX_TOKEN_RENEWALS = 5;
@@ -126,6 +127,10 @@ export class RoomlogClient {
    */
   publish(room: string, event: string, data: unknown, options: PublishOptions = {}): Promise<Published> {
     if (this.#state.state === 'closed') return Promise.reject(this.#closedError());
+    if (options.contentType !== undefined && this.#options.encoding !== 'avro') {
+      const message = "Data of another content type than JSON needs the option encoding: 'avro'.";
+      return Promise.reject(new RoomlogClientError('bad_frame', message, { room, outcome: 'not_published' }));
+    }
     if (this.#session.due) this.#rotate();
     return this.#publisher.publish(room, event, data, options);
   }
@@ -173,6 +178,7 @@ export class RoomlogClient {
       {
         url: this.#options.url,
         webSocket: this.#webSocket,
+        wire: WIRES[this.#options.encoding ?? 'json'],
         token,
         session: this.#session.id,
         batch: this.#options.batch ?? true,

@@ -3,7 +3,8 @@
  * never reconnects; `client.ts` makes a new one.
  */
 import { RoomlogClientError } from './errors.ts';
-import { type ErrorFrame, parseFrame, type ServerFrame, type WelcomeFrame } from './frames.ts';
+import type { ErrorFrame, ServerFrame, WelcomeFrame } from './frames.ts';
+import type { ClientMessage, Wire } from './wire.ts';
 
 /** What is needed of a WebSocket: the global one of browsers and Node ≥ 22, or the `ws` package's. */
 export interface WebSocketLike {
@@ -13,16 +14,17 @@ export interface WebSocketLike {
   onerror: ((event: never) => void) | null;
   readonly readyState: number;
   readonly bufferedAmount: number;
-  send(data: string): void;
+  /** Set to `arraybuffer` where frames are binary. */
+  binaryType?: string;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number, reason?: string): void;
 }
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
-export const SUBPROTOCOL = 'roomlog.v1.json';
-
 export interface ConnectionOptions {
   readonly url: string;
   readonly webSocket: WebSocketConstructor;
+  readonly wire: Wire;
   readonly token: string;
   /** The session to go on with; null starts a new one. */
   readonly session: string | null;
@@ -65,7 +67,8 @@ export class Connection {
     this.#options = options;
     this.#handlers = handlers;
     this.#timer = setTimeout(() => this.#end(SILENT, 'no welcome in time'), options.connectTimeoutMs);
-    this.#socket = new options.webSocket(options.url, [SUBPROTOCOL]);
+    this.#socket = new options.webSocket(options.url, [options.wire.subprotocol]);
+    if (options.wire.binary) this.#socket.binaryType = 'arraybuffer';
     this.#socket.onopen = () => this.#hello();
     this.#socket.onmessage = (event: { data: unknown }) => this.#receive(event.data);
     this.#socket.onclose = (event: { code?: number; reason?: string }) =>
@@ -83,8 +86,13 @@ export class Connection {
     return this.#socket.bufferedAmount;
   }
 
-  /** Sends a frame that wants an answer. `build` is given the id and returns the whole JSON text. */
-  request(build: (id: number) => string, onAnswer: AnswerHandler): void {
+  /** What a message is on this connection's wire. */
+  encode(message: ClientMessage): string | Uint8Array<ArrayBuffer> {
+    return this.#options.wire.encode(message);
+  }
+
+  /** Sends a frame that wants an answer. `build` is given the id and returns the whole frame. */
+  request(build: (id: number) => ClientMessage, onAnswer: AnswerHandler): void {
     this.#lastId += 1;
     const id = this.#lastId;
     if (this.#ended) {
@@ -96,10 +104,10 @@ export class Connection {
   }
 
   /** Like `request`, as a promise; rejects with the gateway's error, or `connection_lost`. */
-  ask(body: Readonly<Record<string, unknown>>): Promise<ServerFrame> {
+  ask(body: ClientMessage): Promise<ServerFrame> {
     return new Promise((resolve, reject) => {
       this.request(
-        (id) => JSON.stringify({ ...body, id }),
+        (id) => ({ ...body, id }),
         (frame) => {
           if (frame === null)
             reject(new RoomlogClientError('connection_lost', 'The connection ended before the answer.'));
@@ -127,18 +135,18 @@ export class Connection {
 
   #hello(): void {
     const { token, session, batch } = this.#options;
-    this.#send(JSON.stringify({ type: 'hello', token, batch, ...(session === null ? {} : { session }) }));
+    this.#send({ type: 'hello', token, batch, ...(session === null ? {} : { session }) });
   }
 
-  #send(text: string): void {
+  #send(message: ClientMessage): void {
     // A socket that is closing drops what it is given; its end answers the request with null.
-    if (!this.#ended && this.#socket.readyState === 1) this.#socket.send(text);
+    if (!this.#ended && this.#socket.readyState === 1) this.#socket.send(this.encode(message));
   }
 
   #receive(data: unknown): void {
     if (this.#ended) return;
     this.#heard = true;
-    const frame = typeof data === 'string' ? parseFrame(data) : null;
+    const frame = this.#options.wire.decode(data);
     if (frame === null) {
       this.#end(1002, 'the gateway sent something that is no frame');
       return;
@@ -173,7 +181,7 @@ export class Connection {
     this.#timer = setTimeout(() => {
       if (this.#heard) return this.#watch();
       this.request(
-        (id) => JSON.stringify({ type: 'ping', id }),
+        (id) => ({ type: 'ping', id }),
         (frame) => {
           if (frame !== null) this.#watch();
         },

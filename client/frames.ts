@@ -24,7 +24,7 @@ export interface RoomEvent {
   readonly session?: string;
   readonly pub?: number;
   readonly event: string;
-  /** The JSON value; base64 text where `contentType` is present. */
+  /** The JSON value. Where `contentType` is present: bytes with `encoding: 'avro'`, else base64 text. */
   readonly data: unknown;
   readonly contentType?: string;
 }

@@ -9,3 +9,4 @@ export { MAX_UNANSWERED, type Published } from './outbox.ts';
 export type { Presence } from './presence.ts';
 export type { PublishOptions } from './publisher.ts';
 export type { JoinOptions, Room, RoomMessage } from './room.ts';
+export type { Encoding } from './wire.ts';

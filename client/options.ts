@@ -2,6 +2,7 @@
 import type { BackoffOptions } from './backoff.ts';
 import type { WebSocketConstructor } from './connection.ts';
 import type { RoomlogClientError } from './errors.ts';
+import type { Encoding } from './wire.ts';
 
 export interface ClientOptions {
   /** A gateway's whole URL: `wss://host/v1/ws`. */
@@ -10,6 +11,8 @@ export interface ClientOptions {
   readonly token: string | (() => string | Promise<string>);
   /** Default: the global `WebSocket`. */
   readonly webSocket?: WebSocketConstructor;
+  /** How frames are written: `avro` is smaller, and carries data of any `contentType`. Default: `json`. */
+  readonly encoding?: Encoding;
   readonly backoff?: BackoffOptions;
   /** Let the gateway put several events into one frame. Default: true. */
   readonly batch?: boolean;

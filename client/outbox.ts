@@ -43,8 +43,10 @@ const DEFAULT_RETRY_MS = 1_000;
 
 export class Publish {
   readonly event: string;
-  /** JSON text of the data. */
-  readonly data: string;
+  /** JSON text; bytes where there is a `contentType`. */
+  readonly data: string | Uint8Array;
+  /** Absent for JSON. */
+  readonly contentType: string | undefined;
   /** Clock time (ms) after which it need not be delivered; Infinity for never. */
   readonly expiresAtMs: number;
   readonly resolve: (published: Published) => void;
@@ -63,12 +65,14 @@ export class Publish {
 
   constructor(
     event: string,
-    data: string,
+    data: string | Uint8Array,
     expiresAtMs: number,
     settle: { resolve(published: Published): void; reject(error: RoomlogClientError): void },
+    contentType?: string,
   ) {
     this.event = event;
     this.data = data;
+    this.contentType = contentType;
     this.expiresAtMs = expiresAtMs;
     this.resolve = settle.resolve;
     this.reject = settle.reject;

@@ -12,6 +12,7 @@ import type { AnswerHandler, Connection } from './connection.ts';
 import type { RoomlogClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { Publisher } from './publisher.ts';
+import { type ClientMessage, WIRES } from './wire.ts';
 
 interface Sent {
   readonly session: string;
@@ -40,10 +41,14 @@ class ModelConnection {
     this.session = session;
   }
 
-  request(build: (id: number) => string, onAnswer: AnswerHandler): void {
+  encode(message: ClientMessage): string | Uint8Array {
+    return WIRES.json.encode(message);
+  }
+
+  request(build: (id: number) => ClientMessage, onAnswer: AnswerHandler): void {
     this.#lastId += 1;
     const id = this.#lastId;
-    const frame = JSON.parse(build(id)) as { pub: number; data: number };
+    const frame = JSON.parse(this.encode(build(id)) as string) as { pub: number; data: number };
     this.handlers.set(id, onAnswer);
     this.requests.push({ session: this.session, pub: frame.pub, content: frame.data, id, connection: this });
   }

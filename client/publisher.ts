@@ -6,12 +6,15 @@ import { type Connection, errorOf } from './connection.ts';
 import { RoomlogClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { type Consequence, Outbox, Publish, type Published } from './outbox.ts';
+import type { PublishMessage } from './wire.ts';
 
 export interface PublishOptions {
   /** After so many ms the event is no longer delivered to those who come later. Default: never. */
   readonly ttl?: number;
   /** Not stored, not numbered, may be lost; needs a connection. Resolves when the gateway has handed it on. */
   readonly ephemeral?: boolean;
+  /** A media type: `data` is a Uint8Array of such bytes. Needs the option `encoding: 'avro'`. */
+  readonly contentType?: string;
 }
 
 export interface PublisherOptions {
@@ -79,9 +82,9 @@ export class Publisher {
   }
 
   publish(room: string, event: string, data: unknown, options: PublishOptions): Promise<Published> {
-    const text = JSON.stringify(data);
-    if (text === undefined) return Promise.reject(badData(room));
-    if (options.ephemeral === true) return this.#publishOnce(room, event, text, options);
+    const content = contentOf(data, options);
+    if (content === undefined) return Promise.reject(badData(room));
+    if (options.ephemeral === true) return this.#publishOnce(room, event, content, options);
     if (this.#queued >= this.#options.maxQueuedPublishes) return Promise.reject(this.#full(room));
     return new Promise((resolve, reject) => {
       const expiresAtMs = options.ttl === undefined ? Number.POSITIVE_INFINITY : this.#options.nowMs() + options.ttl;
@@ -92,7 +95,8 @@ export class Publisher {
           how(outcome);
         };
       const outbox = this.#outboxOf(room);
-      outbox.add(new Publish(event, text, expiresAtMs, { resolve: settle(resolve), reject: settle(reject) }));
+      const settled = { resolve: settle(resolve), reject: settle(reject) };
+      outbox.add(new Publish(event, content, expiresAtMs, settled, options.contentType));
       this.#unsettled += 1;
       this.#queued += 1;
       this.#pump(outbox);
@@ -161,7 +165,7 @@ export class Publisher {
       }
       this.#queued -= 1;
       const limit = connection.welcome?.maxFrame ?? Number.POSITIVE_INFINITY;
-      if (!fits(this.#frame(Number.MAX_SAFE_INTEGER, outbox, publish), limit)) {
+      if (!fits(connection.encode(this.#frame(Number.MAX_SAFE_INTEGER, outbox, publish)), limit)) {
         outbox.refuseFirst(tooLarge(outbox.room, limit));
         this.#reportIdle();
         continue;
@@ -179,12 +183,12 @@ export class Publisher {
     );
   }
 
-  #frame(id: number, outbox: Outbox, publish: Publish): string {
+  #frame(id: number, { room }: Outbox, publish: Publish): PublishMessage {
+    const { pub, event, data, contentType } = publish;
     const ttlMs = publish.expiresAtMs - this.#options.nowMs();
     // What was to live 10 s and waited 4 s for a connection has 6 s left.
-    const ttl = ttlMs === Number.POSITIVE_INFINITY ? '' : `,"ttl":${Math.max(1, Math.round(ttlMs))}`;
-    const head = `{"type":"publish","id":${id},"room":${JSON.stringify(outbox.room)}`;
-    return `${head},"pub":${publish.pub},"event":${JSON.stringify(publish.event)}${ttl},"data":${publish.data}}`;
+    const ttl = ttlMs === Number.POSITIVE_INFINITY ? {} : { ttl: Math.max(1, Math.round(ttlMs)) };
+    return { type: 'publish', id, room, pub, event, ...ttl, ...typed(contentType), data };
   }
 
   #answered(connection: Connection, outbox: Outbox, publish: Publish, frame: ServerFrame | null): void {
@@ -264,14 +268,19 @@ export class Publisher {
     });
   }
 
-  async #publishOnce(room: string, event: string, data: string, options: PublishOptions): Promise<Published> {
+  async #publishOnce(
+    room: string,
+    event: string,
+    data: string | Uint8Array,
+    { ttl, contentType }: PublishOptions,
+  ): Promise<Published> {
     const connection = this.#connection;
     if (!connection) throw new RoomlogClientError('not_connected', 'There is no connection for an ephemeral publish.');
-    const ttl = options.ttl === undefined ? '' : `,"ttl":${options.ttl}`;
-    const body = `"room":${JSON.stringify(room)},"event":${JSON.stringify(event)},"ephemeral":true${ttl},"data":${data}`;
+    const timed = ttl === undefined ? {} : { ttl };
+    const message = { type: 'publish', room, event, ephemeral: true, ...timed, ...typed(contentType), data } as const;
     return await new Promise((resolve, reject) => {
       connection.request(
-        (id) => `{"type":"publish","id":${id},${body}}`,
+        (id) => ({ ...message, id }),
         (frame) => {
           if (frame?.type === 'ack') resolve({ duplicate: false });
           else if (frame?.type === 'error') reject(errorOf(frame));
@@ -282,10 +291,19 @@ export class Publisher {
   }
 }
 
+const typed = (contentType: string | undefined) => (contentType === undefined ? {} : { contentType });
+
+/** JSON text, or a copy of bytes that have a content type; undefined for what is neither. */
+function contentOf(data: unknown, { contentType }: PublishOptions): string | Uint8Array | undefined {
+  if (contentType === undefined) return JSON.stringify(data);
+  return data instanceof Uint8Array ? data.slice() : undefined;
+}
+
 const encoder = new TextEncoder();
-/** Whether the text has at most so many bytes of UTF-8; counted only where it could have more. */
-function fits(text: string, limitBytes: number): boolean {
-  return text.length * 3 <= limitBytes || encoder.encode(text).length <= limitBytes;
+/** Whether it has at most so many bytes of UTF-8; counted only where it could have more. */
+function fits(frame: string | Uint8Array, limitBytes: number): boolean {
+  if (typeof frame !== 'string') return frame.length <= limitBytes;
+  return frame.length * 3 <= limitBytes || encoder.encode(frame).length <= limitBytes;
 }
 
 function tooLarge(room: string, limitBytes: number): RoomlogClientError {
@@ -294,5 +312,8 @@ function tooLarge(room: string, limitBytes: number): RoomlogClientError {
 }
 
 function badData(room: string): RoomlogClientError {
-  return new RoomlogClientError('bad_frame', 'data is not a JSON value.', { room, outcome: 'not_published' });
+  return new RoomlogClientError('bad_frame', 'data is not a JSON value, nor a Uint8Array of a contentType.', {
+    room,
+    outcome: 'not_published',
+  });
 }

@@ -60,7 +60,7 @@ export class RoomPresence {
     this.#asked = true;
     // Not a promise: a diff may follow the list at once, before a promise's reaction would run.
     connection.request(
-      (id) => JSON.stringify({ type: 'presence', room: this.#room, id }),
+      (id) => ({ type: 'presence', room: this.#room, id }),
       (frame) => {
         if (frame === null || connection !== this.#connection) return;
         this.#asked = false;

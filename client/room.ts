@@ -213,7 +213,7 @@ export class Room {
     };
     // Not a promise: frames of the room follow `joined` at once, before a promise's reaction would run.
     connection.request(
-      (id) => JSON.stringify({ ...body, id }),
+      (id) => ({ ...body, id }),
       (frame) => {
         if (connection !== this.#connection || this.#phase !== 'joining' || frame === null) return;
         if (frame.type === 'joined') this.#enter(frame);
@@ -272,7 +272,7 @@ export class Room {
 
   #sayLeave(): void {
     this.#connection?.request(
-      (id) => JSON.stringify({ type: 'leave', room: this.name, id }),
+      (id) => ({ type: 'leave', room: this.name, id }),
       () => {},
     );
   }

@@ -23,13 +23,17 @@ export const python: Lane = {
     const bin = await pythonEnvironment(join(TEST_PYTHON, 'requirements.txt'), aborted);
     const vectors = await runPython(bin, 'vectors.py', [], { aborted });
     if (vectors.failed > 0) return vectors;
-    const compressing = { ROOMLOG_GATEWAY_COMPRESSION: 'true' };
+    const settings = {
+      ROOMLOG_GATEWAY_COMPRESSION: 'true',
+      ROOMLOG_REGISTRY_BOUND_EVENTS: 'ordered=stock-orders',
+    };
     const onStack = async (_: StackFile, paths: StatePaths): Promise<LaneResult> => {
       const env = { ROOMLOG_TEST_TOKEN: await tokenFor(paths, 'stock', 'stock/**') };
       const clients = await runPython(bin, 'stock_clients.py', [paths.root], { aborted });
-      return sum([clients, await runPython(bin, 'websocket_clients.py', [paths.root], { aborted, env })]);
+      const compressed = await runPython(bin, 'websocket_clients.py', [paths.root], { aborted, env });
+      return sum([clients, compressed, await runPython(bin, 'avro_clients.py', [paths.root], { aborted, env })]);
     };
-    return sum([vectors, await withStack(context, onStack, compressing)]);
+    return sum([vectors, await withStack(context, onStack, settings)]);
   },
 };
 
