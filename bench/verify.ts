@@ -1,7 +1,7 @@
 /**
  * P9: how fast `roomlog replay` and `roomlog verify` read the log, against Kafka's own kafka-consumer-perf-test on the same topics.
  *
- *   scripts/bench verify [--events 1000000] [--rooms 1000] [--payload 200] [--repeats 3] [--quick] [--profile DIR] [--out NAME]
+ *   scripts/bench verify [--events 500000] [--rooms 1000] [--payload 200] [--repeats 3] [--quick] [--profile DIR] [--out NAME]
  *
  * Starts a stack of its own, publishes, has the sequencer answer all of it, ends sequencer and gateway, and lets the readers read everything
  * in turn, each in a fresh process on the same cores. Replay writes JSON lines, which are thrown away; it is held against the tool on outbound.
@@ -26,7 +26,7 @@ import { type Reading, readByKafkaTool, readByRoomlog } from './verify/readers.t
 
 const { values: options } = parseArgs({
   options: {
-    events: { type: 'string', default: '1000000' },
+    events: { type: 'string', default: '500000' },
     rooms: { type: 'string', default: '1000' },
     payload: { type: 'string', default: '200' },
     repeats: { type: 'string', default: '3' },

@@ -12,10 +12,11 @@ export function parseDuration(text: string): number {
 }
 
 /** A whole number of at least `least`. */
-export function parseCount(option: string, text: string, least = 1): number {
+export function parseCount(option: string, text: string, least = 1, most = Number.MAX_SAFE_INTEGER): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least) {
-    throw usageError(`${option} is a whole number of at least ${least}, not ${text}.`);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < least || value > most) {
+    const bound = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw usageError(`${option} is a whole number ${bound}, not ${text}.`);
   }
   return value;
 }

@@ -1,7 +1,6 @@
 /** Fetches the next portion while the one before it is worked on. Whoever stops early closes the source. */
-import type { LogRecord } from '../core/ports/event-log.ts';
 
-export async function* readAhead(source: AsyncIterable<readonly LogRecord[]>): AsyncGenerator<readonly LogRecord[]> {
+export async function* readAhead<Portion>(source: AsyncIterable<Portion>): AsyncGenerator<Portion> {
   const iterator = source[Symbol.asyncIterator]();
   try {
     let pending = iterator.next();

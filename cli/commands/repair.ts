@@ -10,8 +10,9 @@ import { addConfigOptions } from '../config.ts';
 import { parseCount } from '../duration.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { globalOptions } from '../globals.ts';
+import { openLog } from '../open-log.ts';
 import { createOutput, type Output } from '../output.ts';
-import { openLog, readServicesConfig } from '../services.ts';
+import { readServicesConfig } from '../services.ts';
 import { planJson, planText } from './repair-plan.ts';
 
 type Skip = Extract<Diagnosis, { kind: 'skip' }>;

@@ -1,14 +1,19 @@
 /** `roomlog replay`: past events straight from Kafka, as the fold has them. */
+import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
-import type { ReplayedEvent, ReplayFrom } from '../../consumers/replay/replay.ts';
-import { checkRoom, topicsOf } from '../../core/names.ts';
+import type { ReplayFrom } from '../../consumers/replay/replay.ts';
+import { checkRoom } from '../../core/names.ts';
 import { addConfigOptions } from '../config.ts';
 import { parseCount, parseTime } from '../duration.ts';
 import { usageError } from '../exit.ts';
 import { globalOptions } from '../globals.ts';
-import { printable, written } from '../output.ts';
-import { openLog, readServicesConfig } from '../services.ts';
-import { roomFilter } from './rooms.ts';
+import { openLog } from '../open-log.ts';
+import { written } from '../output.ts';
+import { readServicesConfig } from '../services.ts';
+
+/** More only wait for the brokers. */
+const MAX_THREADS = 64;
+const DEFAULT_THREADS = Math.min(4, availableParallelism());
 
 interface ReplayOptions {
   readonly room?: string;
@@ -16,6 +21,7 @@ interface ReplayOptions {
   readonly from: string;
   readonly to?: string;
   readonly count?: string;
+  readonly threads: string;
 }
 
 export function define(command: Command): void {
@@ -25,6 +31,7 @@ export function define(command: Command): void {
     .option('--from <where>', 'start, time:ISO, or (with --room) cursor:C', 'start')
     .option('--to <where>', 'time:ISO; without it, to what the log holds now')
     .option('--count <n>', 'end after so many events')
+    .option('--threads <n>', 'read so many partitions at a time', `${DEFAULT_THREADS}`)
     .action(async (_options: unknown, self: Command) => {
       const options: ReplayOptions = self.optsWithGlobals();
       const globals = globalOptions(self.optsWithGlobals());
@@ -34,21 +41,24 @@ export function define(command: Command): void {
       const from = parseFrom(options.from);
       if (from.kind === 'cursor' && options.room === undefined) throw usageError('A cursor needs --room.');
       const toMs = options.to === undefined ? undefined : parseTo(options.to);
-      let left = options.count === undefined ? Number.POSITIVE_INFINITY : parseCount('--count', options.count);
-      const rooms = options.room === undefined ? await roomFilter(options.pattern) : checkRoom(options.room);
+      const count = options.count === undefined ? Number.POSITIVE_INFINITY : parseCount('--count', options.count);
+      const threads = parseCount('--threads', options.threads, 1, MAX_THREADS);
       const { config } = readServicesConfig(self, globals);
+      const scope = { room: options.room === undefined ? null : checkRoom(options.room), pattern: options.pattern };
       const { log, codec } = await openLog(config);
-      const { replay } = await import('../../consumers/replay/replay.ts');
-      const topics = topicsOf(config.stream.prefix);
-      const line = globals.output === 'json' ? jsonLine : textLine;
-      for await (const event of replay({ log, codec, topics, rooms, from, ...(toMs === undefined ? {} : { toMs }) })) {
-        process.stdout.write(`${line(event)}\n`);
-        await written();
-        left -= 1;
-        if (left <= 0) break;
+      try {
+        const { replayOnThreads } = await import('../threads/replay-on-threads.ts');
+        const setting = { config, ...scope, from, format: globals.output };
+        await replayOnThreads({ setting, threads, log, codec, toMs: toMs ?? Number.POSITIVE_INFINITY, count, print });
+      } finally {
+        await log.close();
       }
-      await log.close();
     });
+}
+
+async function print(lines: Uint8Array): Promise<void> {
+  process.stdout.write(lines);
+  await written();
 }
 
 function parseFrom(text: string): ReplayFrom {
@@ -61,23 +71,4 @@ function parseFrom(text: string): ReplayFrom {
 function parseTo(text: string): number {
   if (!text.startsWith('time:')) throw usageError(`--to is time:ISO, not ${text}.`);
   return parseTime(text.slice(5));
-}
-
-/** The event body of docs/protocol.md. The data's own bytes stand in it; line ends in JSON are only white space. */
-function jsonLine({ room, seq, cursor, time, user, session, pub, event, contentType, data }: ReplayedEvent): string {
-  const numbered = { ...(session === null ? {} : { session }), ...(pub === null ? {} : { pub }) };
-  const head = JSON.stringify({ room, seq, cursor, time, user, ...numbered, event }).slice(0, -1);
-  if (contentType !== null) {
-    return `${head},"contentType":${JSON.stringify(contentType)},"data":"${Buffer.from(data).toString('base64')}"}`;
-  }
-  return `${head},"data":${Buffer.from(data)
-    .toString('utf8')
-    .replace(/[\r\n]+/g, ' ')}}`;
-}
-
-function textLine({ room, seq, time, user, event, contentType, data }: ReplayedEvent): string {
-  const at = new Date(time).toISOString().slice(0, 23).replace('T', ' ');
-  const shown =
-    contentType === null ? Buffer.from(data).toString('utf8') : `(${data.byteLength} bytes of ${contentType})`;
-  return printable(`${room} #${seq} ${at} ${user} ${event} ${shown.replace(/[\r\n]+/g, ' ')}`);
 }

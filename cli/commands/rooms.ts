@@ -7,8 +7,9 @@ import { addConfigOptions } from '../config.ts';
 import { parseCount } from '../duration.ts';
 import { usageError } from '../exit.ts';
 import { globalOptions } from '../globals.ts';
+import { openLog } from '../open-log.ts';
 import { createOutput, written } from '../output.ts';
-import { openLog, readServicesConfig } from '../services.ts';
+import { readServicesConfig } from '../services.ts';
 
 interface Head {
   readonly room: string;

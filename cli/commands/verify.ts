@@ -1,17 +1,23 @@
 /** `roomlog verify`: re-reads the log and says whether it keeps its promises. */
+import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import type { Progress, Verified, VerifyOptions } from '../../consumers/verify/verify.ts';
+import type { Config } from '../../core/config/schema.ts';
 import type { Partition } from '../../core/ids.ts';
 import { checkRoom, topicsOf } from '../../core/names.ts';
 import { addConfigOptions } from '../config.ts';
 import { parseCount, parseTime } from '../duration.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { globalOptions } from '../globals.ts';
+import { openLog } from '../open-log.ts';
 import { createOutput, printable } from '../output.ts';
-import { openLog, readServicesConfig } from '../services.ts';
+import { readServicesConfig } from '../services.ts';
 import { summaryJson, summaryText } from './verify-summary.ts';
 
 const LISTED = '20';
+/** More only wait for the brokers. */
+const MAX_THREADS = 64;
+const DEFAULT_THREADS = Math.min(4, availableParallelism());
 const TERMINAL_EVERY_MS = 200;
 const LINE_EVERY_MS = 5_000;
 
@@ -21,6 +27,7 @@ interface Given {
   readonly from: string;
   readonly to?: string;
   readonly findings: string;
+  readonly threads: string;
 }
 
 export function define(command: Command): void {
@@ -29,6 +36,7 @@ export function define(command: Command): void {
     .option('--partition <n>', 'check one partition')
     .option('--from <where>', 'start, or time:ISO', 'start')
     .option('--to <where>', 'time:ISO; without it, to what the log holds now')
+    .option('--threads <n>', 'read so many partitions at a time; memory grows with it', `${DEFAULT_THREADS}`)
     .option('--findings <n>', 'list so many findings; all are counted', LISTED)
     .action(async (_options: unknown, self: Command) => {
       const given: Given = self.optsWithGlobals();
@@ -39,25 +47,15 @@ export function define(command: Command): void {
         toMs: given.to === undefined ? null : parseAt('--to', given.to),
         listed: parseCount('--findings', given.findings, 0),
       };
+      const threads = parseCount('--threads', given.threads, 1, MAX_THREADS);
       const { config } = readServicesConfig(self, globals);
-      const { log, codec } = await openLog(config);
-      const { verify } = await import('../../consumers/verify/verify.ts');
-      const { sessionMaxAgeMs, keyWindowMs } = config.sequencer;
       const startedAt = performance.now();
       const progress = new ProgressLine(startedAt);
       let verified: Verified;
       try {
-        verified = await verify({
-          ...scope,
-          log,
-          codec,
-          topics: topicsOf(config.stream.prefix),
-          limits: { sessionMaxAgeMs, keyWindowMs },
-          onProgress: (now) => progress.show(now),
-        });
+        verified = await check(config, scope, threads, (now) => progress.show(now));
       } finally {
         progress.end();
-        await log.close();
       }
       const cost = {
         elapsedMs: Math.round(performance.now() - startedAt),
@@ -66,6 +64,31 @@ export function define(command: Command): void {
       createOutput(globals.output).result(summaryText(verified, cost), summaryJson(verified, cost));
       if (verified.findings.total > 0) process.exitCode = EXIT.finding;
     });
+}
+
+type Scope = Pick<VerifyOptions, 'only' | 'fromMs' | 'toMs' | 'listed'>;
+
+/** One partition is read here; of several as many at a time as there are threads. */
+async function check(
+  config: Config,
+  { only, ...scope }: Scope,
+  threads: number,
+  onProgress: NonNullable<VerifyOptions['onProgress']>,
+): Promise<Verified> {
+  const { log, codec } = await openLog(config);
+  try {
+    const topics = topicsOf(config.stream.prefix);
+    if (only === null && threads > 1) {
+      const { verifyOnThreads } = await import('../threads/verify-on-threads.ts');
+      return await verifyOnThreads({ config, scope, threads, log, topics, onProgress });
+    }
+    const { verify } = await import('../../consumers/verify/verify.ts');
+    const { sessionMaxAgeMs, keyWindowMs } = config.sequencer;
+    const limits = { sessionMaxAgeMs, keyWindowMs };
+    return await verify({ ...scope, only, log, codec, topics, limits, onProgress });
+  } finally {
+    await log.close();
+  }
 }
 
 function parseOnly({ room, partition }: Given): VerifyOptions['only'] {

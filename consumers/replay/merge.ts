@@ -1,49 +1,77 @@
 /** Merges partitions' events by log time, which never goes back within a partition; the lower partition first at the same time. */
-import type { ReplayedEvent } from './partition-events.ts';
 
-interface Source {
-  readonly iterator: AsyncIterator<readonly ReplayedEvent[]>;
-  events: readonly ReplayedEvent[];
+/** What a partition brings at a time: something with a time for each of its events, ascending. */
+export interface TimedBatch {
+  readonly times: ArrayLike<number>;
+}
+
+/** Events of one batch that come one after the other in the merged order: from `from` up to, not including, `to`. */
+export interface MergedRun<Batch> {
+  readonly batch: Batch;
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Source<Batch> {
+  readonly iterator: AsyncIterator<Batch>;
+  batch: Batch;
   at: number;
 }
 
-export async function* mergeByTime(
-  sources: ReadonlyArray<AsyncIterable<readonly ReplayedEvent[]>>,
-): AsyncGenerator<ReplayedEvent> {
-  const all: Source[] = sources.map((source) => ({ iterator: source[Symbol.asyncIterator](), events: [], at: 0 }));
+export async function* mergeByTime<Batch extends TimedBatch>(
+  sources: ReadonlyArray<AsyncIterable<Batch>>,
+): AsyncGenerator<MergedRun<Batch>> {
+  const iterators = sources.map((source) => source[Symbol.asyncIterator]());
   try {
     // All first portions at once; later ones as they are used up.
-    const filled = await Promise.all(all.map(fill));
-    let live = all.filter((_, index) => filled[index]);
+    const first = await Promise.all(iterators.map(next));
+    let live: Source<Batch>[] = [];
+    for (const [index, batch] of first.entries()) {
+      if (batch !== null) live.push({ iterator: iterators[index] as AsyncIterator<Batch>, batch, at: 0 });
+    }
     while (live.length > 0) {
-      const source = earliest(live);
-      yield source.events[source.at] as ReplayedEvent;
-      source.at++;
-      if (source.at === source.events.length && !(await fill(source))) live = live.filter((one) => one !== source);
+      const { source, until, ties } = earliest(live);
+      const { times } = source.batch;
+      const from = source.at;
+      let to = from + 1;
+      while (to < times.length && ((times[to] as number) < until || (ties && times[to] === until))) to++;
+      source.at = to;
+      yield { batch: source.batch, from, to };
+      if (to < times.length) continue;
+      const batch = await next(source.iterator);
+      if (batch === null) live = live.filter((one) => one !== source);
+      else Object.assign(source, { batch, at: 0 });
     }
   } finally {
-    await Promise.all(all.map(({ iterator }) => iterator.return?.()));
+    await Promise.all(iterators.map((iterator) => iterator.return?.()));
   }
 }
 
-/** False at the end. */
-async function fill(source: Source): Promise<boolean> {
+/** The next batch that holds anything; null at the end. */
+async function next<Batch extends TimedBatch>(iterator: AsyncIterator<Batch>): Promise<Batch | null> {
   for (;;) {
-    const { done, value } = await source.iterator.next();
-    if (done === true) return false;
-    if (value.length === 0) continue;
-    source.events = value;
-    source.at = 0;
-    return true;
+    const { done, value } = await iterator.next();
+    if (done === true) return null;
+    if (value.times.length > 0) return value;
   }
 }
 
-function earliest(live: readonly Source[]): Source {
-  let best = live[0] as Source;
-  for (const source of live) {
-    if (timeOf(source) < timeOf(best)) best = source;
+/** Whose turn it is, and up to which time: the next one's, and with it only where this one comes first at the same time. */
+function earliest<Batch extends TimedBatch>(
+  live: ReadonlyArray<Source<Batch>>,
+): { readonly source: Source<Batch>; readonly until: number; readonly ties: boolean } {
+  let best = 0;
+  let bestTime = Number.POSITIVE_INFINITY;
+  let second = -1;
+  let until = Number.POSITIVE_INFINITY;
+  for (const [index, { batch, at }] of live.entries()) {
+    const time = batch.times[at] as number;
+    if (time < bestTime) {
+      [second, until] = [best, bestTime];
+      [best, bestTime] = [index, time];
+    } else if (time < until) {
+      [second, until] = [index, time];
+    }
   }
-  return best;
+  return { source: live[best] as Source<Batch>, until, ties: best < second };
 }
-
-const timeOf = ({ events, at }: Source): number => events[at]?.time ?? Number.POSITIVE_INFINITY;

@@ -10,7 +10,7 @@ import { partitionOf } from '../../core/log/partition.ts';
 import type { Topics } from '../../core/names.ts';
 import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
 import type { Codec } from '../../schemas/codec.ts';
-import { mergeByTime } from './merge.ts';
+import { mergeByTime, type TimedBatch } from './merge.ts';
 import { partitionEvents, type ReplayedEvent } from './partition-events.ts';
 import { findStart, type StartSearch } from './start.ts';
 
@@ -43,9 +43,26 @@ const CLOCK_DIFFERENCE_MS = 600_000;
 
 /** Throws `cursor_invalid`, `bad_frame` (a cursor without a single room), and what reading the log throws. */
 export async function* replay(options: ReplayOptions): AsyncGenerator<ReplayedEvent> {
-  const { log, topics, rooms, toMs } = options;
-  const from = options.from ?? { kind: 'start' };
-  if (from.kind === 'cursor' && typeof rooms === 'function') {
+  const { toMs } = options;
+  const ranges = await replayedRanges(options);
+  const sources = [...ranges].map(([partition, range]) => timed(replayPartition(options, partition, range)));
+  for await (const { batch, from, to } of mergeByTime(sources)) {
+    for (let at = from; at < to; at++) {
+      const event = batch.events[at] as ReplayedEvent;
+      if (options.signal?.aborted || (toMs !== undefined && event.time > toMs)) return;
+      yield event;
+    }
+  }
+}
+
+/** The partitions to read, each with what it held at the call. Throws `bad_frame`, `topic_missing`. */
+export async function replayedRanges({
+  log,
+  topics,
+  rooms,
+  from,
+}: ReplayOptions): Promise<ReadonlyMap<Partition, OffsetRange>> {
+  if (from?.kind === 'cursor' && typeof rooms === 'function') {
     throw new RoomlogError('bad_frame', 'A cursor is a position in one room; name the room.');
   }
   const count = await log.partitionCount(topics.outbound);
@@ -54,18 +71,29 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<ReplayedEv
       ? [partitionOf(rooms, count)]
       : Array.from({ length: count }, (_, number) => number as Partition);
   const ranges = await log.ranges(topics.outbound, partitions);
-  const wanted = typeof rooms === 'string' ? (room: RoomId) => room === rooms : rooms;
-  const sources: Array<AsyncIterable<readonly ReplayedEvent[]>> = [];
   for (const partition of partitions) {
-    const range = ranges.get(partition);
-    if (range === undefined) throw new RoomlogError('topic_missing', undefined, { details: { partition } });
-    sources.push(selected(options, partition, range, from, wanted));
+    if (!ranges.has(partition)) throw new RoomlogError('topic_missing', undefined, { details: { partition } });
   }
-  for await (const event of mergeByTime(sources)) {
-    if (options.signal?.aborted) return;
-    if (toMs !== undefined && event.time > toMs) return;
-    yield event;
-  }
+  return new Map(partitions.map((partition) => [partition, ranges.get(partition) as OffsetRange]));
+}
+
+/** One partition's part of a replay, in its order, without regard to `toMs`. */
+export function replayPartition(
+  options: ReplayOptions,
+  partition: Partition,
+  range: OffsetRange,
+): AsyncGenerator<readonly ReplayedEvent[]> {
+  const { rooms } = options;
+  const wanted = typeof rooms === 'string' ? (room: RoomId) => room === rooms : rooms;
+  return selected(options, partition, range, options.from ?? { kind: 'start' }, wanted);
+}
+
+interface EventBatch extends TimedBatch {
+  readonly events: readonly ReplayedEvent[];
+}
+
+async function* timed(source: AsyncIterable<readonly ReplayedEvent[]>): AsyncGenerator<EventBatch> {
+  for await (const events of source) yield { times: events.map(({ time }) => time), events };
 }
 
 async function* selected(

@@ -38,7 +38,14 @@ export interface Finding {
   readonly message: string;
 }
 
-export class Findings {
+/** As far as others look at it. */
+export interface Found {
+  readonly listed: readonly Finding[];
+  readonly counts: ReadonlyMap<FindingKind, number>;
+  readonly total: number;
+}
+
+export class Findings implements Found {
   readonly listed: Finding[] = [];
   readonly counts = new Map<FindingKind, number>();
   total = 0;
@@ -54,7 +61,7 @@ export class Findings {
   }
 
   /** Takes over what was found apart. */
-  merge(other: Findings): void {
+  merge(other: Found): void {
     for (const [kind, count] of other.counts) this.counts.set(kind, (this.counts.get(kind) ?? 0) + count);
     this.total += other.total;
     this.listed.push(...other.listed.slice(0, Math.max(0, this.#limit - this.listed.length)));

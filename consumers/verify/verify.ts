@@ -1,6 +1,7 @@
 /**
  * Re-reads a stream straight from Kafka and says whether the log keeps its promises: each partition's outbound in step with its inbound,
- * then the dead letters of its poison. One partition after the other, so that memory is that of the largest one's rooms and live sessions.
+ * then the dead letters of its poison. One partition after the other, so that memory is that of the largest one's rooms and live sessions;
+ * whoever has several read at a time (cli/threads) calls it once for each.
  */
 import { RoomlogError } from '../../core/errors.ts';
 import type { Partition, RoomId } from '../../core/ids.ts';
@@ -80,8 +81,18 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
   for (const partition of partitions) {
     reports.push(await run.partition(partition, rangeOf(outbound, partition), rangeOf(inbound, partition)));
   }
-  run.compareStreams(reports);
+  compareStreams(reports, run.findings);
   return { findings: run.findings, partitions: reports, records: run.records };
+}
+
+/** One stream has one id. */
+export function compareStreams(reports: readonly PartitionReport[], findings: Findings): void {
+  const first = reports.find(({ streamId }) => streamId !== null);
+  for (const { partition, streamId } of reports) {
+    if (first === undefined || streamId === null || streamId === first.streamId) continue;
+    const message = `its claims name the stream ${streamId}, those of partition ${first.partition} ${first.streamId}`;
+    findings.add({ kind: 'stream_conflict', partition, inbound: null, outbound: null, message });
+  }
 }
 
 class Run {
@@ -123,16 +134,6 @@ class Run {
     await this.#checkLetters(report, letterCheck, onRead);
     const { byReason, repeats, unchecked } = letterCheck;
     return { ...report, letters: byReason, letterRepeats: repeats, lettersUnchecked: unchecked };
-  }
-
-  /** One stream has one id. */
-  compareStreams(reports: readonly PartitionReport[]): void {
-    const first = reports.find(({ streamId }) => streamId !== null);
-    for (const { partition, streamId } of reports) {
-      if (first === undefined || streamId === null || streamId === first.streamId) continue;
-      const message = `its claims name the stream ${streamId}, those of partition ${first.partition} ${first.streamId}`;
-      this.findings.add({ kind: 'stream_conflict', partition, inbound: null, outbound: null, message });
-    }
   }
 
   /** null where there is nothing to read, or nothing that could be judged. */
@@ -190,7 +191,8 @@ function rangeOf(ranges: ReadonlyMap<Partition, OffsetRange>, partition: Partiti
   return range;
 }
 
-function totalOf(ranges: ReadonlyMap<Partition, OffsetRange>): number {
+/** Records, by offsets. */
+export function totalOf(ranges: ReadonlyMap<Partition, OffsetRange>): number {
   let total = 0;
   for (const { start, end } of ranges.values()) total += end - start;
   return total;

@@ -1,0 +1,117 @@
+/** `roomlog replay`: partitions read side by side, their lines merged by time and printed. */
+import { Worker } from 'node:worker_threads';
+import { readAhead } from '../../consumers/read-ahead.ts';
+import { mergeByTime } from '../../consumers/replay/merge.ts';
+import { replayedRanges } from '../../consumers/replay/replay.ts';
+import type { Partition } from '../../core/ids.ts';
+import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
+import type { Codec } from '../../schemas/codec.ts';
+import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
+import type { Ask, Told } from './replay-thread.ts';
+import { errorOf, threadScript } from './thread-failure.ts';
+
+export interface ReplayOnThreads {
+  readonly setting: ReplaySetting;
+  /** At most; a single partition is read by the caller's. */
+  readonly threads: number;
+  readonly log: EventLog;
+  readonly codec: Codec;
+  /** Later events are left out. */
+  readonly toMs: number;
+  /** Ends after so many. */
+  readonly count: number;
+  /** Waits while the reader is slower than us. */
+  readonly print: (lines: Uint8Array) => Promise<void>;
+}
+
+/** Lines are printed in portions of about so many bytes. */
+const PRINTED_BYTES = 65_536;
+
+/** Throws what `replay` throws. */
+export async function replayOnThreads(replay: ReplayOnThreads): Promise<void> {
+  const { setting, log, codec } = replay;
+  const options = replayOptions(setting, log, codec);
+  const ranges = await replayedRanges(options);
+  const threads = Math.min(replay.threads, ranges.size);
+  if (threads === 1) {
+    await printMerged(
+      [...ranges].map(([partition, range]) => lineBatches(options, setting.format, partition, range)),
+      replay,
+    );
+    return;
+  }
+  const workers = Array.from({ length: threads }, () => new ReplayThread(setting));
+  try {
+    const sources = [...ranges].map(([partition, range], index) =>
+      readAhead((workers[index % threads] as ReplayThread).batches(partition, range)),
+    );
+    await printMerged(sources, replay);
+  } finally {
+    await Promise.all(workers.map((worker) => worker.end()));
+  }
+}
+
+async function printMerged(
+  sources: ReadonlyArray<AsyncIterable<LineBatch>>,
+  { toMs, count, print }: ReplayOnThreads,
+): Promise<void> {
+  let left = count;
+  let waiting: Uint8Array[] = [];
+  let bytes = 0;
+  const flush = async (): Promise<void> => {
+    const lines = Buffer.concat(waiting, bytes);
+    waiting = [];
+    bytes = 0;
+    if (lines.length > 0) await print(lines);
+  };
+  for await (const { batch, from, to } of mergeByTime(sources)) {
+    let end = Math.min(to, from + left);
+    while (end > from && (batch.times[end - 1] as number) > toMs) end--;
+    const lines = batch.text.subarray(from === 0 ? 0 : batch.ends[from - 1], end === 0 ? 0 : batch.ends[end - 1]);
+    waiting.push(lines);
+    bytes += lines.length;
+    left -= end - from;
+    if (bytes >= PRINTED_BYTES) await flush();
+    // Cut short: by the count, or since all that comes is later.
+    if (left === 0 || end < to) break;
+  }
+  await flush();
+}
+
+/** A thread that reads some of the partitions. Its failures are those of whoever waits for a batch. */
+class ReplayThread {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<Partition, { resolve(batch: LineBatch | null): void; reject(error: Error): void }>();
+
+  constructor(setting: ReplaySetting) {
+    this.#worker = new Worker(threadScript('replay-thread'), { workerData: setting });
+    this.#worker.on('message', (told: Told) => {
+      const asker = this.#waiting.get(told.partition);
+      this.#waiting.delete(told.partition);
+      if ('failed' in told) asker?.reject(errorOf(told.failed));
+      else asker?.resolve(told.batch);
+    });
+    this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('exit', (code) => this.#fail(new Error(`a thread of replay ended with ${code}`)));
+  }
+
+  async *batches(partition: Partition, range: OffsetRange): AsyncGenerator<LineBatch> {
+    for (;;) {
+      const batch = await new Promise<LineBatch | null>((resolve, reject) => {
+        this.#waiting.set(partition, { resolve, reject });
+        this.#worker.postMessage({ partition, range } satisfies Ask);
+      });
+      if (batch === null) return;
+      yield batch;
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,47 @@
+/** One thread of `roomlog replay`: reads its partitions, each as far as it is asked for, and turns their events into lines. */
+import assert from 'node:assert/strict';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Partition } from '../../core/ids.ts';
+import type { OffsetRange } from '../../core/ports/event-log.ts';
+import { openLog } from '../open-log.ts';
+import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
+import { type Failure, failureOf } from './thread-failure.ts';
+
+/** Asks for a partition's next batch. */
+export interface Ask {
+  readonly partition: Partition;
+  readonly range: OffsetRange;
+}
+
+/** `batch`: null at the end. */
+export type Told =
+  | { readonly partition: Partition; readonly batch: LineBatch | null }
+  | { readonly partition: Partition; readonly failed: Failure };
+
+const port = parentPort;
+assert(port !== null, 'it runs as a thread');
+const setting = workerData as ReplaySetting;
+const opened = openLog(setting.config);
+const sources = new Map<Partition, AsyncGenerator<LineBatch>>();
+
+async function answer({ partition, range }: Ask): Promise<Told> {
+  try {
+    const { log, codec } = await opened;
+    const source =
+      sources.get(partition) ?? lineBatches(replayOptions(setting, log, codec), setting.format, partition, range);
+    sources.set(partition, source);
+    const { done, value } = await source.next();
+    return { partition, batch: done === true ? null : value };
+  } catch (thrown) {
+    return { partition, failed: failureOf(thrown) };
+  }
+}
+
+port.on('message', async (ask: Ask) => {
+  const told = await answer(ask);
+  const handedOver =
+    'batch' in told && told.batch !== null
+      ? [told.batch.times.buffer, told.batch.ends.buffer, told.batch.text.buffer]
+      : [];
+  port.postMessage(told, handedOver);
+});
