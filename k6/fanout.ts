@@ -6,9 +6,8 @@
  * Options and metrics: k6/README.md.
  */
 import { COMMON, PUBLISHING, phasesOf, roomsFor, vusOf } from './lib/defaults.ts';
+import { onePublisherLoad } from './lib/loads.ts';
 import { readOptions } from './lib/options.ts';
-import { steady } from './lib/pace.ts';
-import { onePublisherPerRoom } from './lib/plan.ts';
 import { runClients } from './lib/run.ts';
 import type { Schedule } from './lib/schedule.ts';
 import { begin, k6Options, latencies, promises, UNINTERRUPTED } from './lib/script.ts';
@@ -27,18 +26,5 @@ export const options = k6Options('fanout', vus, phases, promises(load.LOAD_CLIEN
 export const setup = (): Schedule => begin(phases, target, load.LOAD_CLIENTS);
 
 export default function fanout(schedule: Schedule): void {
-  runClients(
-    {
-      plan: onePublisherPerRoom(load.LOAD_CLIENTS, load.LOAD_ROOMS),
-      target,
-      vus,
-      batch: load.LOAD_BATCH === 1,
-      sample: load.LOAD_SAMPLE,
-      bytes: load.LOAD_BYTES,
-      pace: steady((1000 * load.LOAD_ROOMS) / load.LOAD_RATE),
-      stay: false,
-      absences: null,
-    },
-    schedule,
-  );
+  runClients(onePublisherLoad(load, { target, vus }), schedule);
 }

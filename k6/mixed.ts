@@ -6,9 +6,8 @@
  * Options and metrics: k6/README.md.
  */
 import { COMMON, PUBLISHING, phasesOf, vusOf } from './lib/defaults.ts';
+import { chatLoad, roomsForChat } from './lib/loads.ts';
 import { readOptions } from './lib/options.ts';
-import { byChance } from './lib/pace.ts';
-import { chat } from './lib/plan.ts';
 import { runClients } from './lib/run.ts';
 import type { Schedule } from './lib/schedule.ts';
 import { begin, k6Options, latencies, promises, UNINTERRUPTED } from './lib/script.ts';
@@ -25,10 +24,7 @@ const { target, load } = readOptions(
     LOAD_RATE: '50',
     LOAD_DURATION: '1m',
   },
-  (values) => [
-    values.LOAD_ROOMS < values.LOAD_ROOMS_PER_CLIENT &&
-      `LOAD_ROOMS is ${values.LOAD_ROOMS}; allowed: at least LOAD_ROOMS_PER_CLIENT, ${values.LOAD_ROOMS_PER_CLIENT}`,
-  ],
+  (values) => [roomsForChat(values)],
 );
 const phases = phasesOf(load);
 const vus = vusOf(load);
@@ -38,18 +34,5 @@ export const options = k6Options('mixed', vus, phases, promises(load.LOAD_CLIENT
 export const setup = (): Schedule => begin(phases, target, load.LOAD_CLIENTS);
 
 export default function mixed(schedule: Schedule): void {
-  runClients(
-    {
-      plan: chat(load.LOAD_CLIENTS, load.LOAD_ROOMS, load.LOAD_ROOMS_PER_CLIENT),
-      target,
-      vus,
-      batch: load.LOAD_BATCH === 1,
-      sample: load.LOAD_SAMPLE,
-      bytes: load.LOAD_BYTES,
-      pace: byChance((1000 * load.LOAD_CLIENTS * load.LOAD_ROOMS_PER_CLIENT) / load.LOAD_RATE),
-      stay: false,
-      absences: null,
-    },
-    schedule,
-  );
+  runClients(chatLoad(load, { target, vus }), schedule);
 }

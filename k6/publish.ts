@@ -6,9 +6,8 @@
  * Options and metrics: k6/README.md.
  */
 import { COMMON, PUBLISHING, phasesOf, roomsFor, vusOf } from './lib/defaults.ts';
+import { oneReaderLoad } from './lib/loads.ts';
 import { readOptions } from './lib/options.ts';
-import { steady } from './lib/pace.ts';
-import { oneReaderPerRoom } from './lib/plan.ts';
 import { runClients } from './lib/run.ts';
 import type { Schedule } from './lib/schedule.ts';
 import { begin, k6Options, latencies, promises, UNINTERRUPTED } from './lib/script.ts';
@@ -27,18 +26,5 @@ export const options = k6Options('publish', vus, phases, promises(load.LOAD_CLIE
 export const setup = (): Schedule => begin(phases, target, load.LOAD_CLIENTS);
 
 export default function publish(schedule: Schedule): void {
-  runClients(
-    {
-      plan: oneReaderPerRoom(load.LOAD_CLIENTS, load.LOAD_ROOMS),
-      target,
-      vus,
-      batch: load.LOAD_BATCH === 1,
-      sample: load.LOAD_SAMPLE,
-      bytes: load.LOAD_BYTES,
-      pace: steady((1000 * load.LOAD_CLIENTS) / load.LOAD_RATE),
-      stay: false,
-      absences: null,
-    },
-    schedule,
-  );
+  runClients(oneReaderLoad(load, { target, vus }), schedule);
 }

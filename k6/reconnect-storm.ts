@@ -6,9 +6,8 @@
  * Options and metrics: k6/README.md.
  */
 import { COMMON, PUBLISHING, phasesOf, roomsFor, vusOf } from './lib/defaults.ts';
+import { onePublisherLoad } from './lib/loads.ts';
 import { readOptions } from './lib/options.ts';
-import { steady } from './lib/pace.ts';
-import { onePublisherPerRoom } from './lib/plan.ts';
 import { type Absences, runClients } from './lib/run.ts';
 import type { Schedule } from './lib/schedule.ts';
 import { begin, k6Options, latencies, promises, recovery, UNINTERRUPTED } from './lib/script.ts';
@@ -57,18 +56,5 @@ export const options = k6Options(
 export const setup = (): Schedule => begin(phases, target, load.LOAD_CLIENTS);
 
 export default function reconnectStorm(schedule: Schedule): void {
-  runClients(
-    {
-      plan: onePublisherPerRoom(load.LOAD_CLIENTS, load.LOAD_ROOMS),
-      target,
-      vus,
-      batch: load.LOAD_BATCH === 1,
-      sample: load.LOAD_SAMPLE,
-      bytes: load.LOAD_BYTES,
-      pace: steady((1000 * load.LOAD_ROOMS) / load.LOAD_RATE),
-      stay: false,
-      absences: storm,
-    },
-    schedule,
-  );
+  runClients(onePublisherLoad(load, { target, vus, absences: storm }), schedule);
 }

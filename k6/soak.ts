@@ -7,9 +7,9 @@
  * Options and metrics: k6/README.md.
  */
 import { COMMON, PUBLISHING, phasesOf, vusOf } from './lib/defaults.ts';
+import { chatLoad, roomsForChat } from './lib/loads.ts';
 import { readOptions } from './lib/options.ts';
-import { byChance, exponential } from './lib/pace.ts';
-import { chat } from './lib/plan.ts';
+import { exponential } from './lib/pace.ts';
 import { type Absences, runClients } from './lib/run.ts';
 import type { Schedule } from './lib/schedule.ts';
 import { begin, k6Options, latencies, promises, recovery } from './lib/script.ts';
@@ -30,10 +30,7 @@ const { target, load } = readOptions(
     LOAD_RECONNECT_EVERY: '5m',
     LOAD_RECOVERY_P95_MS: '5000',
   },
-  (values) => [
-    values.LOAD_ROOMS < values.LOAD_ROOMS_PER_CLIENT &&
-      `LOAD_ROOMS is ${values.LOAD_ROOMS}; allowed: at least LOAD_ROOMS_PER_CLIENT, ${values.LOAD_ROOMS_PER_CLIENT}`,
-  ],
+  (values) => [roomsForChat(values)],
 );
 const phases = phasesOf(load);
 const vus = vusOf(load);
@@ -47,18 +44,5 @@ export const options = k6Options('soak', vus, phases, promises(load.LOAD_CLIENTS
 export const setup = (): Schedule => begin(phases, target, load.LOAD_CLIENTS);
 
 export default function soak(schedule: Schedule): void {
-  runClients(
-    {
-      plan: chat(load.LOAD_CLIENTS, load.LOAD_ROOMS, load.LOAD_ROOMS_PER_CLIENT),
-      target,
-      vus,
-      batch: load.LOAD_BATCH === 1,
-      sample: load.LOAD_SAMPLE,
-      bytes: load.LOAD_BYTES,
-      pace: byChance((1000 * load.LOAD_CLIENTS * load.LOAD_ROOMS_PER_CLIENT) / load.LOAD_RATE),
-      stay: false,
-      absences,
-    },
-    schedule,
-  );
+  runClients(chatLoad(load, { target, vus, absences }), schedule);
 }
