@@ -95,14 +95,8 @@ test('retention that is faster than sequencing: halted, shown, skipped, gone on,
   await expectWhole(PER_PARTITION);
   await first.end('SIGTERM');
   await publish(10);
-  await withAdmin(async (admin) => {
-    // Makes the client learn the topic, which it does not do by itself here.
-    await admin.fetchTopicOffsets(stream.topics.inbound);
-    await admin.deleteTopicRecords({
-      topic: stream.topics.inbound,
-      partitions: partitions.map((partition) => ({ partition, offset: `${PER_PARTITION + 4}` })),
-    });
-  });
+  const before = new Map(partitions.map((partition) => [partition as Partition, PER_PARTITION + 4]));
+  await stream.deleteRecords(stream.topics.inbound, before);
   const second = await stream.sequencer('b');
   await halted(second, 'input_lost');
   expect(second.output).toContain('repair skip');

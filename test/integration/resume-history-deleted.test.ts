@@ -1,6 +1,5 @@
 /** A gateway that starts after retention has taken everything there was: rooms keep their seqs, on real Kafka and by real snapshots. */
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMetrics, type Metrics } from '../../adapters/telemetry/metrics.ts';
 import { configSchema } from '../../core/config/schema.ts';
@@ -63,18 +62,7 @@ async function outbound(): Promise<{ start: number; end: number }> {
 /** As retention does, but at once: nothing is left of outbound. */
 async function deleteAll(): Promise<void> {
   const { end } = await outbound();
-  const admin = new Kafka({ brokers: [...stack().kafka.brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    // Loads the topic's metadata, which deleteTopicRecords expects to be there.
-    await admin.fetchTopicOffsets(real.topics.outbound);
-    await admin.deleteTopicRecords({
-      topic: real.topics.outbound,
-      partitions: [{ partition: 0, offset: `${end}` }],
-    });
-  } finally {
-    await admin.disconnect();
-  }
+  await real.deleteRecords(real.topics.outbound, new Map([[0 as Partition, end]]));
   await waitFor(async () => (await outbound()).start === end, { what: 'an empty outbound' });
 }
 

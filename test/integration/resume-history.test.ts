@@ -1,10 +1,9 @@
 /** History out of a real Kafka log with next to no hot ring: every way to start, many readers at once, and deleted records. */
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMetrics, type Metrics } from '../../adapters/telemetry/metrics.ts';
 import { configSchema } from '../../core/config/schema.ts';
-import type { RoomId } from '../../core/ids.ts';
+import type { Partition, RoomId } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import { systemClock } from '../../core/ports/clock.ts';
 import { silentLog } from '../../core/ports/logger.ts';
@@ -119,18 +118,7 @@ test('what Kafka has deleted is announced as a gap, and everything left is deliv
   await live(all);
   const { streamId, offsets } = await layout();
   const deleteBefore = offsets.get(200) as number;
-  const admin = new Kafka({ brokers: [...stack().kafka.brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    // Loads the topic's metadata, which deleteTopicRecords expects to be there.
-    await admin.fetchTopicOffsets(real.topics.outbound);
-    await admin.deleteTopicRecords({
-      topic: real.topics.outbound,
-      partitions: [{ partition: 0, offset: `${deleteBefore}` }],
-    });
-  } finally {
-    await admin.disconnect();
-  }
+  await real.deleteRecords(real.topics.outbound, new Map([[0 as Partition, deleteBefore]]));
   const cursor = all.of('event')[49]?.cursor as string;
   const { sink, subscription } = await joinRoom(stream, 'd', { kind: 'after', cursor });
   await live(sink);

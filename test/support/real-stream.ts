@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Kafka, logLevel } from 'kafkajs';
 import { type KafkaLog, openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { ensureTopics } from '../../adapters/kafka/topics.ts';
 import { openCodec } from '../../adapters/registry/open-codec.ts';
@@ -155,6 +156,20 @@ export class RealStream {
     const [outcome] = await this.log.append(this.topics.inbound, [{ partition, records: [{ key, value }] }]);
     if (outcome?.status !== 'appended') throw outcome?.error ?? new Error('no outcome');
     return outcome.baseOffset;
+  }
+
+  /** As retention does, but at once: nothing below these offsets is left. */
+  async deleteRecords(topic: string, before: ReadonlyMap<Partition, number>): Promise<void> {
+    const admin = new Kafka({ brokers: [...this.config.kafka.brokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    try {
+      // Makes the client learn the topic, which it does not do by itself here.
+      await admin.fetchTopicOffsets(topic);
+      const partitions = [...before].map(([partition, offset]) => ({ partition, offset: `${offset}` }));
+      await admin.deleteTopicRecords({ topic, partitions });
+    } finally {
+      await admin.disconnect();
+    }
   }
 
   async records(topic: string, partition: Partition): Promise<LogRecord[]> {
