@@ -1,0 +1,130 @@
+/**
+ * P10: what one unit of work costs as rooms, members, connections and partitions grow to 2 and 4 times: flat where growth is linear.
+ *
+ *   scripts/bench growth [--only fan-out,inbound] [--scales 1,2,4] [--repeats 1] [--port-base 27000] [--out NAME]
+ *
+ * Runs the programs of the other figures in a short form, Roomlog's side alone, one after the other; each starts a stack of its own. What is not in
+ * the short form stays as those programs have it. Writes bench/results/growth.json.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../scripts/stack/root.ts';
+import { SERIES, type Series } from './growth/series.ts';
+import { median, round } from './support/latency.ts';
+import { type BenchGoal, type BenchResult, type BenchRow, RESULTS_DIR, rowOf, writeResult } from './support/result.ts';
+
+/** Of the cost at the smallest size: what is below is linear, as well as a short run can tell. */
+const LINEAR = 1.25;
+/** A run that takes longer hangs. */
+const RUN_WITHIN_MS = 240_000;
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    scales: { type: 'string', default: '1,2,4' },
+    repeats: { type: 'string', default: '1' },
+    'port-base': { type: 'string', default: '27000' },
+    out: { type: 'string', default: 'growth' },
+  },
+});
+const scales = options.scales.split(',').map(Number);
+const only = options.only?.split(',');
+const chosen = SERIES.filter(({ bench }) => only === undefined || only.includes(bench));
+
+interface Grown {
+  readonly series: Series;
+  readonly scale: number;
+  readonly costs: readonly number[];
+  readonly voidRounds: number;
+}
+
+/** One program to its end; its result is taken from where it wrote it. Ended with us. */
+async function run(series: Series, scale: number): Promise<BenchResult> {
+  const name = `tmp-growth-${process.pid}`;
+  const args = [...series.args(scale), '--port-base', options['port-base'], '--out', name];
+  const child = spawn(process.execPath, [join(ROOT, 'bench', `${series.bench}.ts`), ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    timeout: RUN_WITHIN_MS,
+  });
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGINT', pass).on('SIGTERM', pass);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  process.off('SIGINT', pass).off('SIGTERM', pass);
+  const file = join(RESULTS_DIR, `${name}.json`);
+  if (code !== 0) throw new Error(`scripts/bench ${series.bench} ${args.join(' ')} ended with ${code ?? 'a signal'}`);
+  const result = JSON.parse(readFileSync(file, 'utf8')) as BenchResult;
+  rmSync(file);
+  return result;
+}
+
+const grown: Grown[] = [];
+const missing: string[] = [];
+for (const series of chosen) {
+  try {
+    for (const scale of scales) {
+      const results: BenchResult[] = [];
+      for (let turn = 0; turn < Number(options.repeats); turn++) results.push(await run(series, scale));
+      const costs = results.map(series.cost);
+      grown.push({ series, scale, costs, voidRounds: results.reduce((sum, { voidRounds }) => sum + voidRounds, 0) });
+      process.stderr.write(`${series.name}, ${series.size(scale)}: ${costs.map(round).join(', ')} ${series.unit}\n`);
+    }
+  } catch (thrown) {
+    // What others say is worth having without it; the result names what is missing.
+    missing.push(series.name);
+    process.stderr.write(`${series.name}: ${thrown instanceof Error ? thrown.message : thrown}\n`);
+  }
+}
+report();
+
+function report(): void {
+  const smallest = (series: Series): number =>
+    median(grown.find((one) => one.series === series && one.scale === scales[0])?.costs ?? []);
+  const rows = grown.flatMap(({ series, scale, costs }): BenchRow[] => {
+    const about = { case: `${scale} times: ${series.size(scale)}`, side: series.name };
+    const relative = costs.map((cost) => cost / smallest(series));
+    return [
+      rowOf({ ...about, metric: 'cost of one unit of work', unit: series.unit }, costs),
+      rowOf({ ...about, metric: 'cost of one unit of work, relative to the smallest size', unit: '' }, relative),
+    ];
+  });
+  const last = scales.at(-1) as number;
+  const goals = grown
+    .filter(({ scale }) => scale === last)
+    .map(
+      ({ series, costs }): BenchGoal => ({
+        figure: 'P10',
+        what: `${series.name}: cost at ${last} times the size to that at the smallest`,
+        value: round(median(costs) / smallest(series)),
+        unit: '×',
+        atMost: LINEAR,
+      }),
+    );
+  const parts = [`--scales ${options.scales}`, `--repeats ${options.repeats}`];
+  writeResult(options.out, {
+    bench: 'growth',
+    figure: 'P10',
+    command: ['scripts/bench growth', ...(only === undefined ? [] : [`--only ${options.only}`]), ...parts].join(' '),
+    versions: {},
+    settings: { scales: options.scales, countsAsLinear: `up to ${LINEAR} times the smallest size's cost` },
+    rounds: grown.reduce((sum, { costs }) => sum + costs.length, 0),
+    voidRounds: grown.reduce((sum, { voidRounds }) => sum + voidRounds, 0),
+    rows,
+    goals,
+    notes: [
+      'The cost of one unit of work is flat where all of it grows linearly, and falls where it grows better.',
+      ...goals.filter(({ value }) => value > LINEAR).map(({ what, value }) => `Not linear: ${what} is ${value}.`),
+      ...missing.map((name) => `Not measured, since its program failed: ${name}.`),
+    ],
+    plots: [
+      {
+        metric: 'cost of one unit of work, relative to the smallest size',
+        as: 'lines',
+        title: 'Growth (P10): cost of one unit of work, 1 = as at the smallest size',
+        x: 'times the smallest size',
+      },
+    ],
+  });
+}
