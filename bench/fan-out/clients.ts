@@ -5,6 +5,7 @@
 import { machineNow } from '../support/machine-clock.ts';
 import { LeanClient } from './lean-client.ts';
 import { type ClientsAsked, type ClientsJob, type ClientsSaid, roomName } from './messages.ts';
+import { NatsStream } from './nats-stream.ts';
 
 const CONNECT_AT_ONCE = 50;
 const TIME_MARK = Buffer.from('{"t":');
@@ -13,11 +14,10 @@ const COMMA = 0x2c;
 
 const job = JSON.parse(process.argv[2] ?? '{}') as ClientsJob;
 const members: LeanClient[] = [];
-const samplesMs: number[] = [];
+let samplesMs: number[] = [];
 let fromMs = Number.POSITIVE_INFINITY;
 let outOfOrder = 0;
 let closed = 0;
-let deliveriesBefore = 0;
 
 const numberBehind = (payload: Buffer, mark: Buffer): number => {
   const start = payload.indexOf(mark) + mark.length;
@@ -53,12 +53,20 @@ async function join(number: number): Promise<void> {
       if (type === 'error') joined.reject(new Error(message));
     }
   };
+  const nats = new NatsStream(room, {
+    onSubscribed: () => joined.resolve(),
+    onMessage: (payload, from) => {
+      from.messages += 1;
+      if (from.reading) onText(payload, from);
+    },
+  });
   const query = job.dialect === 'ws' ? `?room=${encodeURIComponent(room)}` : '';
   const client = await LeanClient.open({
     url: `${job.url}${query}`,
     protocol: job.dialect === 'roomlog' ? 'roomlog.v1.json' : null,
     compression: job.compression,
     onText: (payload, from) => onText(payload, from),
+    onBinary: (payload, from) => nats.take(payload, from),
     onClose: () => {
       closed += 1;
       joined.reject(new Error('closed before it had joined'));
@@ -77,10 +85,18 @@ async function join(number: number): Promise<void> {
 }
 
 const say = (message: ClientsSaid): void => void process.send?.(message);
-const count = (): number => members.reduce((sum, { messages }) => sum + messages, 0) - deliveriesBefore;
+const count = (): number => members.reduce((sum, { messages }) => sum + messages, 0);
 
 process.on('message', (asked: ClientsAsked) => {
-  if (asked.ask === 'measure') fromMs = asked.fromMs;
+  if (asked.ask === 'begin') {
+    fromMs = Number.POSITIVE_INFINITY;
+    samplesMs = [];
+    outOfOrder = 0;
+    for (const client of members) {
+      client.messages = 0;
+      client.bytes = 0;
+    }
+  } else if (asked.ask === 'measure') fromMs = asked.fromMs;
   else if (asked.ask === 'count') {
     const { user, system } = process.cpuUsage();
     say({ said: 'count', deliveries: count(), cpuMs: (user + system) / 1000 });
@@ -96,5 +112,4 @@ for (let from = 0; from < total; from += CONNECT_AT_ONCE) {
   const many = Math.min(CONNECT_AT_ONCE, total - from);
   await Promise.all(Array.from({ length: many }, (_, index) => join(from + index)));
 }
-deliveriesBefore = 0;
 say({ said: 'ready' });

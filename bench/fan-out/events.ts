@@ -1,23 +1,29 @@
-/** Puts events into inbound at a fixed rate, as any Kafka producer may: the sequencer then gives them to all contenders alike. */
+/**
+ * Writes outbound at fixed rates, in the sequencer's place: so that what is measured is the way from Kafka to the members, and the
+ * machine's cores are left to it.
+ */
 import { openCodec } from '../../adapters/registry/open-codec.ts';
 import { configSchema } from '../../core/config/schema.ts';
-import { type Partition, type RoomId, userId } from '../../core/ids.ts';
+import type { Partition, RoomId } from '../../core/ids.ts';
 import { partitionOf } from '../../core/log/partition.ts';
+import type { AppendRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { payload } from '../load/messages.ts';
 import { machineNow } from '../support/machine-clock.ts';
 import { openLog } from '../support/open-log.ts';
 import { pace } from '../support/pace.ts';
-import { type EventsJob, type EventsSaid, roomName } from './messages.ts';
+import { type EventsAsked, type EventsJob, type EventsSaid, roomName } from './messages.ts';
+import { claims, OutboundWriter } from './outbound-writer.ts';
 
 const job = JSON.parse(process.argv[2] ?? '{}') as EventsJob;
 const log = await openLog(job.brokers);
 const codec = await openCodec(configSchema.parse({ registry: { url: job.registry } }), silentLog);
+const writers = Array.from({ length: job.partitions }, () => new OutboundWriter(codec));
 const rooms = Array.from({ length: job.rooms }, (_, number) => {
   const room = roomName(number) as RoomId;
   return { room, key: Buffer.from(room), partition: partitionOf(room, job.partitions) };
 });
-const waiting = new Map<Partition, { key: Buffer; value: Buffer }[]>();
+const waiting = new Map<Partition, AppendRecord[]>();
 let inFlight = false;
 
 const say = (message: EventsSaid): void => void process.send?.(message);
@@ -34,36 +40,30 @@ async function flush(): Promise<void> {
   void flush();
 }
 
-function send(index: number, intendedMs: number): void {
-  const { room, key, partition } = rooms[index % rooms.length] as (typeof rooms)[number];
-  const value = codec.encodeInbound({
-    room,
-    user: userId('bench'),
-    session: null,
-    pub: null,
-    key: null,
-    origin: null,
-    event: 'tick',
-    contentType: null,
-    data: Buffer.from(payload(intendedMs, job.payloadBytes)),
-    expiresAt: null,
-    traceparent: null,
-  });
+function append(partition: Partition, record: AppendRecord): void {
   const records = waiting.get(partition);
-  if (records === undefined) waiting.set(partition, [{ key, value }]);
-  else records.push({ key, value });
+  if (records === undefined) waiting.set(partition, [record]);
+  else records.push(record);
   queueMicrotask(() => void flush());
 }
 
-process.on('disconnect', () => process.exit(0));
-process.once('message', async () => {
-  const offsetMs = machineNow() - performance.now();
-  await pace(job.perSecond, job.warmUpEvents + job.events, (index, intended) => {
-    const intendedMs = intended + offsetMs;
-    if (index === job.warmUpEvents) say({ said: 'measuring', atMs: intendedMs });
-    send(index, intendedMs);
-  });
+async function drained(): Promise<void> {
   while (inFlight || waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', async (asked: EventsAsked) => {
+  const offsetMs = machineNow() - performance.now();
+  await pace(asked.perSecond, asked.warmUpEvents + asked.events, (index, intended) => {
+    const intendedMs = intended + offsetMs;
+    if (index === asked.warmUpEvents) say({ said: 'measuring', atMs: intendedMs });
+    const { room, key, partition } = rooms[index % asked.rooms] as (typeof rooms)[number];
+    const data = Buffer.from(payload(intendedMs, job.payloadBytes));
+    append(partition, (writers[partition] as OutboundWriter).event(room, key, data, Date.now()));
+  });
+  await drained();
   say({ said: 'sent' });
 });
+for (const [number, claim] of claims(writers).entries()) append(number as Partition, claim);
+await drained();
 say({ said: 'ready' });

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 
 const TEXT = 0x1;
+const BINARY = 0x2;
 const CLOSE = 0x8;
 const PING = 0x9;
 const PONG = 0xa;
@@ -19,6 +20,8 @@ export interface LeanClientOptions {
   readonly compression: boolean;
   /** Each text message while `reading`; compressed ones as they are. */
   onText(payload: Buffer, client: LeanClient): void;
+  /** Each binary message. */
+  onBinary?(payload: Buffer, client: LeanClient): void;
   onClose(): void;
 }
 
@@ -85,6 +88,10 @@ export class LeanClient {
     this.#send(TEXT, Buffer.from(text));
   }
 
+  sendBinary(text: string): void {
+    this.#send(BINARY, Buffer.from(text));
+  }
+
   end(): void {
     this.#socket.destroy();
   }
@@ -121,7 +128,8 @@ export class LeanClient {
       if (opcode === TEXT) {
         this.messages += 1;
         if (this.reading) this.#options.onText(bytes.subarray(start, start + length), this);
-      } else if (opcode === PING) this.#send(PONG, Buffer.from(bytes.subarray(start, start + length)));
+      } else if (opcode === BINARY) this.#options.onBinary?.(bytes.subarray(start, start + length), this);
+      else if (opcode === PING) this.#send(PONG, Buffer.from(bytes.subarray(start, start + length)));
       else if (opcode === CLOSE) this.#socket.end();
       at = start + length;
     }

@@ -2,7 +2,7 @@
 import type { LatencySummary } from '../support/latency.ts';
 
 /** How a server is spoken to. */
-export type Dialect = 'roomlog' | 'socket.io' | 'ws';
+export type Dialect = 'roomlog' | 'socket.io' | 'ws' | 'nats';
 
 export interface ServerJob {
   readonly kind: 'socket.io' | 'ws-send' | 'ws-shared';
@@ -26,16 +26,23 @@ export interface ClientsJob {
   readonly compression: boolean;
 }
 
+/** Of the events' process, which writes outbound for the whole run. */
 export interface EventsJob {
   readonly brokers: readonly string[];
   readonly registry: string;
   readonly topic: string;
   readonly partitions: number;
+  /** All that any case has. */
+  readonly rooms: number;
+  readonly payloadBytes: number;
+}
+
+/** To the events' process: so many events in turn to the first `rooms` rooms. */
+export interface EventsAsked {
   readonly rooms: number;
   readonly perSecond: number;
   readonly warmUpEvents: number;
   readonly events: number;
-  readonly payloadBytes: number;
 }
 
 /** From the events' process. */
@@ -47,8 +54,10 @@ export type EventsSaid =
 
 /** To and from the clients' processes. */
 export type ClientsAsked =
+  /** A phase begins: what was counted before is forgotten. */
+  | { readonly ask: 'begin' }
   | { readonly ask: 'measure'; readonly fromMs: number }
-  /** How many have been delivered to all of its members, warm-up included. */
+  /** How many have been delivered to all of its members in this phase, warm-up included. */
   | { readonly ask: 'count' }
   | { readonly ask: 'result' };
 export type ClientsSaid =
@@ -62,13 +71,14 @@ export type ClientsSaid =
       readonly bytes: number;
     };
 
-/** One contender's run at one rate. */
-export interface Round {
+/** One contender at one rate. */
+export interface Phase {
   readonly contender: string;
   readonly rooms: number;
   readonly membersPerRoom: number;
   readonly perSecond: number;
   readonly events: number;
+  /** Not delivered soon after the last event. */
   readonly lost: number;
   readonly outOfOrder: number;
   readonly closed: number;
@@ -83,7 +93,8 @@ export interface Round {
   readonly clientsCpu: number;
   readonly infrastructureCpu: number;
   readonly stolen: number;
-  readonly void: boolean;
+  /** Why it does not count; empty where it does. */
+  readonly void: readonly string[];
 }
 
 /** A room's name. */

@@ -1,0 +1,156 @@
+/** What is played: cases, their contenders in turn, rate after rate, and the ladder to the highest rate that holds. */
+import type { ChildProcess } from 'node:child_process';
+import type { Contender, Setting } from './contenders.ts';
+import type { Phase } from './messages.ts';
+import { type Audience, type Pace, Session } from './session.ts';
+
+/** A rate counts as failed above it. */
+export const MAX_P99_MS = 50;
+/** A void phase is played again so often. */
+const PHASE_TRIES = 3;
+/** Rates of the ladder, events/s; all contenders meet on the same ones. */
+const RUNGS = [20, 30, 40, 60, 80, 100, 125, 160, 200, 300, 450, 700, 1_000, 1_400, 2_000, 2_800, 4_000, 5_600, 8_000];
+
+export interface Case {
+  readonly figure: 'P1' | 'P2';
+  readonly audience: Audience;
+  /** Ascending. */
+  readonly rates: readonly Pace[];
+  /** How long a rung of the ladder is played; null: the highest rate is not looked for. */
+  readonly ladder: Omit<Pace, 'perSecond'> | null;
+  readonly contenders: readonly Contender[];
+}
+
+/** What one contender did in one turn. */
+export interface Turn {
+  readonly contender: Contender;
+  readonly turn: number;
+  readonly phases: readonly Phase[];
+  /** The highest rate that held, events/s; null where none was looked for or none held. */
+  readonly highest: number | null;
+}
+
+const PEERS: readonly Contender[] = ['roomlog', 'socket.io', 'ws-send', 'ws-shared', 'native', 'nats'];
+const P1: Case = {
+  figure: 'P1',
+  audience: { rooms: 1, membersPerRoom: 1_000 },
+  rates: [
+    { perSecond: 20, warmUpSeconds: 0.5, seconds: 2.5 },
+    { perSecond: 200, warmUpSeconds: 0.5, seconds: 2 },
+    { perSecond: 1_000, warmUpSeconds: 1, seconds: 3 },
+  ],
+  ladder: { warmUpSeconds: 0.5, seconds: 2 },
+  contenders: ['roomlog', 'roomlog-unbatched', ...PEERS.slice(1)],
+};
+const SPREAD = { warmUpSeconds: 1, seconds: 3, perSecond: 5_000 };
+const P2 = (rooms: number): Case => ({
+  figure: 'P2',
+  audience: { rooms, membersPerRoom: 10 },
+  rates: [SPREAD],
+  ladder: null,
+  contenders: PEERS,
+});
+
+export const PLAN: readonly Case[] = [P1, P2(100), P2(1_000)];
+export const QUICK_PLAN: readonly Case[] = [{ ...P1, ladder: null }, P2(100)];
+
+export const holds = (one: Phase): boolean =>
+  one.deliveredMs.p99 <= MAX_P99_MS && one.lost === 0 && one.outOfOrder === 0 && one.closed === 0;
+
+function tell(one: Phase): void {
+  const { contender, rooms, membersPerRoom, perSecond, deliveredMs, lost } = one;
+  const percent = (share: number): string => `${Math.round(share * 100)} %`;
+  const verdict = one.void.length > 0 ? `, VOID: ${one.void.join(', ')}` : holds(one) ? '' : ', FAILED';
+  process.stderr.write(
+    `${contender}, ${rooms} × ${membersPerRoom} at ${perSecond}/s: ${one.deliveriesPerCpuSecond} deliveries per CPU-second, p50 ${deliveredMs.p50} ms, p99 ${deliveredMs.p99} ms, lost ${lost}, server ${percent(one.serverCpu)}, clients ${percent(one.clientsCpu)}, Kafka and producer ${percent(one.infrastructureCpu)}, stolen ${percent(one.stolen)}${verdict}\n`,
+  );
+}
+
+/** All contenders in turn, so often. */
+export async function playCase(one: Case, repeats: number, setting: Setting, events: ChildProcess): Promise<Turn[]> {
+  const turns: Turn[] = [];
+  for (let turn = 1; turn <= repeats; turn += 1) {
+    for (const contender of one.contenders) {
+      const highest = turns.find((before) => before.contender === contender)?.highest ?? null;
+      turns.push(await new Player(one, contender, setting, events).play(turn, highest));
+    }
+  }
+  return turns;
+}
+
+class Player {
+  readonly #case: Case;
+  readonly #contender: Contender;
+  readonly #setting: Setting;
+  readonly #events: ChildProcess;
+  readonly #phases: Phase[] = [];
+
+  constructor(one: Case, contender: Contender, setting: Setting, events: ChildProcess) {
+    this.#case = one;
+    this.#contender = contender;
+    this.#setting = setting;
+    this.#events = events;
+  }
+
+  /** @param known the highest rate of the first turn: the ladder begins a rung below it */
+  async play(turn: number, known: number | null): Promise<Turn> {
+    const { rates, ladder } = this.#case;
+    let best: number | null = null;
+    let failed: number | null = null;
+    let session = await this.#open();
+    try {
+      for (const pace of rates) {
+        const phase = await this.#phase(session, pace);
+        if (holds(phase)) best = pace.perSecond;
+        else {
+          failed = pace.perSecond;
+          break;
+        }
+      }
+      if (ladder !== null && best !== null && this.#contender !== 'roomlog-unbatched') {
+        if (failed !== null) {
+          // What it could not write in time it would still be writing.
+          await session.close();
+          session = await this.#open();
+        }
+        best = await this.#climb(session, ladder, best, failed ?? Number.POSITIVE_INFINITY, known);
+      }
+    } finally {
+      await session.close();
+    }
+    return { contender: this.#contender, turn, phases: this.#phases, highest: ladder === null ? null : best };
+  }
+
+  /** The highest rung from `from` on, below `below`, that holds. */
+  async #climb(
+    session: Session,
+    ladder: Omit<Pace, 'perSecond'>,
+    from: number,
+    below: number,
+    known: number | null,
+  ): Promise<number> {
+    const rungs = RUNGS.filter((rate) => rate > from && rate < below);
+    const start = known === null ? 0 : Math.max(0, rungs.indexOf(known) - 1);
+    let best = from;
+    for (const perSecond of rungs.slice(start)) {
+      const phase = await this.#phase(session, { ...ladder, perSecond });
+      if (phase.void.length > 0 || !holds(phase)) break;
+      best = perSecond;
+    }
+    return best;
+  }
+
+  /** The first one that counts, else the last. */
+  async #phase(session: Session, pace: Pace): Promise<Phase> {
+    for (let tries = 1; ; tries += 1) {
+      const phase = await session.play(pace);
+      tell(phase);
+      this.#phases.push(phase);
+      if (phase.void.length === 0 || tries >= PHASE_TRIES || phase.lost > 0) return phase;
+    }
+  }
+
+  #open(): Promise<Session> {
+    return Session.open(this.#contender, this.#case.audience, this.#setting, this.#events);
+  }
+}
