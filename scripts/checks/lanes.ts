@@ -25,7 +25,7 @@ export const LANES: readonly Lane[] = [
   vitestLane('integration', 'a real stack of three gateways and two sequencers', withPackage, {
     after: ['package'],
   }),
-  vitestLane('browser', 'the demo page in real headless Chromium', withChromium),
+  vitestLane('browser', 'real headless Chromium: the demo page, compressed rooms', withChromium),
   faults,
   python,
   k6,
