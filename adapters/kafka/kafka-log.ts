@@ -156,6 +156,7 @@ export class KafkaLog implements EventLog {
       offsets: this.#offsets,
       clock: this.#clock,
       fetchBytes: this.#config.fetchPartitionBytes,
+      metrics: this.#metrics,
     });
   }
 

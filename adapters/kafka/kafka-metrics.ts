@@ -21,6 +21,8 @@ export interface KafkaMetrics {
   runsOn(client: string): void;
   requested(api: string, outcome: RequestOutcome, ms: number): void;
   restarted(what: Watched): void;
+  /** Bytes of batches that a broker sent for a range, those of a batch that was cut off included. */
+  rangeFetched(bytes: number): void;
   /** Read when somebody looks. */
   openTransactions(read: OpenTransactionsReader): void;
 }
@@ -29,6 +31,7 @@ export const noKafkaMetrics: KafkaMetrics = {
   runsOn: () => {},
   requested: () => {},
   restarted: () => {},
+  rangeFetched: () => {},
   openTransactions: () => {},
 };
 
@@ -38,6 +41,10 @@ export function kafkaMetrics(metrics: Metrics): KafkaMetrics {
   const restarts = metrics.counter(
     'roomlog_kafka_restarts_total',
     'Tails and group memberships that made no progress and were started again.',
+  );
+  const fetched = metrics.counter(
+    'roomlog_kafka_range_bytes_total',
+    'Bytes of record batches fetched to read ranges: for catching up, snapshots, replay.',
   );
   return {
     runsOn(client) {
@@ -50,6 +57,7 @@ export function kafkaMetrics(metrics: Metrics): KafkaMetrics {
       if (outcome === 'answered') latency.record(ms, { api });
     },
     restarted: (what) => restarts.add(1, { what }),
+    rangeFetched: (bytes) => fetched.add(bytes),
     openTransactions(read) {
       metrics.gauge(
         'roomlog_kafka_open_transaction_ms',

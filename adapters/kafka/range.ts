@@ -6,6 +6,7 @@ import type { LogRecord, OffsetRange, RangeOptions } from '../../core/ports/even
 import { backOffMs, Pause } from './back-off.ts';
 import type { Connections } from './connection.ts';
 import { handOverError } from './hand-over.ts';
+import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
 import { BatchDecoder, type DecodedSlice } from './wire/decode-batches.ts';
@@ -25,6 +26,7 @@ export interface RangeParts {
   readonly offsets: Offsets;
   readonly clock: Clock;
   readonly fetchBytes: number;
+  readonly metrics?: Pick<KafkaMetrics, 'rangeFetched'>;
 }
 
 export async function* readRange(options: RangeOptions, parts: RangeParts): AsyncGenerator<readonly LogRecord[]> {
@@ -39,6 +41,7 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
     let fetched: FetchedPartition;
     try {
       fetched = await fetchOnce(options, next, parts, hasAnswer ? MAX_WAIT_MS : 0);
+      parts.metrics?.rangeFetched(fetched.records.length);
       // Most reads end below what the leader has, and need no question more. A fetch alone does not tell the end: a leader that is new may
       // not know yet how far its followers are, and answers as if the log ended there; asked for the end, it says that it does not know.
       if (!hasAnswer && to > fetched.lastStableOffset) to = Math.min(to, (await rangeOf(options, parts)).end);
