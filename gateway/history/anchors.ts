@@ -22,6 +22,8 @@ export class Anchors {
   #anchors: Anchor[] = [];
   #records = 0;
   #bytes = 0;
+  #allRecords = 0;
+  #allBytes = 0;
 
   constructor(options: AnchorsOptions = {}) {
     this.#everyRecords = options.everyRecords ?? 1_000;
@@ -38,10 +40,17 @@ export class Anchors {
     return this.#anchors[0];
   }
 
+  /** Bytes of a record on average; null before any was folded. */
+  get recordBytes(): number | null {
+    return this.#allRecords === 0 ? null : this.#allBytes / this.#allRecords;
+  }
+
   /** Counts a folded record of `bytes`; notes an anchor behind it when one is due. */
   passed(chain: Chain, next: Offset, bytes: number): void {
     this.#records += 1;
     this.#bytes += bytes;
+    this.#allRecords += 1;
+    this.#allBytes += bytes;
     if (this.#records < this.#everyRecords && this.#bytes < this.#everyBytes) return;
     if (chain.settled) this.note(chain.anchor(next));
   }

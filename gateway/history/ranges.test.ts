@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Offset } from '../../core/ids.ts';
+import { Chain } from '../../core/log/chain.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
-import { joinRoom, TestSink, until, World } from '../tail/world.fixture.ts';
+import { codec, joinRoom, TestSink, TOPIC, until, World } from '../tail/world.fixture.ts';
+import { Anchors } from './anchors.ts';
+import type { PartitionHistory } from './partition-history.ts';
+import { readStretch } from './read-stretch.ts';
 
 let w: World;
 afterEach(() => w.close());
@@ -50,6 +55,47 @@ describe('many readers of the same past', () => {
     await until(() => sink.of('live').length === 1);
     expect(sink.seqs()).toHaveLength(500);
     expect(seen.reads).toBe(0);
+  });
+});
+
+describe('a long range', () => {
+  it('is judged in slices, between which the event loop turns as often as the budget says', async () => {
+    w = new World({ anchors: { everyRecords: 1_000_000 } });
+    w.publishMany('a', 640);
+    const stretchOf = async (isSpent: boolean): Promise<number> => {
+      let turns = 0;
+      const budget = {
+        spent: () => isSpent,
+        turn: async () => {
+          turns += 1;
+        },
+      };
+      const from = Chain.atStart().anchor(0 as Offset);
+      const anchors = new Anchors();
+      const view = { partition: 0, streamId: 's', position: 642, anchors } as unknown as PartitionHistory;
+      const parts = { log: w.log, codec, topic: TOPIC, budget, signal: new AbortController().signal };
+      const { stretch, records } = await readStretch({ view, from, planned: 642, bytes: 1e6 }, parts);
+      expect([records, stretch.next.offset]).toEqual([642, 642]);
+      return turns;
+    };
+    expect(await stretchOf(true)).toBe(Math.ceil(642 / 32));
+    expect(await stretchOf(false)).toBe(0);
+  });
+
+  it('of which others need other parts is read once, and what is kept is not read again', async () => {
+    w = new World({ gateway: { ringBytes: 1 }, anchors: { everyRecords: 50 } });
+    const seen = watchReads(w);
+    w.publishMany('a', 400);
+    w.publishMany('b', 400);
+    const stream = await w.openStream();
+    const joined = ['b', 'a', 'b', 'a'].map((room) => joinRoom(stream, room, { kind: 'start' }));
+    const sinks = (await Promise.all(joined)).map(({ sink }) => sink);
+    await until(() => sinks.every((sink) => sink.of('live').length === 1));
+    const cursor = sinks[0]?.of('event')[100]?.cursor as string;
+    const { sink } = await joinRoom(stream, 'b', { kind: 'after', cursor });
+    await until(() => sink.of('live').length === 1);
+    expect(sink.seqs()).toHaveLength(299);
+    expect(seen.records).toBe(802);
   });
 });
 

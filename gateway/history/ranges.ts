@@ -19,7 +19,7 @@ import { Stretch } from './stretch.ts';
 const STRETCH_BYTES = 1_048_576;
 /** A read of one record takes what is around it up to so many bytes: they cost no more. */
 const LEAST_BYTES = 65_536;
-/** What a record takes before any was read. */
+/** What a record takes before any was folded or read. */
 const FIRST_GUESS_BYTES = 400;
 /** How much of the newest read's average goes into the guess. */
 const GUESS_WEIGHT = 0.3;
@@ -98,8 +98,8 @@ export class Ranges {
   }
 
   /** About how many records of a partition make so many bytes. */
-  recordsIn(partition: Partition, bytes: number): number {
-    return Math.max(1, Math.ceil(bytes / (this.#guesses.get(partition) ?? FIRST_GUESS_BYTES)));
+  recordsIn(view: PartitionHistory, bytes: number): number {
+    return Math.max(1, Math.ceil(bytes / this.#recordBytes(view)));
   }
 
   /** What was read of a partition is not believed any more. */
@@ -117,8 +117,7 @@ export class Ranges {
     const others = this.#reading.get(partition) ?? new Set<Reading>();
     this.#reading.set(partition, others);
     const planned = this.#plan(view, from.offset, upTo, others);
-    const guess = this.#guesses.get(partition) ?? FIRST_GUESS_BYTES;
-    const bytes = Math.ceil((planned - from.offset) * guess);
+    const bytes = Math.ceil((planned - from.offset) * this.#recordBytes(view));
     const done = this.#order.run(partition, from.offset, bytes, () => this.#read({ view, from, planned, bytes }));
     const reading = { from: from.offset, planned, done };
     others.add(reading);
@@ -130,8 +129,8 @@ export class Ranges {
   /** The end of a read: where somebody else's begins, or where it is long enough. */
   #plan(view: PartitionHistory, from: number, upTo: number, others: ReadonlySet<Reading>): number {
     const { partition, position } = view;
-    const long = from + this.recordsIn(partition, STRETCH_BYTES);
-    const least = from + this.recordsIn(partition, LEAST_BYTES);
+    const long = from + this.recordsIn(view, STRETCH_BYTES);
+    const least = from + this.recordsIn(view, LEAST_BYTES);
     let planned = Math.min(position, long, Math.max(upTo, least), this.#kept.beginAbove(partition, from));
     for (const other of others) if (other.from > from) planned = Math.min(planned, other.from);
     return Math.max(planned, from + 1);
@@ -149,6 +148,10 @@ export class Ranges {
     }
     this.#kept.keep(stretch);
     return stretch;
+  }
+
+  #recordBytes({ partition, anchors }: PartitionHistory): number {
+    return this.#guesses.get(partition) ?? anchors.recordBytes ?? FIRST_GUESS_BYTES;
   }
 
   #empty({ partition, streamId }: PartitionHistory, from: Anchor): Stretch {

@@ -74,6 +74,8 @@ class Steps {
   /** Of records read to prove what was found. */
   #records = 0;
   #anchor: Anchor | undefined;
+  /** What reading everything would cost, in records. */
+  #scanned = 0;
 
   constructor(parts: WalkParts, wanted: Wanted) {
     this.#parts = parts;
@@ -112,19 +114,19 @@ class Steps {
   #isDense(seq: number, offset: number): boolean {
     const { view, ranges } = this.#parts;
     const { throughSeq, beforeTime, scanFrom } = this.#wanted;
-    const scanned = offset - scanFrom;
-    if (scanned <= ranges.recordsIn(view.partition, SHORT_BYTES)) return true;
+    this.#scanned = offset - scanFrom;
+    if (this.#scanned <= ranges.recordsIn(view, SHORT_BYTES)) return true;
     if (beforeTime !== Number.NEGATIVE_INFINITY) return false;
     const steps = seq - 1 - throughSeq;
-    return steps > MAX_STEPS || steps * this.#stepRecords() >= scanned;
+    return steps > MAX_STEPS || steps * this.#stepRecords() >= this.#scanned;
   }
 
   /** What a step costs on average, in records. */
   #stepRecords(): number {
     const { view, ranges } = this.#parts;
-    const { anchors, partition, position } = view;
+    const { anchors, position } = view;
     const between = (position - (anchors.oldest?.offset ?? 0)) / Math.max(1, anchors.size);
-    return between / 2 + ranges.recordsIn(partition, STEP_BYTES);
+    return between / 2 + ranges.recordsIn(view, STEP_BYTES);
   }
 
   #fromKnown({ seq }: LogEvent): LogEvent[] | null {
@@ -150,15 +152,16 @@ class Steps {
     const anchor = view.anchors.atOrBelow(offset);
     if (anchor === undefined) return 'deleted';
     // What two events behind the same anchor need is read once.
-    if (anchor !== this.#anchor) this.#records += offset - anchor.offset + ranges.recordsIn(view.partition, STEP_BYTES);
+    if (anchor !== this.#anchor) this.#records += offset - anchor.offset + ranges.recordsIn(view, STEP_BYTES);
     this.#anchor = anchor;
-    if (this.#isSpent(offset)) return 'dense';
+    if (this.#isSpent) return 'dense';
     const record = await recordAt(ranges, view, offset);
     return record === 'claim' ? null : record;
   }
 
-  #isSpent(offset: number): boolean {
-    return this.#records > offset - this.#wanted.scanFrom + this.#stepRecords();
+  /** Whether reading everything would have cost less by now. */
+  get #isSpent(): boolean {
+    return this.#records > this.#scanned;
   }
 
   /** What was sequenced while the hinted event was the newest that its sequencer had read back. */
@@ -166,7 +169,7 @@ class Steps {
     const { view, ranges, room } = this.#parts;
     if (high.seq - low.seq > MAX_STEPS) return 'dense';
     this.#records += high.offset - low.offset;
-    if (this.#isSpent(low.offset)) return 'dense';
+    if (this.#isSpent) return 'dense';
     const events: LogEvent[] = [low];
     let from = view.anchors.atOrBelow(low.offset);
     for (let at = (low.offset + 1) as Offset; from !== undefined && at < high.offset; ) {
