@@ -31,6 +31,8 @@ interface Outcome {
 /** Throws where the handshake is refused. */
 async function tryOnce({ room, start, events, seq }: Joining): Promise<Outcome> {
   const over = Promise.withResolvers<Outcome>();
+  // Of a handshake that is refused, `open` tells.
+  over.promise.catch(() => {});
   let came = 0;
   let first = 0;
   let recovered = false;

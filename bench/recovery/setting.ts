@@ -186,6 +186,7 @@ export class Clients {
   }
 
   async stop(): Promise<void> {
+    if (!this.#child.connected) return;
     const exited = once(this.#child, 'exit');
     this.#child.disconnect();
     await exited;

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Offset } from '../../core/ids.ts';
+import type { Offset, RoomId, Seq } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
+import { encodeCursor } from '../../core/log/cursor.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { codec, joinRoom, TestSink, TOPIC, until, World } from '../tail/world.fixture.ts';
 import { Anchors } from './anchors.ts';
@@ -99,6 +100,23 @@ describe('a long range', () => {
   });
 });
 
+describe('a range that ends where another begins', () => {
+  it('is read no further', async () => {
+    w = new World({ gateway: { ringBytes: 1 }, anchors: { everyRecords: 50 } });
+    const offsets = w.publishMany('a', 800);
+    const seen = watchReads(w);
+    const stream = await w.openStream();
+    const cursor = encodeCursor(w.streamId, 'a' as RoomId, { offset: offsets[498] as Offset, seq: 499 as Seq });
+    const { sink: behind } = await joinRoom(stream, 'a', { kind: 'after', cursor });
+    await until(() => behind.of('live').length === 1);
+    expect(seen.records).toBe(302);
+    const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => sink.of('live').length === 1);
+    expect(sink.seqs()).toHaveLength(800);
+    expect(seen.records).toBe(802);
+  });
+});
+
 describe('a log that can not be read', () => {
   it('refuses the join with unavailable', async () => {
     w = new World({ gateway: { ringBytes: 1 }, historyCacheBytes: 0 });
@@ -131,7 +149,7 @@ describe('a log that can not be read', () => {
     expect(patient.sink.seqs()).toEqual([1, 2, 3, 4, 5]);
     const other = await w.openStream({ ringBytes: 1, slowClientTimeoutMs: 300 });
     w.log.cluster.unreachable = true;
-    const lost = await joinRoom(other, 'a', { kind: 'start' });
+    const lost = await joinRoom(stream, 'a', { kind: 'start' });
     await until(() => lost.sink.closed);
     expect(lost.sink.closeCode).toBe(1013);
   });
@@ -152,5 +170,17 @@ describe('a log that can not be read', () => {
     const { sink: again } = await joinRoom(stream, 'a', { kind: 'start' });
     await until(() => again.of('live').length === 1);
     expect(again.seqs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('is not believed where its end is missing', async () => {
+    w = new World({ gateway: { ringBytes: 1 }, anchors: { everyRecords: 2 } });
+    const last = w.publishMany('a', 8).at(-1);
+    const stream = await w.openStream();
+    const outbound = w.log.cluster.partition('test.outbound', 0 as never);
+    const at = outbound.at.bind(outbound);
+    outbound.at = (offset) => (offset === last ? null : at(offset));
+    const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+    await until(() => sink.closed);
+    expect(sink.closeCode).toBe(1013);
   });
 });

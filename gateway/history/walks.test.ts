@@ -143,7 +143,7 @@ describe('a hint', () => {
 describe('what is found along the hints', () => {
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('sparse' as const), room: fc.constantFrom('s1', 's2') }) },
-    { weight: 8, arbitrary: fc.record({ do: fc.constant('dense' as const), count: fc.integer({ min: 1, max: 60 }) }) },
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('dense' as const), count: fc.integer({ min: 1, max: 80 }) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('claim' as const) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('zombie' as const), back: fc.nat(30) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('repeat' as const), back: fc.nat(30) }) },
@@ -172,7 +172,7 @@ describe('what is found along the hints', () => {
         for (const one of steps) {
           if (one.do === 'claim') sequencer.claim();
           else if (one.do === 'dense') {
-            w.publishMany('dense', one.count, { data: Buffer.from(JSON.stringify(DENSE)) });
+            w.publishMany('dense', one.count, { data: Buffer.from(JSON.stringify(DENSE.repeat(4))) });
           } else if (one.do === 'sparse') {
             const offsets = events.get(one.room) ?? [];
             events.set(one.room, offsets);
