@@ -149,7 +149,7 @@ describe('a log that can not be read', () => {
     expect(patient.sink.seqs()).toEqual([1, 2, 3, 4, 5]);
     const other = await w.openStream({ ringBytes: 1, slowClientTimeoutMs: 300 });
     w.log.cluster.unreachable = true;
-    const lost = await joinRoom(stream, 'a', { kind: 'start' });
+    const lost = await joinRoom(other, 'a', { kind: 'start' });
     await until(() => lost.sink.closed);
     expect(lost.sink.closeCode).toBe(1013);
   });
