@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
 import type { Fold } from '../../core/log/fold.ts';
 import { stateOf } from '../../test/support/fold-state.ts';
+import { POISON, p0, topics, twoSnapshots, World } from '../../test/support/snapshots-log.ts';
 import { parseSnapshotKey } from './keys.ts';
-import { POISON, p0, topics, twoSnapshots, World } from './world.fixture.ts';
 
 describe('loadSnapshot', () => {
   it('finds nothing where nothing was written', async () => {

@@ -2,9 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Epoch, NO_EPOCH, NO_OFFSET, type Offset } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { SnapshotRefusal } from '../../core/log/snapshot.ts';
+import { codec, flipped, MANY_ROOMS, p0, topics, twoSnapshots, type World } from '../../test/support/snapshots-log.ts';
 import { snapshotKey } from './keys.ts';
 import type { LoadSnapshotOptions } from './load.ts';
-import { codec, flipped, MANY_ROOMS, p0, topics, twoSnapshots, type World } from './world.fixture.ts';
 
 describe('a snapshot that can not be believed', () => {
   const older = async (

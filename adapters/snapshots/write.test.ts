@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
 import type { Fold } from '../../core/log/fold.ts';
 import { stateOf } from '../../test/support/fold-state.ts';
+import { codec, p0, topics, twoSnapshots, World } from '../../test/support/snapshots-log.ts';
 import type { AppendFault } from '../memory/memory-brokers.ts';
 import { parseSnapshotKey } from './keys.ts';
 import { streamIdOfSnapshots } from './load.ts';
-import { codec, p0, topics, twoSnapshots, World } from './world.fixture.ts';
 
 describe('writeSnapshot', () => {
   it('can be killed between any two appends: what is there is the new snapshot whole or the older one', async () => {

@@ -5,7 +5,7 @@ import type { AppendBatch, AppendOutcome } from '../../core/ports/event-log.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
 import { movableClock } from '../../test/support/movable-clock.ts';
 import { ready, sound, until } from '../../test/support/running-sequencers.ts';
-import { isData, numbered, p0, running } from './takeover.fixture.ts';
+import { isData, numbered, p0, running } from '../../test/support/takeovers.ts';
 
 test('answers a stray claim by one of its own, but only after a later heartbeat', async () => {
   const stream = new MemoryStream();

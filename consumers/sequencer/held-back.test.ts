@@ -4,7 +4,7 @@ import type { AppendBatch, AppendOutcome } from '../../core/ports/event-log.ts';
 import { MemoryStream } from '../../test/support/memory-stream.ts';
 import { movableClock } from '../../test/support/movable-clock.ts';
 import { ready, sound, until } from '../../test/support/running-sequencers.ts';
-import { numbered, p0, running } from './takeover.fixture.ts';
+import { numbered, p0, running } from '../../test/support/takeovers.ts';
 
 describe('what waits on its way out, for a connection or for other batches, is not sent', () => {
   /** A log whose appends wait until told to go on, as they do while a leader is looked for. */

@@ -3,7 +3,7 @@ import { Chain } from '../../core/log/chain.ts';
 import { MemoryStream } from '../../test/support/memory-stream.ts';
 import { ready, sound, until } from '../../test/support/running-sequencers.ts';
 
-import { isData, numbered, p0, running } from './takeover.fixture.ts';
+import { isData, numbered, p0, running } from '../../test/support/takeovers.ts';
 
 describe('the judge of these tests', () => {
   class NoChainCheck extends Chain {

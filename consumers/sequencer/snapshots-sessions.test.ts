@@ -3,7 +3,7 @@ import type { Offset } from '../../core/ids.ts';
 import { inboundEvent, session } from '../../test/support/memory-stream.ts';
 import { movableClock } from '../../test/support/movable-clock.ts';
 import { until } from '../../test/support/running-sequencers.ts';
-import { HOUR_MS, p0, World } from './snapshots.fixture.ts';
+import { HOUR_MS, p0, World } from '../../test/support/snapshots-world.ts';
 
 describe('sessions', () => {
   const codesOf = (world: World, inbound: Offset) =>

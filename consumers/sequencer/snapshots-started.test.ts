@@ -6,7 +6,7 @@ import type { Offset, Partition, RoomId, Seq } from '../../core/ids.ts';
 import { captureFold } from '../../core/log/capture.ts';
 import { inboundEvent, session } from '../../test/support/memory-stream.ts';
 import { sound, until } from '../../test/support/running-sequencers.ts';
-import { linesInto, MANY_ROOMS, p0, ROOM_NAME_CHARS, running, World } from './snapshots.fixture.ts';
+import { linesInto, MANY_ROOMS, p0, ROOM_NAME_CHARS, running, World } from '../../test/support/snapshots-world.ts';
 
 describe('starting', () => {
   test('reads no record again that a snapshot has', async () => {

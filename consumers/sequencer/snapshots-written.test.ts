@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseSnapshotKey } from '../../adapters/snapshots/keys.ts';
 import { movableClock } from '../../test/support/movable-clock.ts';
 import { until } from '../../test/support/running-sequencers.ts';
-import { HOUR_MS, p0, World } from './snapshots.fixture.ts';
+import { HOUR_MS, p0, World } from '../../test/support/snapshots-world.ts';
 
 describe('writing', () => {
   test('writes one after so many records, and on stop; two are kept', async () => {

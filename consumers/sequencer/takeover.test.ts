@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { inboundEvent, MemoryStream } from '../../test/support/memory-stream.ts';
 import { movableClock } from '../../test/support/movable-clock.ts';
 import { ready, sound, until } from '../../test/support/running-sequencers.ts';
-import { isData, numbered, p0, running } from './takeover.fixture.ts';
+import { isData, numbered, p0, running } from '../../test/support/takeovers.ts';
 
 test('takes over from one that died between append and answer', async () => {
   const stream = new MemoryStream({ sequencer: { batchBytes: 1_000 } });

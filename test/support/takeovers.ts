@@ -2,8 +2,8 @@
 import { afterEach } from 'vitest';
 import type { AppendTry } from '../../adapters/memory/memory-brokers.ts';
 import type { Partition } from '../../core/ids.ts';
-import { inboundEvent, type MemoryStream, session } from '../../test/support/memory-stream.ts';
-import { RunningSequencers } from '../../test/support/running-sequencers.ts';
+import { inboundEvent, type MemoryStream, session } from './memory-stream.ts';
+import { RunningSequencers } from './running-sequencers.ts';
 
 export const p0 = 0 as Partition;
 export const running = new RunningSequencers();

@@ -1,3 +1,10 @@
+import { MemoryLog } from '../../adapters/memory/memory-log.ts';
+import type { PoisonEntry } from '../../adapters/snapshots/chunks.ts';
+import { snapshotKey } from '../../adapters/snapshots/keys.ts';
+import { type LoadedSnapshot, type LoadSnapshotOptions, loadSnapshot } from '../../adapters/snapshots/load.ts';
+import { sealOf } from '../../adapters/snapshots/seal.ts';
+import { Shelf } from '../../adapters/snapshots/shelf.ts';
+import { type WrittenSnapshot, writeSnapshot } from '../../adapters/snapshots/write.ts';
 import { type Epoch, NO_OFFSET, type Offset, type Partition, type RoomId, type Seq } from '../../core/ids.ts';
 import { captureFold } from '../../core/log/capture.ts';
 import { Fold } from '../../core/log/fold.ts';
@@ -5,14 +12,7 @@ import type { SnapshotRefusal } from '../../core/log/snapshot.ts';
 import type { SnapshotManifest } from '../../core/log/snapshot-record.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { createCodec } from '../../schemas/codec.ts';
-import { PublishedLog } from '../../test/support/published-log.ts';
-import { MemoryLog } from '../memory/memory-log.ts';
-import type { PoisonEntry } from './chunks.ts';
-import { snapshotKey } from './keys.ts';
-import { type LoadedSnapshot, type LoadSnapshotOptions, loadSnapshot } from './load.ts';
-import { sealOf } from './seal.ts';
-import { Shelf } from './shelf.ts';
-import { type WrittenSnapshot, writeSnapshot } from './write.ts';
+import { PublishedLog } from './published-log.ts';
 
 export const p0 = 0 as Partition;
 export const topics = { outbound: 'o', snapshots: 's' };

@@ -1,11 +1,11 @@
 /** A stream in memory with sequencers that write snapshots and start from them; ended after each test. */
 import { afterEach, expect } from 'vitest';
 import { type LoadedSnapshot, loadSnapshot } from '../../adapters/snapshots/load.ts';
+import type { Sequencer, SequencerOptions } from '../../consumers/sequencer/sequencer.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { silentLog } from '../../core/ports/logger.ts';
-import { inboundEvent, MemoryStream, type MemoryStreamOptions } from '../../test/support/memory-stream.ts';
-import { RunningSequencers, ready, until } from '../../test/support/running-sequencers.ts';
-import type { Sequencer, SequencerOptions } from './sequencer.ts';
+import { inboundEvent, MemoryStream, type MemoryStreamOptions } from './memory-stream.ts';
+import { RunningSequencers, ready, until } from './running-sequencers.ts';
 
 export const p0 = 0 as Partition;
 export const HOUR_MS = 3_600_000;
