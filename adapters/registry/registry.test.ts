@@ -37,6 +37,43 @@ const configFor = (url: string, timeoutMs = 500) =>
   loadConfig({ flags: { 'registry-url': url, 'registry-timeout-ms': timeoutMs } });
 const registryAt = (url: string) => new Registry(configFor(url).registry);
 
+describe('looking a subject up', () => {
+  /** A subject of four versions. */
+  const versioned: Answer = (request, response) => {
+    const [, version] = /\/subjects\/orders\/versions\/(\d+)/.exec(request.url ?? '') ?? [];
+    if (version !== undefined) json(response, 200, { id: 100 + Number(version), version, schema: '"string"' });
+    else if (request.url?.startsWith('/subjects/orders/versions')) json(response, 200, [1, 2, 3, 4]);
+    else json(response, 404, { error_code: 40401, message: 'Subject not found' });
+  };
+
+  it('gives the newest versions, and asks for each of them once', async () => {
+    const registry = registryAt(await serve(versioned));
+    const newest = [4, 3].map((version) => ({ id: 100 + version, version, schema: '"string"' }));
+    expect(await registry.versions('orders', 2)).toEqual(newest);
+    expect(await registry.versions('orders', 2)).toEqual(newest);
+    expect(requests.filter((request) => /versions\/\d/.test(request))).toHaveLength(2);
+    expect(registry.known(104)).toBe('"string"');
+  });
+
+  it('says schema_not_found where there is none that can be used, registry_unreachable where it can not tell', async () => {
+    const code = async (answer: Answer, subject: string): Promise<unknown> =>
+      await registryAt(await serve(answer))
+        .versions(subject, 2)
+        .then(String, ({ code: told }) => told);
+    expect(await code(versioned, 'none')).toBe('schema_not_found');
+    const other =
+      (more: object): Answer =>
+      (request, response) =>
+        json(response, 200, request.url?.endsWith('/versions') ? [1] : { id: 1, schema: '{}', ...more });
+    expect(await code(other({ schemaType: 'PROTOBUF' }), 'orders')).toBe('schema_not_found');
+    const references = [{ name: 'a', subject: 'b', version: 1 }];
+    expect(await code(other({ references }), 'orders')).toBe('schema_not_found');
+    expect(await code((_, response) => void response.writeHead(404).end('<html>'), 'orders')).toBe(
+      'registry_unreachable',
+    );
+  });
+});
+
 describe('looking a schema up', () => {
   it('asks once for many, and never again for a known one', async () => {
     const registry = registryAt(await serve((_, response) => json(response, 200, { schema: '"string"' })));

@@ -45,11 +45,20 @@ export function define(command: Command): void {
       const threads = parseCount('--threads', options.threads, 1, MAX_THREADS);
       const { config } = readServicesConfig(self, globals);
       const scope = { room: options.room === undefined ? null : checkRoom(options.room), pattern: options.pattern };
-      const { log, codec } = await openLog(config);
+      const { log, codec, schemas } = await openLog(config);
       try {
         const { replayOnThreads } = await import('../threads/replay-on-threads.ts');
         const setting = { config, ...scope, from, format: globals.output };
-        await replayOnThreads({ setting, threads, log, codec, toMs: toMs ?? Number.POSITIVE_INFINITY, count, print });
+        await replayOnThreads({
+          setting,
+          threads,
+          log,
+          codec,
+          schemas,
+          toMs: toMs ?? Number.POSITIVE_INFINITY,
+          count,
+          print,
+        });
       } finally {
         await log.close();
       }

@@ -12,6 +12,7 @@ import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
 import { compilePattern } from '../../core/room-pattern.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { type ReplayFormat, replayLine } from '../commands/replay-lines.ts';
+import type { ReadableData } from '../readable-data.ts';
 
 export interface LineBatch {
   /** Log time of each event, ms. */
@@ -48,9 +49,11 @@ export async function* lineBatches(
   format: ReplayFormat,
   partition: Partition,
   range: OffsetRange,
+  readable: ReadableData,
 ): AsyncGenerator<LineBatch> {
   const line = replayLine(format);
-  for await (const events of replayPartition(options, partition, range)) yield batchOf(events, line);
+  for await (const events of replayPartition(options, partition, range))
+    yield batchOf(await readable.all(events), line);
 }
 
 export function batchOf(events: readonly ReplayedEvent[], line: (event: ReplayedEvent) => string): LineBatch {

@@ -5,7 +5,9 @@ import { mergeByTime } from '../../consumers/replay/merge.ts';
 import { replayedRanges } from '../../consumers/replay/replay.ts';
 import type { Partition } from '../../core/ids.ts';
 import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
+import type { SchemaStore } from '../../core/ports/schema-store.ts';
 import type { Codec } from '../../schemas/codec.ts';
+import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
 import type { Ask, Told } from './replay-thread.ts';
 import { errorOf, threadScript } from './thread-failure.ts';
@@ -16,6 +18,8 @@ export interface ReplayOnThreads {
   readonly threads: number;
   readonly log: EventLog;
   readonly codec: Codec;
+  /** What data in Avro is made readable with. */
+  readonly schemas: SchemaStore;
   /** Later events are left out. */
   readonly toMs: number;
   /** Ends after so many. */
@@ -29,13 +33,14 @@ const PRINTED_BYTES = 65_536;
 
 /** Throws what `replay` throws. */
 export async function replayOnThreads(replay: ReplayOnThreads): Promise<void> {
-  const { setting, log, codec } = replay;
+  const { setting, log, codec, schemas } = replay;
   const options = replayOptions(setting, log, codec);
   const ranges = await replayedRanges(options);
   const threads = Math.min(replay.threads, ranges.size);
   if (threads === 1) {
+    const readable = new ReadableData(schemas);
     await printMerged(
-      [...ranges].map(([partition, range]) => lineBatches(options, setting.format, partition, range)),
+      [...ranges].map(([partition, range]) => lineBatches(options, setting.format, partition, range, readable)),
       replay,
     );
     return;

@@ -4,6 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Partition } from '../../core/ids.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
 import { openLog } from '../open-log.ts';
+import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
 import { type Failure, failureOf } from './thread-failure.ts';
 
@@ -26,9 +27,10 @@ const sources = new Map<Partition, AsyncGenerator<LineBatch>>();
 
 async function answer({ partition, range }: Ask): Promise<Told> {
   try {
-    const { log, codec } = await opened;
+    const { log, codec, schemas } = await opened;
     const source =
-      sources.get(partition) ?? lineBatches(replayOptions(setting, log, codec), setting.format, partition, range);
+      sources.get(partition) ??
+      lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, new ReadableData(schemas));
     sources.set(partition, source);
     const { done, value } = await source.next();
     return { partition, batch: done === true ? null : value };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RoomlogError } from '../errors.ts';
+import { readBindings } from './bindings.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { type ConfigFault, type ConfigSources, loadConfig, OTHER_ENV_NAMES } from './load.ts';
 
@@ -31,6 +32,21 @@ describe('loading the configuration', () => {
       flags: { 'kafka-client-id': 'flag' },
     });
     expect(config.kafka).toMatchObject({ maxWaitMs: 2, clientId: 'flag', requestTimeoutMs: 7_777 });
+  });
+
+  it('binds events to subjects, each once', () => {
+    const bound = (boundEvents: string[]): ConfigFault[] => faultsOf(file({ registry: { boundEvents } }));
+    expect(bound(['order.placed=orders-value', 'a=b=orders-value', 'other = orders-value'])).toEqual([]);
+    expect(readBindings(['a=b=c', ' d = e '])).toEqual([
+      { event: 'a=b', subject: 'c' },
+      { event: 'd', subject: 'e' },
+    ]);
+    for (const wrong of ['ordered', '=orders', 'ordered=', '']) {
+      expect(bound([wrong]).map(({ key }) => key)).toEqual(['registry.boundEvents']);
+    }
+    expect(bound(['a=b', 'a=c'])[0]?.message).toContain('"a"');
+    const env = { ROOMLOG_REGISTRY_BOUND_EVENTS: 'a=b, c=d' };
+    expect(loadConfig({ env }).registry.boundEvents).toEqual(['a=b', 'c=d']);
   });
 
   it('reads lists, booleans and numbers from text', () => {
