@@ -73,6 +73,10 @@ export class Session {
     return session;
   }
 
+  get serverPid(): number {
+    return this.#server.child.pid as number;
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#clients, this.#server.child].map(end));
   }

@@ -1,5 +1,6 @@
 /** What a run is made of, drawn from its seed before it begins. Each fault is left out of half the runs, so that others are met alone. */
 import type { Config } from '../../core/config/schema.ts';
+import { SLOW_POLICIES } from '../../core/limits/slow-clients.ts';
 import type { AnchorsOptions } from '../../gateway/history/anchors.ts';
 import type { Weather } from './brokers.ts';
 import type { Random } from './random.ts';
@@ -127,8 +128,15 @@ export function drawPlan(random: Random, { versions }: PlanWish): Plan {
       ringBytes: random.pick([1_000, 8_388_608]),
     },
     anchors: { everyRecords: random.pick([3, 20, 1_000]), max: random.pick([4, 8_192]) },
-    lookCostMs: random.chance(0.15) ? random.between(0.02, 0.6) : 0,
+    lookCostMs: random.chance(0.15) ? random.between(0.02, 1.5) : 0,
   };
-  // Not a draw of its own, which would make other runs of all seeds.
-  return { ...plan, flushPressure: plan.publishesPerClient % 2 };
+  // No draws of their own, which would make other runs of all seeds.
+  const policies = SLOW_POLICIES[plan.faultyMs % SLOW_POLICIES.length] ?? 'catch-up';
+  const gateway = {
+    ...plan.gateway,
+    slowClients: [`${policies} a`],
+    // So little that publishers' sockets are left unread, and some publishes refused.
+    ...(plan.faultyMs % 5 === 0 ? { maxQueuedBytes: 1_500, maxPendingPublishes: 12 } : {}),
+  };
+  return { ...plan, gateway, flushPressure: plan.publishesPerClient % 2 };
 }

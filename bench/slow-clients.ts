@@ -1,0 +1,275 @@
+/**
+ * 1,000 stalled clients beside 1,000 healthy ones in the same rooms: what the gateway's memory does in a minute, and what the healthy ones notice.
+ *
+ *   scripts/bench slow-clients [--clients 1000] [--rooms 10] [--rate 200] [--payload 2000] [--repeats 3] [--quick]
+ *
+ * A round is one gateway: the healthy ones alone; then as many stalled ones join their rooms and fall behind; then, once all of those have left the
+ * live path, the minute that counts. The stalled ones never read again; their sockets' buffers are made small (`slow-clients/stalled.py`), so that
+ * they go past the gateway's limit and not only the kernel's. Events come as in `fan-out`, straight into outbound. A round in which a
+ * process of clients or Kafka's core was over 90 % busy, or the hypervisor took over 8 % of the cores, is void, repeated and
+ * counted. Needs Python 3. Writes bench/results/slow-clients.json.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../scripts/stack/root.ts';
+import { statePaths } from '../scripts/stack/state-dir.ts';
+import { metricOf, readMetrics } from '../test/faults/metrics.ts';
+import { heard, type Setting } from './fan-out/contenders.ts';
+import type { EventsAsked, EventsJob, EventsSaid, Phase } from './fan-out/messages.ts';
+import { end, Session } from './fan-out/session.ts';
+import { median, round } from './support/latency.ts';
+import { packageVersions } from './support/package-versions.ts';
+import { layOutCores, pin } from './support/pin.ts';
+import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { countRounds, playInTurn } from './support/rounds.ts';
+import { withStack } from './support/stack.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '1000' },
+    rooms: { type: 'string', default: '10' },
+    rate: { type: 'string', default: '200' },
+    payload: { type: 'string', default: '2000' },
+    seconds: { type: 'string', default: '60' },
+    'alone-seconds': { type: 'string', default: '30' },
+    repeats: { type: 'string', default: '3' },
+    'port-base': { type: 'string', default: '25000' },
+    quick: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'slow-clients' },
+  },
+});
+const quick = options.quick;
+const clients = quick ? 200 : Number(options.clients);
+const rooms = Number(options.rooms);
+const membersPerRoom = clients / rooms;
+const perSecond = Number(options.rate);
+const payloadBytes = Number(options.payload);
+const seconds = quick ? 15 : Number(options.seconds);
+const aloneSeconds = quick ? 10 : Number(options['alone-seconds']);
+const repeats = quick ? 1 : Number(options.repeats);
+const WARM_UP_SECONDS = 15;
+const PORT = Number(options['port-base']) + 90;
+/** Of the gateway under measurement: the default limit; no stalled client is closed while it is looked at; a ring that is full by then. */
+const GATEWAY = { slowClientBytes: 1_048_576, slowClientTimeoutMs: 600_000, ringBytes: 1_048_576 };
+/** Of a stalled client's socket. */
+const SOCKET = { receiveBytes: 4_096, maxSegmentBytes: 536 };
+/** What a frame has beside the payload, about. */
+const FRAME_BYTES = 250;
+/** Of the limit, until all of a room's stalled members are surely above it. */
+const FILL_FACTOR = 1.5;
+const FILL_SLACK_SECONDS = 5;
+const SETTLE_SECONDS = 3;
+const RSS_EVERY_MS = 250;
+const KAFKA_WARM_UP = { rooms: 1, perSecond: 2_000, warmUpEvents: 0, events: 10_000 } satisfies EventsAsked;
+const GOALS = { p99Factor: 1.25, growthPart: 0.05 };
+
+interface Memory {
+  readonly first: number;
+  readonly last: number;
+  readonly max: number;
+}
+
+interface Watched {
+  readonly phase: Phase;
+  /** The gateway's resident memory, MB. */
+  readonly rss: Memory;
+}
+
+interface Round {
+  readonly alone: Watched;
+  readonly falling: Watched;
+  readonly beside: Watched;
+  /** Stalled members off the live path when the minute begins, and when it ends. */
+  readonly behind: readonly [number, number];
+  readonly void: readonly string[];
+}
+
+const rssMb = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+
+async function watch(session: Session, warmUpSeconds: number, forSeconds: number): Promise<Watched> {
+  const rss = [rssMb(session.serverPid)];
+  const timer = setInterval(() => rss.push(rssMb(session.serverPid)), RSS_EVERY_MS);
+  try {
+    const phase = await session.play({ perSecond, warmUpSeconds, seconds: forSeconds });
+    return { phase, rss: { first: rss[0] ?? 0, last: rss.at(-1) ?? 0, max: Math.max(...rss) } };
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** All live, and not read any more, when it resolves. */
+async function startStalled({ token, cores }: Setting): Promise<ChildProcess> {
+  const { receiveBytes, maxSegmentBytes } = SOCKET;
+  const args = [PORT, token, rooms, membersPerRoom, receiveBytes, maxSegmentBytes].map(String);
+  const child = spawn('python3', [join(ROOT, 'bench/slow-clients/stalled.py'), ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  pin(child.pid as number, cores?.clients.at(-1));
+  const failed = once(child, 'exit').then(([code]) => Promise.reject(new Error(`stalled.py ended with ${code}`)));
+  failed.catch(() => {});
+  await Promise.race([once(child.stdout, 'data'), failed]);
+  return child;
+}
+
+async function slowMembers(): Promise<number> {
+  return metricOf(await readMetrics(`http://127.0.0.1:${PORT + 1}`), 'roomlog_slow_clients', {});
+}
+
+async function play(setting: Setting, events: ChildProcess): Promise<Round> {
+  const session = await Session.open('roomlog', { rooms, membersPerRoom }, setting, events);
+  let stalled: ChildProcess | null = null;
+  try {
+    const alone = await watch(session, WARM_UP_SECONDS, aloneSeconds);
+    stalled = await startStalled(setting);
+    const perMember = (perSecond / rooms) * (payloadBytes + FRAME_BYTES);
+    const fillSeconds = Math.ceil((FILL_FACTOR * GATEWAY.slowClientBytes) / perMember) + FILL_SLACK_SECONDS;
+    const falling = await watch(session, 0, fillSeconds);
+    const before = await slowMembers();
+    const beside = await watch(session, SETTLE_SECONDS, seconds);
+    const behind = [before, await slowMembers()] as const;
+    const reasons = [...alone.phase.void, ...beside.phase.void];
+    if (before !== clients) reasons.push(`only ${before} had left the live path`);
+    const one = { alone, falling, beside, behind, void: reasons };
+    tell(one);
+    return one;
+  } finally {
+    if (stalled !== null) await end(stalled);
+    await session.close();
+  }
+}
+
+function tell({ alone, falling, beside, behind, void: reasons }: Round): void {
+  const one = ({ phase: { deliveredMs, serverCpu, lost }, rss }: Watched): string =>
+    `p50 ${deliveredMs.p50} p99 ${deliveredMs.p99} ms, CPU ${serverCpu}, lost ${lost}, RSS ${rss.first.toFixed(0)} → ${rss.last.toFixed(0)} MB (at most ${rss.max.toFixed(0)})`;
+  const state = reasons.length > 0 ? `; VOID: ${reasons.join(', ')}` : '';
+  process.stderr.write(
+    `alone: ${one(alone)}\n  falling behind: ${one(falling)}\n  beside ${behind.join(' to ')} stalled: ${one(beside)}${state}\n`,
+  );
+}
+
+function rowsOf(valid: readonly Round[]): BenchRow[] {
+  const about = `${clients} healthy clients, ${perSecond} events/s of ${payloadBytes} bytes to ${rooms} rooms`;
+  const sides = [
+    ['alone', 'alone'],
+    [`while ${clients} stalled ones fall behind`, 'falling'],
+    [`beside ${clients} stalled ones`, 'beside'],
+  ] as const;
+  return sides.flatMap(([side, phase]) => {
+    const row = (metric: string, unit: string, pick: (one: Watched) => number): BenchRow =>
+      rowOf(
+        { case: about, side, metric, unit },
+        valid.map((one) => pick(one[phase])),
+      );
+    return [
+      row('p99', 'ms', ({ phase: { deliveredMs } }) => deliveredMs.p99),
+      row('p50', 'ms', ({ phase: { deliveredMs } }) => deliveredMs.p50),
+      row('gateway CPU', 'cores', ({ phase: { serverCpu } }) => serverCpu),
+      row('RSS at first', 'MB', ({ rss }) => rss.first),
+      row('RSS at last', 'MB', ({ rss }) => rss.last),
+      row('highest RSS', 'MB', ({ rss }) => rss.max),
+      row('lost or out of order', 'events', ({ phase: { lost, outOfOrder } }) => lost + outOfOrder),
+    ];
+  });
+}
+
+function goalsOf(valid: readonly Round[]): BenchGoal[] {
+  const factor = valid.map(({ alone, beside }) => beside.phase.deliveredMs.p99 / alone.phase.deliveredMs.p99);
+  const growth = valid.map(({ beside: { rss } }) => (rss.last - rss.first) / rss.first);
+  return [
+    {
+      figure: 'issue',
+      what: `healthy clients’ p99 beside ${clients} stalled ones, against without`,
+      value: round(median(factor)),
+      unit: '×',
+      atMost: GOALS.p99Factor,
+    },
+    {
+      figure: 'issue',
+      what: `growth of the gateway’s memory in ${seconds} s beside ${clients} stalled clients, as a part of it`,
+      value: round(median(growth)),
+      unit: '',
+      atMost: GOALS.growthPart,
+    },
+  ];
+}
+
+const SAID = (said: EventsSaid['said']) => (message: EventsSaid) => (message.said === said ? true : undefined);
+
+await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, async (bench) => {
+  const { file: stack } = bench;
+  const cores = layOutCores();
+  for (const [key, value] of Object.entries(GATEWAY)) {
+    process.env[`ROOMLOG_GATEWAY_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`] = `${value}`;
+  }
+  const setting: Setting = {
+    stack,
+    secretFile: statePaths(bench.stateDir).secretFile,
+    token: bench.token(),
+    cores,
+    port: PORT,
+    windowMs: 20,
+    compression: false,
+    native: null,
+    profileDir: null,
+  };
+  const job: EventsJob = {
+    brokers: stack.kafka.brokers,
+    registry: stack.registry.url,
+    topic: stack.topics.outbound,
+    partitions: stack.partitions,
+    rooms,
+    payloadBytes,
+  };
+  const events = fork(join(ROOT, 'bench/fan-out/events.ts'), [JSON.stringify(job)]);
+  bench.atEnd(() => events.kill());
+  await heard(events, SAID('ready'));
+  const warm = heard(events, SAID('sent'));
+  events.send(KAFKA_WARM_UP);
+  await warm;
+  bench.pinInfrastructure(cores, { gatewaysToo: true });
+  pin(events.pid as number, cores?.infrastructure);
+  const played = await playInTurn({
+    sides: ['roomlog'],
+    repeats,
+    tries: 2,
+    play: () => play(setting, events),
+    isVoid: (one) => one.void.length > 0,
+  });
+  const valid = played.get('roomlog')?.valid ?? [];
+  if (valid.length === 0) throw new Error('no round counts');
+  writeResult(options.out, {
+    bench: 'slow-clients',
+    figure: 'issue',
+    command: `scripts/bench slow-clients${quick ? ' --quick' : ''}`,
+    versions: packageVersions('ws', 'kafkajs'),
+    settings: {
+      clients,
+      rooms,
+      perSecond,
+      payloadBytes,
+      seconds,
+      aloneSeconds,
+      cores,
+      partitions: stack.partitions,
+      ...GATEWAY,
+      ...SOCKET,
+    },
+    ...countRounds(played.values()),
+    rows: rowsOf(valid),
+    goals: goalsOf(valid),
+    notes: [
+      `A stalled client’s socket has a receive buffer of ${SOCKET.receiveBytes} bytes and segments of ${SOCKET.maxSegmentBytes}: otherwise the kernel takes some 4 MB for each on loopback before the gateway notices anything.`,
+      `The limit of unsent bytes is the default. The time without progress is ${GATEWAY.slowClientTimeoutMs / 1_000} s in place of 60, so that no stalled client is closed while it is measured, and the hot ring is ${GATEWAY.ringBytes / 1_048_576} MiB a partition, so that it is full by then and does not grow.`,
+      'The minute beside stalled clients begins when the last of them has left the live path; what happens until then has rows of its own.',
+    ],
+    plots: [
+      { metric: 'p99', as: 'bars' },
+      { metric: 'RSS at last', as: 'bars' },
+    ],
+    detail: { rounds: [...played.values()].flatMap((one) => [...one.valid, ...one.void]) },
+  });
+});
