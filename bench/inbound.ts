@@ -54,7 +54,9 @@ const CORES = cpus().length >= 4 ? { server: '0', brokers: '1,2', load: '3' } : 
 /** At least this share of the peer's. */
 const GOAL = 0.8;
 
-type Side = 'roomlog' | 'ws';
+/** The second one is a gateway on the other Kafka client: only where asked for, see ADR 0019. */
+const ROOMLOGS = { roomlog: 'kafkajs', 'roomlog on platformatic': 'platformatic' } as const;
+type Side = keyof typeof ROOMLOGS | 'ws';
 
 interface Round extends LoadResult {
   readonly side: Side;
@@ -67,9 +69,16 @@ interface Round extends LoadResult {
 const startServer = (stack: BenchStack, side: Side, encoding: Encoding): Promise<ServerProcess> => {
   const profileDir = options.profile ?? null;
   const { kafka, partitions, gateways } = stack.file;
-  if (side === 'roomlog') {
+  if (side !== 'ws') {
     const config = stack.configOf(gateways[0]?.name ?? '');
-    return startGateway({ config, name: 'bench-inbound', port: SERVER_PORT, cores: CORES?.server, profileDir });
+    return startGateway({
+      config,
+      name: 'bench-inbound',
+      port: SERVER_PORT,
+      cores: CORES?.server,
+      profileDir,
+      args: ['--kafka-client', ROOMLOGS[side]],
+    });
   }
   const job: PeerJob = { port: SERVER_PORT, encoding, brokers: kafka.brokers, topic: PEER_TOPIC, partitions };
   return startProgram({
@@ -87,7 +96,7 @@ async function playRound(stack: BenchStack, side: Side, encoding: Encoding, perS
     const { kafka, sequencers } = stack.file;
     const job: LoadJob = {
       url: server.url,
-      token: side === 'roomlog' ? stack.token() : null,
+      token: side === 'ws' ? null : stack.token(),
       encoding,
       connections: Number(options.connections),
       perSecond,
@@ -179,8 +188,8 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
   writeResult(options.out, {
     bench: 'inbound',
     figure: 'P5',
-    command: `scripts/bench inbound --rates ${options.rates} --seconds ${seconds} --repeats ${repeats} --connections ${options.connections} --payload ${options.payload} --encodings ${options.encodings}`,
-    versions: packageVersions('ws', 'kafkajs'),
+    command: `scripts/bench inbound --rates ${options.rates} --seconds ${seconds} --repeats ${repeats} --connections ${options.connections} --payload ${options.payload} --encodings ${options.encodings}${options.sides === 'roomlog,ws' ? '' : ` --sides '${options.sides}'`}`,
+    versions: packageVersions('ws', 'kafkajs', '@platformatic/kafka'),
     settings: {
       connections: Number(options.connections),
       roomsPerConnection: 1,

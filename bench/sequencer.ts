@@ -23,7 +23,7 @@ import type { LoopJob } from './sequencer/loop.ts';
 import { prefill } from './sequencer/prefill.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { openLog } from './support/open-log.ts';
-import { type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
 import { SequencerProcess } from './support/sequencer-process.ts';
 import { withStack } from './support/stack.ts';
@@ -54,7 +54,9 @@ const payloadBytes = Number(options.payload);
 const rooms = Number(options.rooms);
 const portBase = Number(options['port-base']);
 
-type Side = 'roomlog' | 'group loop' | 'best loop';
+/** The second one is a sequencer on the other Kafka client: only where asked for, see ADR 0019. */
+const ROOMLOGS = { roomlog: 'kafkajs', 'roomlog on platformatic': 'platformatic' } as const;
+type Side = keyof typeof ROOMLOGS | 'group loop' | 'best loop';
 const sides = options.sides.split(',') as Side[];
 
 interface Round {
@@ -128,12 +130,13 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     return found;
   };
 
-  const playRoomlog = async () => {
+  const playRoomlog = async (client: string) => {
     await recreate(topics.outbound, topics.snapshots);
     await prepareStream(config, () => {});
     const env: Record<string, string> = {
       ROOMLOG_STREAM_PREFIX: PREFIX,
       ROOMLOG_STREAM_PARTITIONS: String(partitions),
+      ROOMLOG_KAFKA_CLIENT: client,
       ROOMLOG_KAFKA_BROKERS: brokers.join(','),
       ROOMLOG_REGISTRY_URL: stack.file.registry.url,
       ROOMLOG_LOG_LEVEL: 'warn',
@@ -184,7 +187,9 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     repeats,
     isVoid: ({ reasons }) => reasons.length > 0,
     play: async (side) => {
-      const found = await (side === 'roomlog' ? playRoomlog() : playLoop(side === 'best loop' ? 'raw' : 'group'));
+      const found = await (side === 'group loop' || side === 'best loop'
+        ? playLoop(side === 'best loop' ? 'raw' : 'group')
+        : playRoomlog(ROOMLOGS[side]));
       const reasons = options.quick ? [] : voidReasons({ stolen: found.stolen });
       say(
         `${side}: ${Math.round(found.perCpuSecond)} events per CPU-second, ${Math.round(found.perSecond)}/s, brokers ${found.brokers.toFixed(2)} cores${found.stallMs === null ? '' : `, longest stall ${found.stallMs.toFixed(1)} ms`}${reasons.length > 0 ? `, VOID: ${reasons.join(', ')}` : ''}`,
@@ -224,7 +229,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
   writeResult(options.out, {
     bench: 'sequencer',
     figure: 'P4',
-    command: `scripts/bench sequencer --events ${events} --rooms ${rooms} --repeats ${repeats} --payload ${payloadBytes}`,
+    command: `scripts/bench sequencer --events ${events} --rooms ${rooms} --repeats ${repeats} --payload ${payloadBytes}${options.sides === 'roomlog,group loop,best loop' ? '' : ` --sides '${options.sides}'`}`,
     versions: { kafkajs: '2.2.4', kafka: '4.3.1' },
     settings: {
       events,
@@ -252,7 +257,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
         atLeast: 0.8,
       },
       { figure: 'P4', what: 'longest event-loop stall', value: stalls.median, unit: 'ms', atMost: 50 },
-    ],
+    ].filter(({ value }): boolean => Number.isFinite(value)) as BenchGoal[],
     notes: [
       'The loops copy records as they are; the sequencer decodes, checks, decides, encodes and folds them.',
       'The best loop uses Roomlog’s own record encoder and decoder, which are faster than kafkajs’s.',
