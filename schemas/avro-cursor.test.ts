@@ -54,8 +54,8 @@ describe('Avro’s binary form', () => {
           text: cursor.string(),
           flag: cursor.boolean(),
           bytes: Buffer.from(cursor.bytes()),
-          maybeText: cursor.optional(() => cursor.string()) ?? null,
-          maybeLong: cursor.optional(() => cursor.long()) ?? null,
+          maybeText: cursor.optionalString() ?? null,
+          maybeLong: cursor.optionalLong() ?? null,
           double: cursor.fixed(8).readDoubleLE(),
           list: cursor.array(1, () => cursor.string()),
         }).toEqual(all);
@@ -117,7 +117,7 @@ describe('Avro’s binary form', () => {
           () => cursor.bytes(),
           () => cursor.string(),
           () => cursor.branch(9),
-          () => cursor.optional(() => cursor.string()),
+          () => cursor.optionalString(),
           () => cursor.array(1, () => cursor.string()),
         ];
         try {

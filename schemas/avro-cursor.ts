@@ -89,10 +89,16 @@ export class AvroCursor {
   }
 
   string(): string {
-    const bytes = this.bytes();
-    const text = bytes.toString('utf8');
+    const length = this.long();
+    if (length < 0) throw corrupt('a length is negative');
+    if (length > this.remaining) throw corrupt('it ends before its last field');
+    const start = this.#at;
+    this.#at += length;
+    const text = this.#bytes.toString('utf8', start, this.#at);
     // What invalid UTF-8 turns into; honest ones give the same bytes again.
-    if (text.includes('\ufffd') && !bytes.equals(Buffer.from(text))) throw corrupt('a string is not UTF-8');
+    if (text.includes('\ufffd') && !Buffer.from(text).equals(this.#bytes.subarray(start, this.#at))) {
+      throw corrupt('a string is not UTF-8');
+    }
     return text;
   }
 
@@ -103,9 +109,14 @@ export class AvroCursor {
     return branch;
   }
 
-  /** A value of `["null", T]`; undefined for null. */
-  optional<T>(read: () => T): T | undefined {
-    return this.branch(2) === 0 ? undefined : read();
+  /** A value of `["null", "long"]`; undefined for null. */
+  optionalLong(): number | undefined {
+    return this.branch(2) === 0 ? undefined : this.long();
+  }
+
+  /** A value of `["null", "string"]`; undefined for null. */
+  optionalString(): string | undefined {
+    return this.branch(2) === 0 ? undefined : this.string();
   }
 
   /** @param minItemBytes the fewest bytes that an item takes, at least 1: what bounds the count */
