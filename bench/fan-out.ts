@@ -1,14 +1,14 @@
 /**
  * P1 and P2: fan-out of rooms' events to their members, deliveries per CPU-second of the server, against what people would use instead.
  *
- *   scripts/bench fan-out [--quick] [--repeats 3] [--contenders NAMES] [--window 20] [--payload 200] [--compression]
+ *   scripts/bench fan-out [--figure P1] [--quick] [--repeats 3] [--contenders NAMES] [--window 20] [--payload 200] [--compression]
  *                         [--profile DIR] [--port-base N] [--out NAME]
- *                         [--rooms 1 --members 1000 --rates 20,1000 --seconds 5]      one case of your own instead of P1 and P2
+ *                         [--rooms 1 --members 1000 --rates 20,1000 --seconds 5]      one case of your own instead of the figure's
  *
  * P1: one room of 1,000 members at 20, 200 and 1,000 events/s, and the highest rate of a ladder that holds. P2: 100 and 1,000 rooms of 10 members
  * at 50,000 deliveries/s. Starts Kafka of its own in a temporary state folder; a producer writes outbound in the sequencer's place. Contenders take
  * turns, each in a fresh process with fresh clients; server, clients, and Kafka with the producer have cores of their own where there are four. A rate holds
- * while p99 is at most 50 ms and nothing is lost; whoever fails a rate isn't asked for higher ones. Writes bench/results/fan-out.json; bench/README.md says what the contenders are.
+ * while p99 is at most 50 ms and nothing is lost; whoever fails a rate isn't asked for higher ones. Writes bench/results/fan-out.json, and fan-out-spread.json for P2, with notes on what the contenders are.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
@@ -19,15 +19,16 @@ import { buildNative } from './fan-out/build-native.ts';
 import { CONTENDERS, type Contender, heard, type Setting } from './fan-out/contenders.ts';
 import { report } from './fan-out/figures.ts';
 import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
-import { type Case, PLAN, playCase, QUICK_PLAN } from './fan-out/plan.ts';
+import { type Case, PLANS, playCase, QUICK_PLANS } from './fan-out/plan.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { withStack } from './support/stack.ts';
 
 const { values: options } = parseArgs({
   options: {
+    figure: { type: 'string', default: 'P1' },
     quick: { type: 'boolean', default: false },
     repeats: { type: 'string' },
-    contenders: { type: 'string', default: CONTENDERS.filter((name) => name !== 'ws-shared').join(',') },
+    contenders: { type: 'string' },
     rooms: { type: 'string', default: '1' },
     members: { type: 'string', default: '1000' },
     rates: { type: 'string' },
@@ -37,7 +38,7 @@ const { values: options } = parseArgs({
     compression: { type: 'boolean', default: false },
     profile: { type: 'string' },
     'port-base': { type: 'string', default: '17800' },
-    out: { type: 'string', default: 'fan-out' },
+    out: { type: 'string' },
   },
 });
 
@@ -45,33 +46,38 @@ const { values: options } = parseArgs({
 const SERVER_PORT = Number(options['port-base']) + 90;
 const WARM_UP_PER_SECOND = 1_500;
 const WARM_UP_EVENTS = 12_000;
-const contenders = options.contenders
-  .split(',')
-  .filter((name): name is Contender => (CONTENDERS as readonly string[]).includes(name));
+/** null: as the plan says. */
+const asked: readonly Contender[] | null =
+  options.contenders
+    ?.split(',')
+    .filter((name): name is Contender => (CONTENDERS as readonly string[]).includes(name)) ?? null;
+const figure = options.figure === 'P2' ? 'P2' : 'P1';
+const out = options.out ?? (figure === 'P2' ? 'fan-out-spread' : 'fan-out');
 const repeats = Number(options.repeats ?? (options.quick ? 1 : 3));
 const own: Case | null =
   options.rates === undefined
     ? null
     : {
-        figure: 'P1',
+        figure,
         audience: { rooms: Number(options.rooms), membersPerRoom: Number(options.members) },
         rates: options.rates
           .split(',')
           .map((rate) => ({ perSecond: Number(rate), warmUpSeconds: 1, seconds: Number(options.seconds) })),
         ladder: null,
-        contenders,
+        contenders: asked ?? ['roomlog', 'socket.io', 'ws-send'],
       };
-const plan = (own === null ? (options.quick ? QUICK_PLAN : PLAN) : [own]).map((one) => ({
+const plan = (own === null ? (options.quick ? QUICK_PLANS : PLANS)[figure] : [own]).map((one) => ({
   ...one,
-  contenders: one.contenders.filter((name) => contenders.includes(name)),
+  contenders: one.contenders.filter((name) => asked?.includes(name) ?? true),
 }));
-const native = contenders.some((name) => name === 'native' || name === 'nats') ? buildNative() : null;
+const isBuilt = (name: Contender): boolean => name === 'native' || name === 'nats';
+const native = plan.some(({ contenders }) => contenders.some(isBuilt)) ? buildNative() : null;
 
 /** Kafka compiles itself while it gets its first thousands of requests: with all cores, before it is kept to one. */
 async function warmUp(events: ChildProcess): Promise<void> {
   const sent = heard(events, ({ said }: EventsSaid) => (said === 'sent' ? true : undefined));
-  const asked: EventsAsked = { rooms: 1, perSecond: WARM_UP_PER_SECOND, warmUpEvents: 0, events: WARM_UP_EVENTS };
-  events.send(asked);
+  const wanted: EventsAsked = { rooms: 1, perSecond: WARM_UP_PER_SECOND, warmUpEvents: 0, events: WARM_UP_EVENTS };
+  events.send(wanted);
   await sent;
 }
 
@@ -108,8 +114,11 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
   const chosen = Object.entries(options).filter(
     ([name, value]) => !['profile', 'port-base', 'contenders'].includes(name) && value !== false && value !== undefined,
   );
-  const flags = own === null ? (options.quick ? ['--quick'] : []) : chosen.map(([name, value]) => `--${name} ${value}`);
-  report(options.out, {
+  const flags =
+    own === null
+      ? [`--figure ${figure}`, ...(options.quick ? ['--quick'] : [])]
+      : chosen.map(([name, value]) => `--${name} ${value}`);
+  report(out, {
     command: ['scripts/bench fan-out', ...flags].join(' '),
     played,
     setting,

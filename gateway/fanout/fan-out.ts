@@ -108,7 +108,8 @@ export class FanOut {
     const slowBytes = room.slow.bytes;
     let given = 0;
     const rests = new Map<number, Delivery>();
-    const next = (delivery.last.offset + 1) as Offset;
+    const { seq } = delivery.last;
+    const position = { seq, from: (delivery.last.offset + 1) as Offset };
     for (const member of room.live) {
       const { sink } = member;
       if (sink.closed) continue;
@@ -117,7 +118,7 @@ export class FanOut {
         continue;
       }
       if (!this.#give(member, delivery)) continue;
-      member.gave(delivery.last.seq, next);
+      member.movedTo(position, seq);
       given += 1;
       if (sink.bufferedBytes() <= slowBytes) continue;
       // Its own write may have closed the sink, and with it the membership.

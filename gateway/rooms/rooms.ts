@@ -52,8 +52,13 @@ export class Member {
 
   /** Notes what was handed to the sink. */
   gave(seq: number, next: Offset): void {
+    this.movedTo({ seq, from: next }, seq);
+  }
+
+  /** The same, of a position that is shared with the others who were given as much. */
+  movedTo(position: Position, seq: number): void {
     this.seq = seq;
-    this.position = { seq, from: next };
+    this.position = position;
   }
 }
 
