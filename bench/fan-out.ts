@@ -8,7 +8,7 @@
  * P1: one room of 1,000 members at 20, 200 and 1,000 events/s, and the highest rate of a ladder that holds. P2: 100 and 1,000 rooms of 10 members
  * at 50,000 deliveries/s. Starts Kafka of its own in a temporary state folder; a producer writes outbound in the sequencer's place. Contenders take
  * turns, each in a fresh process with fresh clients; server, clients, and Kafka with the producer have cores of their own where there are four. A rate holds
- * while p99 is at most 50 ms and nothing is lost; whoever fails a rate isn't asked for higher ones. Writes bench/results/fan-out.json, and fan-out-spread.json for P2, with notes on what the contenders are.
+ * while p99 is at most 50 ms and nothing is lost; whoever is overwhelmed by one isn't asked for higher ones. Writes bench/results/fan-out.json, and fan-out-spread.json for P2, with notes on what the contenders are.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';

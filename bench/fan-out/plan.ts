@@ -6,6 +6,7 @@ import { type Audience, type Pace, Session } from './session.ts';
 
 /** A rate counts as failed above it. */
 export const MAX_P99_MS = 50;
+const OVERWHELMED_P99_MS = 250;
 /** A void phase is played again so often. */
 const PHASE_TRIES = 3;
 /** Rates of the ladder, events/s; all contenders meet on the same ones. */
@@ -59,6 +60,9 @@ export const QUICK_PLANS: typeof PLANS = { P1: [{ ...HOT, ladder: null }], P2: [
 export const holds = (one: Phase): boolean =>
   one.deliveredMs.p99 <= MAX_P99_MS && one.lost === 0 && one.outOfOrder === 0 && one.closed === 0;
 
+/** Has more to write than it can: higher rates would only show the same. */
+const isOverwhelmed = (one: Phase): boolean => one.lost > 0 || one.deliveredMs.p99 > OVERWHELMED_P99_MS;
+
 function tell(one: Phase): void {
   const { contender, rooms, membersPerRoom, perSecond, deliveredMs, lost } = one;
   const percent = (share: number): string => `${Math.round(share * 100)} %`;
@@ -104,7 +108,7 @@ class Player {
       for (const pace of rates) {
         const phase = await this.#phase(session, pace);
         if (holds(phase)) best = pace.perSecond;
-        else {
+        if (isOverwhelmed(phase)) {
           failed = pace.perSecond;
           break;
         }
@@ -156,7 +160,7 @@ class Player {
       const phase = await session.play(pace);
       tell(phase);
       this.#phases.push(phase);
-      if (phase.void.length === 0 || tries >= PHASE_TRIES || phase.lost > 0) return phase;
+      if (phase.void.length === 0 || tries >= PHASE_TRIES || isOverwhelmed(phase)) return phase;
     }
   }
 
