@@ -37,6 +37,8 @@ export interface PartitionReport {
   /** Inbound records not answered yet; null while unknown. */
   readonly lagRecords: number | null;
   readonly waitsFor: string | null;
+  /** Whether an append was sent and has no answer yet. */
+  readonly appending: boolean;
   readonly rooms: number;
   readonly snapshot: SnapshotReport | null;
   readonly snapshotOverdue: boolean;
@@ -169,6 +171,7 @@ export class PartitionSequencer {
       lastInbound,
       lagRecords: this.#inboundEnd === null ? null : Math.max(0, this.#inboundEnd - lastInbound - 1),
       waitsFor: this.#process?.waitsFor ?? (this.#inboundHidden > 0 ? 'transaction' : null),
+      appending: this.#process?.appending ?? false,
       rooms: fold.heads.size,
       snapshot: this.#readBack.snapshots.newest,
       snapshotOverdue: this.#readBack.snapshots.overdue,

@@ -66,6 +66,11 @@ export class Process {
     return this.#inFlight !== null && this.#inFlight.tries > 1 ? 'append' : null;
   }
 
+  /** Whether an append was sent and has no answer yet. */
+  get appending(): boolean {
+    return this.#inFlight?.state === 'sending';
+  }
+
   /** Takes records from the tail; the promise, if any, holds the next fetch back. */
   offer(records: readonly LogRecord[]): Promise<void> | null {
     if (this.#end !== null) return null;

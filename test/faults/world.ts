@@ -232,6 +232,7 @@ export interface SequencerPartition {
   readonly epoch: number;
   readonly lastInbound: number;
   readonly waitsFor: string | null;
+  readonly appending: boolean;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 

@@ -12,8 +12,10 @@ const LATE_MS = 1_000;
 const STEADY_MS = 4_000;
 /** Held back until it is taken away. */
 const HELD_MS = 600_000;
-/** Looks for late appends before it is believed that there were none. */
-const EMPTY_POLLS = 20;
+/** After this nothing moves: what was past the first latency when holding began has been answered, all else is held. */
+const SETTLED_MS = LATE_MS + 500;
+/** Moments to freeze it that are tried until one of its appends is held. */
+const MOMENTS = 8;
 /** For the late appends to arrive. */
 const ARRIVING_MS = 500;
 
@@ -27,16 +29,14 @@ export const zombieSequencer: FaultCase = {
       await world.allOwned();
       const zombie = world.random.of(roomlog.sequencers);
       const before = await staleRecords(world);
-      let polls = 0;
       await world.fault({
         name: 'sequencer-frozen',
         async make() {
           const late = (latency: number): Promise<() => Promise<void>> =>
             network.add([roleOf(zombie)], { type: 'latency', stream: 'upstream', attributes: { latency } });
           const quicken = await late(LATE_MS);
-          await world.pass(STEADY_MS);
           // Behind the first: what that one lets go is held here.
-          const release = await late(HELD_MS);
+          const release = await withAppendHeld(world, zombie, () => late(HELD_MS));
           await processes.freeze(zombie);
           world.strike();
           await othersOwnAll(world, zombie);
@@ -47,18 +47,32 @@ export const zombieSequencer: FaultCase = {
         },
         async seen() {
           const late = (await staleRecords(world)) - before;
-          if (late > 0) return `${zombie} lost its partitions, and ${late} of its records arrived after the new claims`;
-          // A run of its full length must have seen some. In a shorter one, of little load and one round, it can be that nothing was on the way:
-          // `make` has waited for the takeover all the same, and the report says what was not seen.
-          if (world.seconds >= zombieSequencer.seconds) return false;
-          polls++;
-          return polls > EMPTY_POLLS && `${zombie} lost its partitions; none of its records was on the way this time`;
+          return late > 0 && `${zombie} lost its partitions, and ${late} of its records arrived after the new claims`;
         },
         recovery: 'begin',
       });
     });
   },
 };
+
+/**
+ * Holds the sequencer's requests at a moment at which an append is among them, so that it is sure to arrive late. Returns what lets them go.
+ * Throws where no such moment was found: then there is no load, or it does not append.
+ */
+async function withAppendHeld(
+  world: World,
+  zombie: string,
+  hold: () => Promise<() => Promise<void>>,
+): Promise<() => Promise<void>> {
+  for (let moment = 0; moment < MOMENTS; moment++) {
+    await world.pass(STEADY_MS);
+    const release = await hold();
+    await world.pass(SETTLED_MS);
+    if ((await world.partitionsOf(zombie)).some(({ appending }) => appending)) return release;
+    await release();
+  }
+  throw new Error(`none of ${MOMENTS} looks found an append of ${zombie} under way`);
+}
 
 /** Waits until the other sequencers process every partition. */
 export async function othersOwnAll(world: World, without: string): Promise<void> {
