@@ -1,7 +1,6 @@
 /** A program run to its end, pinned, with its wall time and processor time. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
 import { cpuSeconds } from './cpu.ts';
 
 /** How much later than its end a process's time may be read: what it used since the last look is lost. */
@@ -13,6 +12,8 @@ export interface TimedProcess {
   readonly cpuSeconds: number;
   /** Standard output; empty where it went elsewhere. */
   readonly stdout: string;
+  /** Also shown as it comes. */
+  readonly stderr: string;
 }
 
 export interface TimedOptions {
@@ -28,14 +29,18 @@ export async function runTimed(argv: readonly string[], options: TimedOptions = 
   const pinned = options.cores === undefined ? argv : ['taskset', '-c', options.cores, ...argv];
   const [program = '', ...args] = pinned;
   const started = performance.now();
-  const output = options.discardOutput === true ? openSync('/dev/null', 'w') : 'pipe';
   const child = spawn(program, args, {
-    stdio: ['ignore', output, 'inherit'],
+    stdio: ['ignore', options.discardOutput === true ? 'ignore' : 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
   let stdout = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
+  });
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    process.stderr.write(text);
   });
   let used = 0;
   const look = setInterval(() => {
@@ -51,5 +56,5 @@ export async function runTimed(argv: readonly string[], options: TimedOptions = 
   } finally {
     clearInterval(look);
   }
-  return { elapsedMs: performance.now() - started, cpuSeconds: used, stdout };
+  return { elapsedMs: performance.now() - started, cpuSeconds: used, stdout, stderr };
 }

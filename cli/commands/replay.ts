@@ -10,6 +10,7 @@ import { globalOptions } from '../globals.ts';
 import { openLog } from '../open-log.ts';
 import { written } from '../output.ts';
 import { readServicesConfig } from '../services.ts';
+import type { Printed } from '../threads/replay-on-threads.ts';
 
 /** More only wait for the brokers. */
 const MAX_THREADS = 64;
@@ -22,6 +23,7 @@ interface ReplayOptions {
   readonly to?: string;
   readonly count?: string;
   readonly threads: string;
+  readonly summary?: boolean;
 }
 
 export function define(command: Command): void {
@@ -31,6 +33,7 @@ export function define(command: Command): void {
     .option('--from <where>', 'start, time:ISO, or (with --room) cursor:C', 'start')
     .option('--to <where>', 'time:ISO; without it, to what the log holds now')
     .option('--count <n>', 'end after so many events')
+    .option('--summary', 'at the end, on stderr: how many events, and how long it took')
     .option('--threads <n>', 'read so many partitions at a time', `${DEFAULT_THREADS}`)
     .action(async (_options: unknown, self: Command) => {
       const options: ReplayOptions = self.optsWithGlobals();
@@ -49,16 +52,11 @@ export function define(command: Command): void {
       try {
         const { replayOnThreads } = await import('../threads/replay-on-threads.ts');
         const setting = { config, ...scope, from, format: globals.output };
-        await replayOnThreads({
-          setting,
-          threads,
-          log,
-          codec,
-          schemas,
-          toMs: toMs ?? Number.POSITIVE_INFINITY,
-          count,
-          print,
-        });
+        const startedAt = performance.now();
+        const until = toMs ?? Number.POSITIVE_INFINITY;
+        const printed = await replayOnThreads({ setting, threads, log, codec, schemas, toMs: until, count, print });
+        const elapsedMs = Math.round(performance.now() - startedAt);
+        if (options.summary === true) summarise({ ...printed, elapsedMs }, globals.output);
       } finally {
         await log.close();
       }
@@ -68,6 +66,12 @@ export function define(command: Command): void {
 async function print(lines: Uint8Array): Promise<void> {
   process.stdout.write(lines);
   await written();
+}
+
+function summarise(summary: Printed & { readonly elapsedMs: number }, format: 'text' | 'json'): void {
+  const { events, bytes, elapsedMs } = summary;
+  const line = format === 'json' ? JSON.stringify(summary) : `${events} events, ${bytes} bytes, in ${elapsedMs} ms`;
+  process.stderr.write(`${line}\n`);
 }
 
 function parseFrom(text: string): ReplayFrom {

@@ -31,26 +31,30 @@ export interface ReplayOnThreads {
 /** Lines are printed in portions of about so many bytes. */
 const PRINTED_BYTES = 65_536;
 
+export interface Printed {
+  readonly events: number;
+  readonly bytes: number;
+}
+
 /** Throws what `replay` throws. */
-export async function replayOnThreads(replay: ReplayOnThreads): Promise<void> {
+export async function replayOnThreads(replay: ReplayOnThreads): Promise<Printed> {
   const { setting, log, codec, schemas } = replay;
   const options = replayOptions(setting, log, codec);
   const ranges = await replayedRanges(options);
   const threads = Math.min(replay.threads, ranges.size);
   if (threads === 1) {
     const readable = new ReadableData(schemas);
-    await printMerged(
+    return await printMerged(
       [...ranges].map(([partition, range]) => lineBatches(options, setting.format, partition, range, readable)),
       replay,
     );
-    return;
   }
   const workers = Array.from({ length: threads }, () => new ReplayThread(setting));
   try {
     const sources = [...ranges].map(([partition, range], index) =>
       readAhead((workers[index % threads] as ReplayThread).batches(partition, range)),
     );
-    await printMerged(sources, replay);
+    return await printMerged(sources, replay);
   } finally {
     await Promise.all(workers.map((worker) => worker.end()));
   }
@@ -59,14 +63,17 @@ export async function replayOnThreads(replay: ReplayOnThreads): Promise<void> {
 async function printMerged(
   sources: ReadonlyArray<AsyncIterable<LineBatch>>,
   { toMs, count, print }: ReplayOnThreads,
-): Promise<void> {
+): Promise<Printed> {
   let left = count;
+  let events = 0;
+  let printed = 0;
   let waiting: Uint8Array[] = [];
   let bytes = 0;
   const flush = async (): Promise<void> => {
     const lines = Buffer.concat(waiting, bytes);
     waiting = [];
     bytes = 0;
+    printed += lines.length;
     if (lines.length > 0) await print(lines);
   };
   for await (const { batch, from, to } of mergeByTime(sources)) {
@@ -76,11 +83,13 @@ async function printMerged(
     waiting.push(lines);
     bytes += lines.length;
     left -= end - from;
+    events += end - from;
     if (bytes >= PRINTED_BYTES) await flush();
     // Cut short: by the count, or since all that comes is later.
     if (left === 0 || end < to) break;
   }
   await flush();
+  return { events, bytes: printed };
 }
 
 /** A thread that reads some of the partitions. Its failures are those of whoever waits for a batch. */
