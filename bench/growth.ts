@@ -4,7 +4,7 @@
  *   scripts/bench growth [--only fan-out,inbound] [--scales 1,2,4] [--repeats 1] [--port-base 27000] [--out NAME]
  *
  * Runs the programs of the other figures in a short form, Roomlog's side alone, one after the other; each starts a stack of its own. What is not in
- * the short form stays as those programs have it. Writes bench/results/growth.json.
+ * the short form stays as those programs have it. Writes bench/results/growth.json; with `--only` what is not measured again stays as it was there.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,10 +14,20 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { SERIES, type Series } from './growth/series.ts';
 import { median, round } from './support/latency.ts';
-import { type BenchGoal, type BenchResult, type BenchRow, RESULTS_DIR, rowOf, writeResult } from './support/result.ts';
+import {
+  type BenchGoal,
+  type BenchResult,
+  type BenchRow,
+  RESULTS_DIR,
+  readResults,
+  rowOf,
+  writeResult,
+} from './support/result.ts';
 
 /** Of the cost at the smallest size: what is below is linear, as well as a short run can tell. */
 const LINEAR = 1.25;
+const COST = 'cost of one unit of work';
+const RELATIVE = 'cost of one unit of work, relative to the smallest size';
 /** A run that takes longer hangs. */
 const RUN_WITHIN_MS = 240_000;
 
@@ -82,45 +92,48 @@ report();
 function report(): void {
   const smallest = (series: Series): number =>
     median(grown.find((one) => one.series === series && one.scale === scales[0])?.costs ?? []);
-  const rows = grown.flatMap(({ series, scale, costs }): BenchRow[] => {
+  const measured = grown.flatMap(({ series, scale, costs }): BenchRow[] => {
     const about = { case: `${scale} times: ${series.size(scale)}`, side: series.name };
     const relative = costs.map((cost) => cost / smallest(series));
     return [
-      rowOf({ ...about, metric: 'cost of one unit of work', unit: series.unit }, costs),
-      rowOf({ ...about, metric: 'cost of one unit of work, relative to the smallest size', unit: '' }, relative),
+      rowOf({ ...about, metric: COST, unit: series.unit }, costs),
+      rowOf({ ...about, metric: RELATIVE, unit: '' }, relative),
     ];
   });
-  const last = scales.at(-1) as number;
-  const goals = grown
-    .filter(({ scale }) => scale === last)
+  const before = only === undefined ? undefined : readResults().get(options.out);
+  const kept = (before?.rows ?? []).filter(({ side }) => !chosen.some(({ name }) => name === side));
+  const rows = [...kept, ...measured];
+  const largest = `${scales.at(-1)} times`;
+  const goals = rows
+    .filter((row) => row.metric === RELATIVE && row.case.startsWith(largest))
     .map(
-      ({ series, costs }): BenchGoal => ({
+      (row): BenchGoal => ({
         figure: 'P10',
-        what: `${series.name}: cost at ${last} times the size to that at the smallest`,
-        value: round(median(costs) / smallest(series)),
+        what: `${row.side}: cost at ${largest} the size to that at the smallest`,
+        value: row.median,
         unit: '×',
         atMost: LINEAR,
       }),
     );
-  const parts = [`--scales ${options.scales}`, `--repeats ${options.repeats}`];
+  const voidRounds = grown.reduce((sum, one) => sum + one.voidRounds, kept.length > 0 ? (before?.voidRounds ?? 0) : 0);
   writeResult(options.out, {
     bench: 'growth',
     figure: 'P10',
-    command: ['scripts/bench growth', ...(only === undefined ? [] : [`--only ${options.only}`]), ...parts].join(' '),
+    command: `scripts/bench growth --scales ${options.scales} --repeats ${options.repeats}`,
     versions: {},
     settings: { scales: options.scales, countsAsLinear: `up to ${LINEAR} times the smallest size's cost` },
-    rounds: grown.reduce((sum, { costs }) => sum + costs.length, 0),
-    voidRounds: grown.reduce((sum, { voidRounds }) => sum + voidRounds, 0),
+    rounds: rows.filter(({ metric }) => metric === COST).reduce((sum, row) => sum + row.rounds, 0),
+    voidRounds,
     rows,
     goals,
     notes: [
-      'The cost of one unit of work is flat where all of it grows linearly, and falls where it grows better.',
+      'The cost of one unit of work is flat where all of it grows linearly, and falls where it grows better. One short round at each size unless the rows say otherwise.',
       ...goals.filter(({ value }) => value > LINEAR).map(({ what, value }) => `Not linear: ${what} is ${value}.`),
       ...missing.map((name) => `Not measured, since its program failed: ${name}.`),
     ],
     plots: [
       {
-        metric: 'cost of one unit of work, relative to the smallest size',
+        metric: RELATIVE,
         as: 'lines',
         title: 'Growth (P10): cost of one unit of work, 1 = as at the smallest size',
         x: 'times the smallest size',

@@ -28,7 +28,7 @@ const microsEach = (result: BenchResult, metric: string): number => 1e6 / first(
 const times = (scale: number, size: number, what: string): string =>
   `${(scale * size).toLocaleString('en-GB')} ${what}`;
 
-const FAN_OUT = ['--contenders', 'roomlog', '--seconds', '6', '--warm-up', '3', '--repeats', '1'];
+const FAN_OUT = ['--contenders', 'roomlog', '--seconds', '5', '--repeats', '1'];
 
 export const SERIES: readonly Series[] = [
   {
@@ -46,6 +46,14 @@ export const SERIES: readonly Series[] = [
     args: (scale) => [...FAN_OUT, '--rooms', `${scale * 100}`, '--members', '10', '--rates', '2000'],
     unit: 'µs CPU',
     cost: (result) => microsEach(result, 'deliveries per CPU-second'),
+  },
+  {
+    name: 'P4 sequenced event, rooms',
+    bench: 'sequencer',
+    size: (scale) => times(scale, 5_000, 'rooms'),
+    args: (scale) => ['--events', '200000', '--rooms', `${scale * 5_000}`, '--repeats', '1', '--sides', 'roomlog'],
+    unit: 'µs CPU',
+    cost: (result) => microsEach(result, 'events per CPU-second'),
   },
   {
     name: 'P5 acked publish, connections',
