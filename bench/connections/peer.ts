@@ -1,0 +1,70 @@
+/**
+ * What Roomlog's connections are compared with. Socket.IO: WebSocket only, no compression, no client files, no engine timeouts beyond its defaults, the
+ * first HTTP request let go as its documentation advises for memory; tokens verified by `jose` in a middleware, as a team would. Bare `ws`: sockets and nothing else.
+ */
+import { createSecretKey } from 'node:crypto';
+import { createServer } from 'node:http';
+import { jwtVerify } from 'jose';
+import { WebSocketServer } from 'ws';
+import type { PeerJob } from './messages.ts';
+
+/** As much of Socket.IO as is used; its types come with the package, which only benches need. */
+interface SocketIo {
+  readonly engine: { on(event: 'connection', listener: (raw: { request: unknown }) => void): void };
+  use(middleware: (socket: IoSocket, next: (error?: Error) => void) => void): void;
+  on(event: 'connection', listener: (socket: IoSocket) => void): void;
+}
+interface IoSocket {
+  readonly handshake: { readonly auth: { readonly token?: string } };
+  data: { user?: string | undefined };
+  on(event: 'join', listener: (room: string) => void): void;
+  join(room: string): Promise<void> | void;
+  emit(event: 'joined', room: string): void;
+}
+
+const job = JSON.parse(process.argv[2] ?? '{}') as PeerJob;
+const server = createServer();
+
+async function socketIo(): Promise<void> {
+  const name: string = 'socket.io';
+  const { Server } = (await import(name)) as { Server: new (http: typeof server, options: object) => SocketIo };
+  const io = new Server(server, {
+    transports: ['websocket'],
+    serveClient: false,
+    perMessageDeflate: false,
+    httpCompression: false,
+  });
+  const key = createSecretKey(Buffer.from(job.secret));
+  io.engine.on('connection', (raw) => {
+    raw.request = null;
+  });
+  io.use((socket, next) => {
+    jwtVerify(socket.handshake.auth.token ?? '', key, { algorithms: ['HS256'] }).then(
+      ({ payload }) => {
+        socket.data.user = payload.sub;
+        next();
+      },
+      () => next(new Error('unauthorized')),
+    );
+  });
+  io.on('connection', (socket) => {
+    socket.on('join', (room) => {
+      void socket.join(room);
+      socket.emit('joined', room);
+    });
+  });
+}
+
+function bareWs(): void {
+  const websockets = new WebSocketServer({ server, clientTracking: false, perMessageDeflate: false });
+  websockets.on('connection', (websocket) => {
+    websocket.on('error', () => {});
+    websocket.on('message', () => {});
+  });
+}
+
+if (job.side === 'socket.io') await socketIo();
+else bareWs();
+process.on('SIGTERM', () => process.exit(0));
+process.on('disconnect', () => process.exit(0));
+server.listen(job.port, '127.0.0.1', () => process.send?.('ready'));
