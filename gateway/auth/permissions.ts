@@ -14,6 +14,8 @@ export const MAX_PATTERNS = 100;
 export const MAX_PATTERN_LENGTH = 400;
 /** Rooms whose verdict is remembered per token: publishes ask again and again for the same few. */
 const MAX_REMEMBERED = 256;
+/** Compiled patterns that are kept for the next token. */
+const MAX_SHARED_PATTERNS = 1_000;
 
 interface Grant {
   readonly pattern: RoomPattern;
@@ -28,7 +30,9 @@ interface Verdict {
 
 export class Permissions {
   readonly #grants: readonly Grant[];
-  readonly #verdicts = new Map<RoomId, Verdict>();
+  /** The room asked for last, and, once there was another, all that were. */
+  #last: { readonly room: RoomId; readonly verdict: Verdict } | null = null;
+  #verdicts: Map<RoomId, Verdict> | null = null;
 
   /** @param claim the token's `rooms`. Throws `unauthorized` where it is not of the documented shape or beyond its limits. */
   constructor(claim: unknown) {
@@ -46,8 +50,18 @@ export class Permissions {
   }
 
   #verdict(room: RoomId): Verdict {
-    const known = this.#verdicts.get(room);
-    if (known !== undefined) return known;
+    if (this.#last?.room === room) return this.#last.verdict;
+    const verdict = this.#verdicts?.get(room) ?? this.#judge(room);
+    if (this.#last !== null) {
+      this.#verdicts ??= new Map();
+      if (this.#verdicts.size >= MAX_REMEMBERED) this.#verdicts.clear();
+      this.#verdicts.set(room, verdict);
+    }
+    this.#last = { room, verdict };
+    return verdict;
+  }
+
+  #judge(room: RoomId): Verdict {
     const verdict = { join: false, publish: false };
     for (const grant of this.#grants) {
       if ((verdict.join || !grant.join) && (verdict.publish || !grant.publish)) continue;
@@ -55,8 +69,6 @@ export class Permissions {
       verdict.join ||= grant.join;
       verdict.publish ||= grant.publish;
     }
-    if (this.#verdicts.size >= MAX_REMEMBERED) this.#verdicts.clear();
-    this.#verdicts.set(room, verdict);
     return verdict;
   }
 }
@@ -74,7 +86,20 @@ function readGrant(entry: unknown): Grant {
   if (typeof pattern !== 'string') throw invalid('has an entry without a pattern');
   if (pattern.length > MAX_PATTERN_LENGTH) throw invalid(`has a pattern of more than ${MAX_PATTERN_LENGTH} characters`);
   if (!Array.isArray(allow)) throw invalid('has an entry whose allow is not an array');
-  return { pattern: compilePattern(pattern), join: allow.includes('join'), publish: allow.includes('publish') };
+  return { pattern: compiled(pattern), join: allow.includes('join'), publish: allow.includes('publish') };
+}
+
+/** Compiled patterns are shared: the tokens of an application say the same few, one for each of its users at most. */
+const patterns = new Map<string, RoomPattern>();
+
+function compiled(pattern: string): RoomPattern {
+  let found = patterns.get(pattern);
+  if (found === undefined) {
+    found = compilePattern(pattern);
+    if (patterns.size >= MAX_SHARED_PATTERNS) patterns.clear();
+    patterns.set(pattern, found);
+  }
+  return found;
 }
 
 const invalid = (what: string): RoomlogError => new RoomlogError('unauthorized', `The token’s rooms claim ${what}.`);

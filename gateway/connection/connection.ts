@@ -61,25 +61,18 @@ export class Connection implements Client {
   #draining = false;
 
   constructor(websocket: WebSocket, socket: Duplex, handshake: Handshake, services: Services) {
-    const { encoding, deflate, token } = handshake;
+    const { encoding, token } = handshake;
     const { limits, clock } = services;
     this.id = Buffer.from(services.random(12)).toString('base64url') as ConnectionId;
     this.services = services;
     this.upgradeToken = token;
     this.encoding = encoding;
     this.#websocket = websocket;
-    this.sink = new SocketSink(websocket, socket, { encoding, deflate }, (code, reason) => this.close(code, reason));
-    this.memberships = new Memberships((room) => this.#onLeft(room));
+    this.sink = new SocketSink(websocket, socket, handshake, this);
+    this.memberships = new Memberships(this);
     this.publishes = new UnansweredPublishes(this);
-    this.#heartbeat = new Heartbeat({
-      intervalMs: limits.pingIntervalMs,
-      timeoutMs: limits.pongTimeoutMs,
-      busyTimeoutMs: services.slowestMs,
-      ping: () => websocket.ping(),
-      isBusy: () => this.sink.bufferedBytes() > 0 || this.reader.wasUnread(limits.pongTimeoutMs),
-      onTimeout: () => this.close(CLOSE.timeout, 'no pong in time'),
-    });
-    this.#expiry = new Expiry(clock, () => this.#expire());
+    this.#heartbeat = new Heartbeat(services.heartbeat, this);
+    this.#expiry = new Expiry(clock, this);
     this.#helloTimer = setTimeout(() => this.close(CLOSE.timeout, 'no hello in time'), limits.helloTimeoutMs);
     services.connections.add(this);
     this.reader = new FrameReader(this, websocket, this.#inFlight);
@@ -194,14 +187,28 @@ export class Connection implements Client {
     this.close(CLOSE.restart, reason);
   }
 
+  // ---- what its heartbeat asks
+
+  ping(): void {
+    this.#websocket.ping();
+  }
+
+  isBusy(): boolean {
+    return this.sink.bufferedBytes() > 0 || this.reader.wasUnread(this.services.limits.pongTimeoutMs);
+  }
+
+  onSilence(): void {
+    this.close(CLOSE.timeout, 'no pong in time');
+  }
+
   // ---- ends
 
-  #expire(): void {
+  onExpired(): void {
     this.sendError(new RoomlogError('unauthorized', 'The token has expired.'));
     this.close(CLOSE.unauthorized, 'the token has expired');
   }
 
-  #onLeft(room: RoomId): void {
+  onLeft(room: RoomId): void {
     this.services.ephemeral.leave(room);
     this.services.presence.leave(room, this.id);
   }

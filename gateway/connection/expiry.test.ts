@@ -3,8 +3,10 @@ import { Expiry } from './expiry.ts';
 
 const clock = { now: () => Date.now(), monotonic: () => 0 };
 let expired = 0;
-const expiry = new Expiry(clock, () => {
-  expired += 1;
+const expiry = new Expiry(clock, {
+  onExpired: () => {
+    expired += 1;
+  },
 });
 
 beforeEach(() => {

@@ -4,21 +4,25 @@ import type { Clock } from '../../core/ports/clock.ts';
 /** setTimeout takes no more. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+export interface Expiring {
+  onExpired(): void;
+}
+
 export class Expiry {
   readonly #clock: Clock;
-  readonly #onExpired: () => void;
+  readonly #owner: Expiring;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(clock: Clock, onExpired: () => void) {
+  constructor(clock: Clock, owner: Expiring) {
     this.#clock = clock;
-    this.#onExpired = onExpired;
+    this.#owner = owner;
   }
 
   /** @param timeMs ms since the Unix epoch */
   at(timeMs: number): void {
     this.stop();
     const leftMs = Math.max(0, timeMs - this.#clock.now());
-    const then = leftMs > MAX_TIMER_MS ? () => this.at(timeMs) : this.#onExpired;
+    const then = leftMs > MAX_TIMER_MS ? () => this.at(timeMs) : () => this.#owner.onExpired();
     this.#timer = setTimeout(then, Math.min(leftMs, MAX_TIMER_MS));
   }
 

@@ -11,18 +11,18 @@ beforeEach(() => {
   pings = 0;
   timeouts = 0;
   buffered = 0;
-  heartbeat = new Heartbeat({
-    intervalMs: 1_000,
-    timeoutMs: 100,
-    busyTimeoutMs: 350,
-    ping: () => {
-      pings += 1;
+  heartbeat = new Heartbeat(
+    { intervalMs: 1_000, timeoutMs: 100, busyTimeoutMs: 350 },
+    {
+      ping: () => {
+        pings += 1;
+      },
+      isBusy: () => buffered > 0,
+      onSilence: () => {
+        timeouts += 1;
+      },
     },
-    isBusy: () => buffered > 0,
-    onTimeout: () => {
-      timeouts += 1;
-    },
-  });
+  );
   heartbeat.start();
 });
 afterEach(() => {

@@ -5,17 +5,20 @@
 import type { RoomId } from '../../core/ids.ts';
 import type { Subscription } from '../stream.ts';
 
-/** Releases what a membership holds; called exactly once per membership. */
-export type MembershipEnd = (room: RoomId) => void;
+export interface MembershipOwner {
+  /** Releases what a membership holds; called exactly once per membership. */
+  onLeft(room: RoomId): void;
+}
 
 export class Memberships {
   /** null: being joined. */
   readonly #rooms = new Map<RoomId, Subscription | null>();
-  readonly #running = new Map<RoomId, Promise<void>>();
-  readonly #onEnd: MembershipEnd;
+  /** Made while something runs: most connections join once. */
+  #running: Map<RoomId, Promise<void>> | null = null;
+  readonly #owner: MembershipOwner;
 
-  constructor(onEnd: MembershipEnd) {
-    this.#onEnd = onEnd;
+  constructor(owner: MembershipOwner) {
+    this.#owner = owner;
   }
 
   get size(): number {
@@ -46,7 +49,7 @@ export class Memberships {
     if (subscription === undefined) return;
     this.#rooms.delete(room);
     subscription?.cancel();
-    this.#onEnd(room);
+    this.#owner.onLeft(room);
   }
 
   leaveAll(): void {
@@ -55,11 +58,16 @@ export class Memberships {
 
   /** Runs a command for a room after those before it. `task` must not reject. */
   inOrder(room: RoomId, task: () => Promise<void>): void {
-    const before = this.#running.get(room);
+    const before = this.#running?.get(room);
     const run = before === undefined ? task() : before.then(task);
+    this.#running ??= new Map();
     this.#running.set(room, run);
-    void run.then(() => {
-      if (this.#running.get(room) === run) this.#running.delete(room);
-    });
+    void run.then(() => this.#ended(room, run));
+  }
+
+  #ended(room: RoomId, run: Promise<void>): void {
+    if (this.#running?.get(room) !== run) return;
+    this.#running.delete(room);
+    if (this.#running.size === 0) this.#running = null;
   }
 }

@@ -16,16 +16,21 @@ export interface Verdict {
 }
 
 export class Offences {
-  readonly #badFrames = new Strikes(MAX_BAD_FRAMES, BAD_FRAME_WINDOW_MS);
-  readonly #rateStrikes = new Strikes(MAX_RATE_STRIKES, RATE_WINDOW_MS);
+  // Made by the first: few clients ever offend.
+  #badFrames: Strikes | null = null;
+  #rateStrikes: Strikes | null = null;
 
   /** Notes an error that the client was told; returns the close that it has now earned, else null. @param nowMs monotonic */
   add(code: ErrorCode, nowMs: number): Verdict | null {
-    if (code === 'bad_frame' && this.#badFrames.add(nowMs)) {
-      return { code: CLOSE.policyViolation, reason: `${MAX_BAD_FRAMES} bad frames in a minute` };
+    if (code === 'bad_frame') {
+      this.#badFrames ??= new Strikes(MAX_BAD_FRAMES, BAD_FRAME_WINDOW_MS);
+      const reason = `${MAX_BAD_FRAMES} bad frames in a minute`;
+      return this.#badFrames.add(nowMs) ? { code: CLOSE.policyViolation, reason } : null;
     }
-    if (code === 'rate_limited' && this.#rateStrikes.add(nowMs)) {
-      return { code: CLOSE.rateLimited, reason: 'the rate limit was broken repeatedly' };
+    if (code === 'rate_limited') {
+      this.#rateStrikes ??= new Strikes(MAX_RATE_STRIKES, RATE_WINDOW_MS);
+      const reason = 'the rate limit was broken repeatedly';
+      return this.#rateStrikes.add(nowMs) ? { code: CLOSE.rateLimited, reason } : null;
     }
     return null;
   }

@@ -14,14 +14,15 @@ import type { EdgeMetrics } from '../server/edge-metrics.ts';
 import type { RoomStream } from '../stream.ts';
 import type { AcceptPace } from './accept-pace.ts';
 import type { Connections } from './connections.ts';
+import type { HeartbeatTimes } from './heartbeat.ts';
 
 export interface Services {
   readonly gateway: GatewayId;
   readonly limits: Config['gateway'];
   /** How long a session may be used, ms from its minting. */
   readonly sessionMaxAgeMs: number;
-  /** The longest that any room bears a client that takes nothing, ms. */
-  readonly slowestMs: number;
+  /** `busyTimeoutMs` is the longest that any room bears a client that takes nothing. */
+  readonly heartbeat: HeartbeatTimes;
   readonly clock: Clock;
   readonly random: (bytes: number) => Uint8Array;
   readonly logger: LogSink;

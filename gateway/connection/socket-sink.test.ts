@@ -11,7 +11,7 @@ const PLAIN = { encoding: jsonEncoding, deflate: null };
 function createSink(): { sink: SocketSink; socket: EventEmitter & { writableLength: number } } {
   const socket = Object.assign(new EventEmitter(), { writableLength: 1_000, destroyed: false });
   const websocket = { readyState: WebSocket.OPEN };
-  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, PLAIN, () => undefined);
+  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, PLAIN, { close: () => undefined });
   return { sink, socket };
 }
 
@@ -65,7 +65,7 @@ class NotingSocket extends EventEmitter {
 function createNotingSink() {
   const socket = new NotingSocket();
   const websocket = { readyState: WebSocket.OPEN as number };
-  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, PLAIN, () => undefined);
+  const sink = new SocketSink(websocket as WebSocket, socket as unknown as Duplex, PLAIN, { close: () => undefined });
   return { sink, socket, websocket };
 }
 

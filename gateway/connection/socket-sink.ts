@@ -15,10 +15,15 @@ const DRAIN_POLL_MS = 25;
 /** Of this process's event loop. */
 const thisLoop = new WriteTurn();
 
+export interface SinkOwner {
+  /** Ends the connection in order. */
+  close(code: number, reason: string): void;
+}
+
 export class SocketSink implements Sink, TurnWriter {
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
-  readonly #onClose: (code: number, reason: string) => void;
+  readonly #owner: SinkOwner;
   readonly encoding: Encoding;
   readonly deflate: SharedDeflate | null;
   /** Queued in this turn: the first of them, and those behind it, which are few and rare. */
@@ -27,26 +32,20 @@ export class SocketSink implements Sink, TurnWriter {
   #queuedBytes = 0;
   #unreadBytes = 0;
   #batch = false;
-  /** By the bytes that are waited for. */
-  readonly #waiting = new Map<number, PromiseWithResolvers<void>>();
+  /** By the bytes that are waited for; null while nobody waits. */
+  #waiting: Map<number, PromiseWithResolvers<void>> | null = null;
   /** Runs while anybody waits. */
   #poll: NodeJS.Timeout | null = null;
 
   /**
    * @param wish how the client takes its messages; see Sink
-   * @param onClose ends the connection in order; see Connection.close
    */
-  constructor(
-    websocket: WebSocket,
-    socket: Duplex,
-    wish: Pick<SocketSink, 'encoding' | 'deflate'>,
-    onClose: (code: number, reason: string) => void,
-  ) {
+  constructor(websocket: WebSocket, socket: Duplex, wish: Pick<SocketSink, 'encoding' | 'deflate'>, owner: SinkOwner) {
     this.#websocket = websocket;
     this.#socket = socket;
     this.encoding = wish.encoding;
     this.deflate = wish.deflate;
-    this.#onClose = onClose;
+    this.#owner = owner;
   }
 
   get closed(): boolean {
@@ -106,6 +105,7 @@ export class SocketSink implements Sink, TurnWriter {
 
   drained(bytes: number): Promise<void> {
     if (this.#isDrained(bytes)) return Promise.resolve();
+    this.#waiting ??= new Map();
     const waiting = this.#waiting.get(bytes) ?? Promise.withResolvers<void>();
     this.#waiting.set(bytes, waiting);
     this.#poll ??= this.#startPolling();
@@ -113,18 +113,19 @@ export class SocketSink implements Sink, TurnWriter {
   }
 
   close(code: number, reason: string): void {
-    this.#onClose(code, reason);
+    this.#owner.close(code, reason);
   }
 
   /** One watch for all who wait: a client can be behind in as many rooms as it may join, and leave and join them again. */
   #startPolling(): NodeJS.Timeout {
     const check = (): void => {
-      for (const [bytes, { resolve }] of this.#waiting) {
+      for (const [bytes, { resolve }] of this.#waiting ?? []) {
         if (!this.#isDrained(bytes)) continue;
-        this.#waiting.delete(bytes);
+        this.#waiting?.delete(bytes);
         resolve();
       }
-      if (this.#waiting.size > 0 || this.#poll === null) return;
+      if ((this.#waiting?.size ?? 0) > 0 || this.#poll === null) return;
+      this.#waiting = null;
       clearInterval(this.#poll);
       this.#poll = null;
       this.#socket.off('drain', check);

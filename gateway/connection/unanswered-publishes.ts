@@ -31,8 +31,8 @@ export interface PublishOwner {
 
 export class UnansweredPublishes implements PublishClient {
   readonly #owner: PublishOwner;
-  /** Numbered ones, by room. */
-  readonly #numbered = new Map<RoomId, number>();
+  /** Numbered ones, by room; made by the first, since most connections only listen. */
+  #numbered: Map<RoomId, number> | null = null;
   #unnumbered = 0;
 
   constructor(owner: PublishOwner) {
@@ -46,7 +46,7 @@ export class UnansweredPublishes implements PublishClient {
     const session = frame.pub === null ? null : this.#owner.session;
     const { id, room, pub, event, ttlMs } = frame;
     const { contentType, data } = stored;
-    const waiting = pub === null ? this.#unnumbered : (this.#numbered.get(room) ?? 0);
+    const waiting = pub === null ? this.#unnumbered : (this.#numbered?.get(room) ?? 0);
     const limit = pub === null ? MAX_UNNUMBERED : PUBLISHER_WINDOW;
     if (waiting >= limit) {
       throw new RoomlogError('rate_limited', `${limit} publishes wait for their answer.`, {
@@ -69,7 +69,10 @@ export class UnansweredPublishes implements PublishClient {
     if (pub === null || stored.schemaId === null) services.publisher.submit(request);
     else new ConvertedPublish(services, request, frame.data, stored.schemaId).submit();
     if (pub === null) this.#unnumbered += 1;
-    else this.#numbered.set(room, waiting + 1);
+    else {
+      this.#numbered ??= new Map();
+      this.#numbered.set(room, waiting + 1);
+    }
   }
 
   onAcked(publish: PendingPublish, seq: Seq | null, cursor: string | null, duplicate: boolean): void {
@@ -98,8 +101,8 @@ export class UnansweredPublishes implements PublishClient {
       this.#unnumbered -= 1;
       return;
     }
-    const waiting = (this.#numbered.get(room) ?? 0) - 1;
-    if (waiting <= 0) this.#numbered.delete(room);
-    else this.#numbered.set(room, waiting);
+    const waiting = (this.#numbered?.get(room) ?? 0) - 1;
+    if (waiting <= 0) this.#numbered?.delete(room);
+    else this.#numbered?.set(room, waiting);
   }
 }

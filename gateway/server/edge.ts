@@ -2,7 +2,6 @@
  * The edge of a gateway, put together: the public port, its WebSockets, publishing. It opens its port early, so that probes are answered
  * while the log is still being folded, and takes upgrades once the stream is there.
  */
-import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../../adapters/telemetry/metrics.ts';
@@ -34,6 +33,7 @@ import { Addresses } from './addresses.ts';
 import { EdgeMetrics, observePublisher } from './edge-metrics.ts';
 import type { Health } from './health.ts';
 import { type HttpServer, serveHttp } from './http.ts';
+import { randomPool } from './random-pool.ts';
 import { acceptUpgrades } from './upgrade.ts';
 
 export interface EdgeOptions {
@@ -145,9 +145,13 @@ export class Edge implements Health {
       gateway: gatewayId(config.gateway.name),
       limits: config.gateway,
       sessionMaxAgeMs: config.sequencer.sessionMaxAgeMs,
-      slowestMs: new SlowClients(config.gateway).longestTimeoutMs,
+      heartbeat: {
+        intervalMs: config.gateway.pingIntervalMs,
+        timeoutMs: config.gateway.pongTimeoutMs,
+        busyTimeoutMs: new SlowClients(config.gateway).longestTimeoutMs,
+      },
       clock,
-      random: randomBytes,
+      random: randomPool(),
       logger,
       metrics: this.#metrics,
       verifier: this.#verifier,

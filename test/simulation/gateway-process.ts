@@ -161,7 +161,11 @@ export class GatewayProcess {
       gateway: gatewayId(name),
       limits,
       sessionMaxAgeMs: plan.sessionMaxAgeMs[0],
-      slowestMs: limits.slowClientTimeoutMs,
+      heartbeat: {
+        intervalMs: limits.pingIntervalMs,
+        timeoutMs: limits.pongTimeoutMs,
+        busyTimeoutMs: limits.slowClientTimeoutMs,
+      },
       clock,
       random: (bytes) => random.bytes(bytes),
       logger,
