@@ -13,6 +13,7 @@ import { registryDown } from './cases/10-registry-down.ts';
 import { clockSkew } from './cases/12-clock-skew.ts';
 import { poison } from './cases/13-poison.ts';
 import { badFrames } from './cases/14-bad-frames.ts';
+import { reconnectStorm } from './cases/15-reconnect-storm.ts';
 import { rollingRestart } from './cases/16-rolling-restart.ts';
 import { inboundChanged } from './cases/17-inbound-changed.ts';
 import { retention } from './cases/18-retention.ts';
@@ -34,6 +35,7 @@ export const CASES: readonly FaultCase[] = [
   clockSkew,
   poison,
   badFrames,
+  reconnectStorm,
   rollingRestart,
   inboundChanged,
   retention,
