@@ -28,6 +28,8 @@ const MEMBERS_PER_ROOM = 2;
 const LIVE_PER_SECOND = 500;
 /** Events of each room before those that are missed. */
 const HAD = 20;
+/** What a busy sequencer writes at once. */
+const BATCH_BYTES = 65_536;
 const SETTLE_MS = 3_000;
 /** The clients begin to connect within this long: the SDK's first back-off is random. */
 const SPREAD_MS = 1_000;
@@ -82,7 +84,7 @@ await withStack({ portBase, up: ['--infra-only'] }, bench);
 async function bench(stack: BenchStack): Promise<void> {
   stack.pinInfrastructure(cores, { gatewaysToo: false });
   const setting = new Setting(stack, cores, portBase, {});
-  const outbound = await BenchOutbound.open(setting.config);
+  const outbound = await BenchOutbound.open(setting.config, BATCH_BYTES);
   const data = Buffer.from(JSON.stringify('x'.repeat(payloadBytes - 2)));
   const startMs = Date.now() - 60_000;
   const had = new Map<RoomId, { head: RoomHead; cursor: string }>();
@@ -127,6 +129,7 @@ async function bench(stack: BenchStack): Promise<void> {
     missedBytes,
     liveMembers: LIVE_ROOMS * MEMBERS_PER_ROOM,
     liveEventsPerSecond: LIVE_PER_SECOND,
+    batchBytes: BATCH_BYTES,
     spreadMs: SPREAD_MS,
     handshakesPerSecond: setting.config.gateway.handshakesPerSecond,
     historyBytesPerSecond: setting.config.gateway.historyBytesPerSecond,

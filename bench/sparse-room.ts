@@ -30,6 +30,8 @@ const DENSE_ROOMS = 500;
 const LIVE_ROOMS = 20;
 const MEMBERS_PER_ROOM = 5;
 const LIVE_PER_SECOND = 200;
+/** As much as outbound takes easily, so that it is filled fast. */
+const BATCH_BYTES = 262_144;
 const SETTLE_MS = 3_000;
 const MAX_DISK_BYTES = 3.5e9;
 const KINDS = ['after', 'since', 'last'] as const;
@@ -84,7 +86,7 @@ async function bench(stack: BenchStack): Promise<void> {
   stack.pinInfrastructure(cores, { gatewaysToo: false });
   const setting = new Setting(stack, cores, portBase, {});
   const { partitions } = setting.config.stream;
-  const outbound = await BenchOutbound.open(setting.config);
+  const outbound = await BenchOutbound.open(setting.config, BATCH_BYTES);
   const sparse = roomsOf('sparse', joinCount, partitions);
   const live = roomsOf('live', LIVE_ROOMS, partitions);
   const startMs = Date.now() - SPAN_MS;

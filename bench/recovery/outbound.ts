@@ -15,25 +15,24 @@ import { machineNow } from '../support/machine-clock.ts';
 import { pace } from '../support/pace.ts';
 import { ChainWriter } from './chain-writer.ts';
 
-/** Well below outbound's `max.message.bytes`. */
-const BATCH_BYTES = 524_288;
-
 export class BenchOutbound {
   readonly #log: EventLog;
   readonly #codec: Codec;
   readonly #topics: Topics;
+  readonly #batchBytes: number;
   readonly #writers: readonly ChainWriter[];
   readonly #shelves: readonly Shelf[];
   readonly #filling = new Map<Partition, { records: AppendRecord[]; bytes: number }>();
   #sent: Promise<void> = Promise.resolve();
   #live: Array<{ room: RoomId; intendedMs: number }> = [];
 
-  private constructor(log: EventLog, codec: Codec, topics: Topics, partitions: number) {
+  private constructor(log: EventLog, codec: Codec, topics: Topics, partitions: number, batchBytes: number) {
     const nonce = randomBytes(16);
     const about = { codec, partitions, streamId: nonce.toString('hex'), nonce };
     this.#log = log;
     this.#codec = codec;
     this.#topics = topics;
+    this.#batchBytes = batchBytes;
     this.#writers = Array.from(
       { length: partitions },
       (_, number) => new ChainWriter({ ...about, partition: number as Partition }),
@@ -41,11 +40,11 @@ export class BenchOutbound {
     this.#shelves = this.#writers.map(() => new Shelf());
   }
 
-  static async open(config: Config): Promise<BenchOutbound> {
+  /** @param batchBytes of the batches in which it is filled, about */
+  static async open(config: Config, batchBytes: number): Promise<BenchOutbound> {
     const log = await openKafkaLog(config, { clientId: 'bench', logger: silentLog });
     const codec = await openCodec(config, silentLog);
-    const made = new BenchOutbound(log, codec, topicsOf(config.stream.prefix), config.stream.partitions);
-    return made;
+    return new BenchOutbound(log, codec, topicsOf(config.stream.prefix), config.stream.partitions, batchBytes);
   }
 
   of(room: RoomId): ChainWriter {
@@ -65,7 +64,7 @@ export class BenchOutbound {
       batch.records.push(record);
       batch.bytes += record.value?.length ?? 0;
     }
-    if (batch.bytes < BATCH_BYTES) return;
+    if (batch.bytes < this.#batchBytes) return;
     this.#filling.delete(writer.partition);
     // The next batch is made while this one is on its way.
     await this.#sent;

@@ -42,7 +42,14 @@ export class Setting {
       registry: { url: registry.url },
       redis: { url: redis.url },
       auth: { secret: SECRET },
-      gateway: { name: 'bench', port: portBase + 64, adminPort: portBase + 65, drainWindowMs: 1, ...gateway },
+      gateway: {
+        name: 'bench',
+        port: portBase + 64,
+        adminPort: portBase + 65,
+        drainWindowMs: 1,
+        maxConnectionsPerUser: 100_000,
+        ...gateway,
+      },
       log: { level: 'error' },
     });
   }

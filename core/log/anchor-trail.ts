@@ -7,8 +7,8 @@ import type { Offset } from '../ids.ts';
 import type { Anchor, Chain } from './chain.ts';
 
 /** Records, and bytes of records, between two new anchors, whichever comes first. */
-const EVERY_RECORDS = 1_000;
-const EVERY_BYTES = 262_144;
+const EVERY_RECORDS = 250;
+const EVERY_BYTES = 65_536;
 /** Anchors kept; with one more, the one that is missed least goes. */
 const MAX_ANCHORS = 2_048;
 

@@ -7,9 +7,9 @@ import type { Offset } from '../../core/ids.ts';
 import type { Anchor, Chain } from '../../core/log/chain.ts';
 
 export interface AnchorsOptions {
-  /** Records between two anchors. Default: 1,000. */
+  /** Records between two anchors, while there are few. Default: 250. */
   readonly everyRecords?: number;
-  /** Bytes of records between two anchors, where that comes first. Default: 256 KiB, what a reader takes at once. */
+  /** Bytes of records between two anchors, where that comes first. Default: 64 KiB. */
   readonly everyBytes?: number;
   /** Anchors kept, at most. Default: 8,192. */
   readonly max?: number;
@@ -26,8 +26,8 @@ export class Anchors {
   #allBytes = 0;
 
   constructor(options: AnchorsOptions = {}) {
-    this.#everyRecords = options.everyRecords ?? 1_000;
-    this.#everyBytes = options.everyBytes ?? 262_144;
+    this.#everyRecords = options.everyRecords ?? 250;
+    this.#everyBytes = options.everyBytes ?? 65_536;
     this.#max = options.max ?? 8_192;
   }
 

@@ -41,7 +41,7 @@ import { watched } from './watched-listener.ts';
 /** What folding may take of one turn of the event loop, ms. */
 const FOLD_TURN_MS = 20;
 /** What bringing members up to date may take of one turn, ms: less, since those who are live come first. */
-const CATCH_UP_TURN_MS = 10;
+const CATCH_UP_TURN_MS = 4;
 /** What a client is told to wait, ms. */
 const RETRY_AFTER_MS = 1_000;
 

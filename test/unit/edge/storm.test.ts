@@ -32,7 +32,7 @@ describe('handshakes', () => {
     const begun = performance.now();
     const outcomes = await Promise.all(Array.from({ length: 30 }, connect));
     const opened = outcomes.map((one) => ('openAt' in one ? one.openAt - begun : Number.NaN));
-    // Five at once, then one every 20 ms.
+    // One at once, then one every 20 ms.
     expect(Math.max(...opened)).toBeGreaterThan(450);
   });
 
