@@ -20,7 +20,7 @@ import { topicsOf } from '../core/names.ts';
 import { silentLog } from '../core/ports/logger.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
 import type { LoopJob } from './sequencer/loop.ts';
-import { prefill } from './sequencer/prefill.ts';
+import { Prefill } from './sequencer/prefill.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { openLog } from './support/open-log.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
@@ -83,7 +83,8 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
   const log = await openLog(brokers);
   const codec = await openCodec(config, silentLog);
   const began = performance.now();
-  await prefill({ log, codec, topic: topics.inbound, partitions, rooms, events, payloadBytes });
+  const filling = new Prefill({ log, codec, topic: topics.inbound, partitions, rooms, payloadBytes });
+  await filling.write(events, (event) => event % rooms);
   say(`filled with ${events} events in ${((performance.now() - began) / 1000).toFixed(1)} s`);
 
   const admin = new Kafka({ clientId: 'bench', brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();

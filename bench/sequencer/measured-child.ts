@@ -1,0 +1,42 @@
+/** A sequencer in a process of its own that tells its parent, when asked, what it uses: memory after a garbage collection, CPU, longest stall. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { startSequencer } from '../../consumers/sequencer/main.ts';
+import { configSchema } from '../../core/config/schema.ts';
+
+export interface Usage {
+  readonly heapBytes: number;
+  /** Buffers and typed arrays outside of the heap. */
+  readonly externalBytes: number;
+  readonly rssBytes: number;
+  /** Before the collection, user and system. */
+  readonly cpuMs: number;
+  /** Since this was last asked. */
+  readonly stallMs: number;
+}
+
+const NS_PER_MS = 1e6;
+const RESOLUTION_MS = 10;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+loop.enable();
+const sequencer = await startSequencer(configSchema.parse(JSON.parse(process.argv[2] ?? '{}')));
+
+function usage(): Usage {
+  const stallMs = Math.max(0, loop.max / NS_PER_MS - RESOLUTION_MS);
+  const { user, system } = process.cpuUsage();
+  collect();
+  loop.reset();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heapBytes: heapUsed, externalBytes: external, rssBytes: rss, cpuMs: (user + system) / 1_000, stallMs };
+}
+
+process.on('message', (word) => {
+  if (word === 'usage') process.send?.(usage());
+  else void sequencer.stop().then(() => process.exit(0));
+});
+process.on('disconnect', () => process.exit(1));
+process.send?.('ready');
