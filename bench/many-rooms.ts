@@ -93,9 +93,11 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     const topics = topicsOf(config.stream.prefix);
     const codec = await openCodec(config, silentLog);
     const filling = new Prefill({ log, codec, topic: topics.inbound, partitions, rooms, payloadBytes });
-    const child = fork(fileURLToPath(new URL('sequencer/measured-child.ts', import.meta.url)), [
-      JSON.stringify(config),
-    ]);
+    const child = fork(
+      fileURLToPath(new URL('sequencer/measured-child.ts', import.meta.url)),
+      [JSON.stringify(config)],
+      { execArgv: ['--max-semi-space-size=64'] },
+    );
     stack.atEnd(() => child.kill());
     const gone = once(child, 'exit');
     await once(child, 'message');

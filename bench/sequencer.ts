@@ -164,7 +164,9 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     await recreate(LOOP_TO);
     await admin.createTopics({ topics: [{ topic: LOOP_TO, numPartitions: partitions }] });
     const job: LoopJob = { loop, brokers, partitions, from: topics.inbound, to: LOOP_TO };
-    const execArgv = options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`];
+    // The same young generation as a sequencer has.
+    const execArgv = ['--max-semi-space-size=64'];
+    if (options.profile !== undefined) execArgv.push('--cpu-prof', `--cpu-prof-dir=${options.profile}`);
     const child: ChildProcess = fork(
       fileURLToPath(new URL('sequencer/loop.ts', import.meta.url)),
       [JSON.stringify(job)],

@@ -35,7 +35,7 @@ export class SequencerProcess {
 
   start(): void {
     const node = `${ROOT}/node_modules/.bin/node`;
-    const child = spawn(node, [`${ROOT}/cli/main.ts`, 'sequencer'], {
+    const child = spawn(node, ['--max-semi-space-size=64', `${ROOT}/cli/main.ts`, 'sequencer'], {
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

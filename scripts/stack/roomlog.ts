@@ -85,13 +85,19 @@ function roomlogService(command: string, { name, file, environment, ports }: Pro
   const node = join(ROOT, 'node_modules', '.bin', 'node');
   return {
     name,
-    command: [node, join(ROOT, 'cli', 'main.ts'), command, '--config', file],
+    command: [node, ...nodeFlags(command), join(ROOT, 'cli', 'main.ts'), command, '--config', file],
     env: environment,
     ports,
     readyWithinMs: READY_WITHIN_MS,
     stopWithinMs: STOP_WITHIN_MS,
     ready: () => askReady(`http://127.0.0.1:${ports[0]}`),
   };
+}
+
+/** As ./roomlog and the Helm chart give them. */
+function nodeFlags(command: string): string[] {
+  // What a sequencer allocates lives until it is read back: a larger young generation is collected less often.
+  return command === 'sequencer' ? ['--max-semi-space-size=64'] : [];
 }
 
 function writeConfig(paths: StatePaths, name: string, config: object): string {
