@@ -1,209 +1,220 @@
 /**
- * P3: publish → delivered, against a bare produce → consume → produce → consume loop on the same brokers in the same run.
+ * P3: publish → delivered to all members, against a bare produce → consume → produce → consume loop on the same brokers in the same run.
  *
- *   scripts/bench publish-delivered [--rate 1000] [--seconds 20] [--repeats 3] [--rooms 50] [--members 10] [--payload 200]
+ *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--quick]
  *
- * Starts a local stack of its own (a temporary state folder), runs Roomlog, the usual kafkajs group loop and the best loop there is (raw, no
- * group) in turn, `repeats` times, and writes medians, ranges and ratios to bench/results/publish-delivered.json. A round in
- * which the load process used more than 90 % of a core, the brokers more than 90 % of all cores, or the hypervisor took more than 8 % of
- * the cores away, is void: repeated (up to twelve times as many rounds) and counted.
+ * A case is events a second × members a room. Roomlog, the usual kafkajs group loop and the best loop there is (raw, no group) take turns
+ * after one round each that does not count: brokers' and programs' code is compiled by then. The load is spread over processes that
+ * publish and receive for rooms of their own, so that one clock stamps and reads. All processes share all cores.
  */
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { setTimeout as wait } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import '../adapters/kafka/kafkajs-timers.ts';
 import type { LoadJob, LoadResult, LoopJob, RoomsJob } from './load/messages.ts';
+import { runLoad } from './load/run.ts';
 import { startCpuMeter, startStealMeter } from './support/cpu.ts';
-import { median, round } from './support/latency.ts';
-import { describeMachine } from './support/machine.ts';
+import { kafkaVersion } from './support/kafka-tools.ts';
+import { type LatencySummary, summarise } from './support/latency.ts';
+import { packageVersions } from './support/package-versions.ts';
+import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
+import { type BenchStack, withStack } from './support/stack.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const WARM_UP_SECONDS = 5;
-const BUSY = 0.9;
-/** Above this share of the cores taken away by the hypervisor, a round says more about the neighbours than about us. */
-const STOLEN = 0.08;
-/** Rounds tried for each one asked for, since void ones are repeated. */
-const TRIES = 12;
+const WARM_UP_SECONDS = 3;
+/** Between rounds, so that one's sockets and logs are gone before the next begins. */
+const PAUSE_MS = 500;
+const EVENTS_PER_ROOM = 20;
+/** A load process receives no more than this many events a second. */
+const RECEIVED_PER_PROCESS = 20_000;
+const SIDES = ['roomlog', 'group loop', 'best loop'] as const;
+type Side = (typeof SIDES)[number];
 
 const { values: options } = parseArgs({
   options: {
-    rate: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '20' },
+    cases: { type: 'string', default: '1000x10,5000x2,5000x10' },
+    seconds: { type: 'string', default: '8' },
     repeats: { type: 'string', default: '3' },
-    rooms: { type: 'string', default: '50' },
-    members: { type: 'string', default: '10' },
     payload: { type: 'string', default: '200' },
+    quick: { type: 'boolean', default: false },
     'port-base': { type: 'string', default: '17400' },
     out: { type: 'string', default: 'publish-delivered' },
   },
 });
-const rate = Number(options.rate);
-const seconds = Number(options.seconds);
+const seconds = options.quick ? 4 : Number(options.seconds);
+const repeats = options.quick ? 1 : Number(options.repeats);
+const payloadBytes = Number(options.payload);
+const say = (line: string) => void process.stderr.write(`${line}\n`);
 
-interface Stack {
-  readonly partitions: number;
-  readonly gateways: readonly { readonly name: string; readonly ws: string; readonly pid: number }[];
-  readonly sequencers: readonly { readonly name: string; readonly pid: number }[];
-  readonly kafka: { readonly brokers: readonly string[]; readonly pids: readonly number[] };
+interface Case {
+  readonly rate: number;
+  readonly members: number;
 }
+const cases = options.cases.split(',').map((text): Case => {
+  const [rate = 0, members = 0] = text.split('x').map(Number);
+  return { rate, members };
+});
+const nameOf = ({ rate, members }: Case) => `${rate.toLocaleString('en')} events/s, ${members} members a room`;
 
-interface Round extends LoadResult {
-  readonly contender: string;
+interface Round {
+  readonly delivered: LatencySummary;
+  readonly acked: LatencySummary | null;
+  readonly lost: number;
   readonly cpu: Readonly<Record<string, number>>;
-  /** Share of all cores that the hypervisor took away. */
-  readonly stolen: number;
-  readonly void: boolean;
+  readonly reasons: readonly string[];
 }
 
-const runLoad = async (file: string, job: LoadJob): Promise<LoadResult> => {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [join(root, 'bench/load', file), JSON.stringify(job)],
-    { maxBuffer: 1 << 24, timeout: (WARM_UP_SECONDS + seconds + 120) * 1000 },
+/** Several load processes at once, as one. */
+async function runRooms(stack: BenchStack, base: LoadJob, { rate, members }: Case): Promise<LoadResult> {
+  const processes = Math.max(1, Math.ceil((rate * members) / RECEIVED_PER_PROCESS));
+  const results = await Promise.all(
+    Array.from({ length: processes }, (_, number) => {
+      const job: RoomsJob = {
+        ...base,
+        perSecond: rate / processes,
+        warmUpEvents: Math.round((rate / processes) * WARM_UP_SECONDS),
+        events: Math.round((rate / processes) * seconds),
+        urls: stack.file.gateways.map(({ ws }) => ws),
+        token: stack.token(`bench-${number}`),
+        rooms: Math.round(rate / processes / EVENTS_PER_ROOM),
+        membersPerRoom: members,
+        keepSamples: true,
+      };
+      return runLoad('rooms.ts', job, WARM_UP_SECONDS + seconds);
+    }),
   );
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as LoadResult;
-};
-
-async function measureRound(contender: string, stack: Stack, load: () => Promise<LoadResult>): Promise<Round> {
-  const pids: Record<string, number> = {};
-  stack.kafka.pids.forEach((pid, index) => {
-    pids[`kafka-${index + 1}`] = pid;
-  });
-  for (const { name, pid } of [...stack.gateways, ...stack.sequencers]) pids[name] = pid;
-  const read = startCpuMeter(pids);
-  const stolenShare = startStealMeter();
-  const result = await load();
-  const cpu = read();
-  const stolen = stolenShare();
-  const brokers = Object.entries(cpu).reduce((sum, [name, share]) => sum + (name.startsWith('kafka') ? share : 0), 0);
-  const outcome = {
-    ...result,
-    contender,
-    cpu,
-    stolen,
-    void: result.loadCpu > BUSY || brokers > BUSY * cpus().length || stolen > STOLEN,
-  };
-  const { p50, p99 } = result.delivered;
-  process.stderr.write(
-    `${contender}: p50 ${p50} ms, p99 ${p99} ms, lost ${result.lost}, load process ${Math.round(result.loadCpu * 100)} % of a core, stolen ${Math.round(stolen * 100)} %${outcome.void ? ', VOID' : ''}\n`,
-  );
-  return outcome;
-}
-
-function figures(rounds: readonly Round[]) {
-  const valid = rounds.filter((one) => !one.void);
-  const of = (pick: (one: Round) => number) => {
-    const all = valid.map(pick);
-    return { median: median(all), min: Math.min(...all), max: Math.max(...all) };
-  };
+  const all = (pick: (result: LoadResult) => readonly number[] | undefined) =>
+    results.flatMap((one) => pick(one) ?? []);
   return {
-    rounds: valid.length,
-    void: rounds.length - valid.length,
-    lost: rounds.reduce((sum, one) => sum + one.lost, 0),
-    deliveredP50Ms: of((one) => one.delivered.p50),
-    deliveredP99Ms: of((one) => one.delivered.p99),
-    ...(valid[0]?.acked === undefined
-      ? {}
-      : {
-          ackedP50Ms: of((one) => one.acked?.p50 ?? Number.NaN),
-          ackedP99Ms: of((one) => one.acked?.p99 ?? Number.NaN),
-        }),
+    delivered: summarise(all(({ samples }) => samples?.delivered)),
+    acked: summarise(all(({ samples }) => samples?.acked)),
+    lost: results.reduce((sum, { lost }) => sum + lost, 0),
+    loadCpu: Math.max(...results.map(({ loadCpu }) => loadCpu)),
   };
 }
 
-const stateDir = mkdtempSync(join(tmpdir(), 'roomlog-bench-'));
-const script = (name: string, ...args: string[]) =>
-  execFileSync(join(root, 'scripts', name), [...args, '--state-dir', stateDir], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+const runLoop = (base: LoadJob, loop: LoopJob['loop']): Promise<LoadResult> =>
+  runLoad(
+    'bare-loop.ts',
+    { ...base, loop, from: 'bench.bare.in', to: 'bench.bare.out' } as LoopJob,
+    WARM_UP_SECONDS + seconds,
+  );
 
-try {
-  script('up', '--detach', '--port-base', options['port-base']);
-  const stack = JSON.parse(readFileSync(join(stateDir, 'stack.json'), 'utf8')) as Stack;
-  const token = execFileSync(
-    join(root, 'roomlog'),
-    ['token', '--state-dir', stateDir, '--user', 'bench', '--room', 'bench/**', '--ttl', '2h'],
-    { encoding: 'utf8' },
-  ).trim();
+async function play(stack: BenchStack, side: Side, one: Case): Promise<Round> {
+  const { gateways, sequencers, kafka, partitions } = stack.file;
   const base: LoadJob = {
-    brokers: stack.kafka.brokers,
-    partitions: stack.partitions,
-    perSecond: rate,
-    warmUpEvents: rate * WARM_UP_SECONDS,
-    events: rate * seconds,
-    payloadBytes: Number(options.payload),
+    brokers: kafka.brokers,
+    partitions,
+    perSecond: one.rate,
+    warmUpEvents: one.rate * WARM_UP_SECONDS,
+    events: one.rate * seconds,
+    payloadBytes,
   };
-  const rooms: RoomsJob = {
-    ...base,
-    urls: stack.gateways.map(({ ws }) => ws),
-    token,
-    rooms: Number(options.rooms),
-    membersPerRoom: Number(options.members),
-  };
-  const loop = (kind: LoopJob['loop']): LoopJob => ({
-    ...base,
-    loop: kind,
-    from: 'bench.bare.in',
-    to: 'bench.bare.out',
+  await wait(PAUSE_MS);
+  const readCpu = startCpuMeter({
+    ...Object.fromEntries(kafka.pids.map((pid, index) => [`kafka-${index + 1}`, pid])),
+    ...Object.fromEntries([...gateways, ...sequencers].map(({ name, pid }) => [name, pid])),
   });
-  const admin = new Kafka({ clientId: 'bench', brokers: [...stack.kafka.brokers], logLevel: logLevel.ERROR }).admin();
+  const stolenShare = startStealMeter();
+  const result = await (side === 'roomlog'
+    ? runRooms(stack, base, one)
+    : runLoop(base, side === 'best loop' ? 'raw' : 'group'));
+  const cpu = readCpu();
+  const reasons = voidReasons({ load: result.loadCpu, stolen: stolenShare() });
+  if (result.lost > 0) reasons.push(`${result.lost} events did not arrive in time`);
+  const { p50, p99 } = result.delivered;
+  say(
+    `${nameOf(one)}: ${side}: p50 ${p50} ms, p99 ${p99} ms, load ${Math.round(result.loadCpu * 100)} %, ${JSON.stringify(cpu)}${reasons.length > 0 ? `, VOID: ${reasons.join(', ')}` : ''}`,
+  );
+  return { delivered: result.delivered, acked: result.acked ?? null, lost: result.lost, cpu, reasons };
+}
+
+await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
+  const { kafka, partitions, gateways, sequencers } = stack.file;
+  const admin = new Kafka({ clientId: 'bench', brokers: [...kafka.brokers], logLevel: logLevel.ERROR }).admin();
   await admin.connect();
   await admin.createTopics({
-    topics: ['bench.bare.in', 'bench.bare.out'].map((topic) => ({ topic, numPartitions: stack.partitions })),
+    topics: ['bench.bare.in', 'bench.bare.out'].map((topic) => ({ topic, numPartitions: partitions })),
   });
   await admin.disconnect();
 
-  const rounds: Round[] = [];
-  const contestants = [
-    { name: 'roomlog', load: () => runLoad('rooms.ts', rooms) },
-    { name: 'group loop', load: () => runLoad('bare-loop.ts', loop('group')) },
-    { name: 'raw loop', load: () => runLoad('bare-loop.ts', loop('raw')) },
-  ];
-  const repeats = Number(options.repeats);
-  const valid = (name: string) => rounds.filter((one) => one.contender === name && !one.void).length;
-  for (let turn = 1; turn <= repeats * TRIES; turn++) {
-    for (const { name, load } of contestants) {
-      if (valid(name) < Math.min(turn, repeats)) rounds.push(await measureRound(name, stack, load));
+  const rows: BenchRow[] = [];
+  const goals: BenchGoal[] = [];
+  const played: Array<readonly [Case, ReadonlyMap<Side, Played<Round>>]> = [];
+  for (const one of cases) {
+    for (const side of SIDES) await play(stack, side, one);
+    const rounds = await playInTurn<Side, Round>({
+      sides: SIDES,
+      repeats,
+      play: (side) => play(stack, side, one),
+      isVoid: ({ reasons }) => reasons.length > 0,
+    });
+    played.push([one, rounds]);
+    const medians = new Map<string, number>();
+    for (const side of SIDES) {
+      const valid = rounds.get(side)?.valid ?? [];
+      if (valid.length === 0) continue;
+      for (const quantile of ['p50', 'p99'] as const) {
+        const about = { case: nameOf(one), side, metric: `publish to delivered, ${quantile}`, unit: 'ms' };
+        const row = rowOf(
+          about,
+          valid.map(({ delivered }) => delivered[quantile]),
+        );
+        medians.set(`${side} ${quantile}`, row.median);
+        rows.push(row);
+      }
     }
-    if (contestants.every(({ name }) => valid(name) >= repeats)) break;
+    goals.push(...goalsOf(one, (side, quantile) => medians.get(`${side} ${quantile}`) ?? Number.NaN));
   }
-  for (const { name } of contestants) {
-    if (valid(name) < repeats) process.stderr.write(`only ${valid(name)} of ${repeats} rounds of ${name} count\n`);
-  }
-
-  const by = (contender: string) => figures(rounds.filter((one) => one.contender === contender));
-  const contenders = { roomlog: by('roomlog'), groupLoop: by('group loop'), rawLoop: by('raw loop') };
-  const ratio = (other: { deliveredP50Ms: { median: number }; deliveredP99Ms: { median: number } }) => ({
-    p50: round(contenders.roomlog.deliveredP50Ms.median / other.deliveredP50Ms.median),
-    p99: round(contenders.roomlog.deliveredP99Ms.median / other.deliveredP99Ms.median),
-  });
-  const result = {
+  if (options.quick) return;
+  writeResult(options.out, {
     bench: 'publish-delivered',
-    command: `scripts/bench publish-delivered --rate ${rate} --seconds ${seconds} --repeats ${options.repeats} --rooms ${options.rooms} --members ${options.members} --payload ${options.payload}`,
-    machine: describeMachine(),
-    setting: {
-      eventsPerSecond: rate,
-      rooms: rooms.rooms,
-      membersPerRoom: rooms.membersPerRoom,
-      payloadBytes: base.payloadBytes,
-      partitions: stack.partitions,
-      brokers: stack.kafka.brokers.length,
-      gateways: stack.gateways.length,
-      sequencers: stack.sequencers.length,
+    figure: 'P3',
+    command: `scripts/bench publish-delivered --cases ${options.cases} --seconds ${seconds} --repeats ${repeats} --payload ${payloadBytes}`,
+    versions: { kafka: await kafkaVersion(), ...packageVersions('kafkajs', 'ws') },
+    settings: {
+      cases: options.cases,
+      payloadBytes,
       secondsMeasured: seconds,
+      partitions,
+      brokers: kafka.brokers.length,
+      gateways: gateways.length,
+      sequencers: sequencers.length,
+      eventsPerSecondAndRoom: EVENTS_PER_ROOM,
+      groupLoop: 'kafkajs: one send in flight, events of one tick share it; consumers with maxWaitTimeInMs 20',
+      bestLoop: 'Roomlog’s own adapter: no group, all partitions in one request',
     },
-    contenders,
-    ratios: { roomlogToGroupLoop: ratio(contenders.groupLoop), roomlogToRawLoop: ratio(contenders.rawLoop) },
-    rounds,
-  };
-  const file = join(root, 'bench/results', `${options.out}.json`);
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
-  process.stderr.write(`ratios: ${JSON.stringify(result.ratios)}\nwritten to bench/results/${options.out}.json\n`);
-} finally {
-  script('down');
-  rmSync(stateDir, { recursive: true, force: true });
+    ...countRounds(played.flatMap(([, rounds]) => [...rounds.values()])),
+    goals: goals.filter(({ value }) => !Number.isNaN(value)),
+    notes: [
+      'One round of each side before each case is left out: it compiles the brokers’ code.',
+      'The loops have no clients: what Roomlog adds is a WebSocket in, one to each member, and its guarantees.',
+    ],
+    rows,
+    detail: Object.fromEntries(
+      played.map(([one, rounds]) => [nameOf(one), Object.fromEntries([...rounds].map(([side, each]) => [side, each]))]),
+    ),
+  });
+});
+
+function goalsOf(one: Case, of: (side: Side, quantile: 'p50' | 'p99') => number): BenchGoal[] {
+  const ratio = (side: Side, quantile: 'p50' | 'p99') =>
+    Math.round((of('roomlog', quantile) / of(side, quantile)) * 100) / 100;
+  const goal = (what: string, value: number, unit: string, atMost: number): BenchGoal => ({
+    figure: 'P3',
+    what: `${nameOf(one)}: ${what}`,
+    value,
+    unit,
+    atMost,
+  });
+  if (one.rate <= 1_000) {
+    return [
+      goal('p50 against the group loop', ratio('group loop', 'p50'), '×', 1),
+      goal('p99 against the group loop', ratio('group loop', 'p99'), '×', 1),
+      goal('p50 against the best loop', ratio('best loop', 'p50'), '×', 1.3),
+      goal('p99 against the best loop', ratio('best loop', 'p99'), '×', 1.5),
+    ];
+  }
+  if (one.members <= 2) return [goal('p50 against the best loop', ratio('best loop', 'p50'), '×', 2)];
+  return [goal('p99', of('roomlog', 'p99'), 'ms', 50)];
 }

@@ -17,6 +17,8 @@ export interface RoomsJob extends LoadJob {
   readonly membersPerRoom: number;
   /** Where to write when each measured event was sent and delivered, on the machine's clock. */
   readonly traceFile?: string;
+  /** The result has all samples, to be joined with those of other load processes. */
+  readonly keepSamples?: boolean;
 }
 
 export interface LoopJob extends LoadJob {
@@ -28,6 +30,8 @@ export interface LoopJob extends LoadJob {
 export interface LoadResult {
   readonly delivered: LatencySummary;
   readonly acked?: LatencySummary;
+  /** ms, to two decimals. */
+  readonly samples?: { readonly delivered: readonly number[]; readonly acked: readonly number[] };
   readonly lost: number;
   /** Error frames by code. */
   readonly errors?: Readonly<Record<string, number>>;

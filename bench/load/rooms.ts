@@ -4,7 +4,7 @@
  * protocol's window of unanswered publishes; what has to wait for it counts from when it should have been sent all the same.
  */
 import { WebSocket } from 'ws';
-import { summarise } from '../support/latency.ts';
+import { round, summarise } from '../support/latency.ts';
 import { machineNow } from '../support/machine-clock.ts';
 import { pace } from '../support/pace.ts';
 import { intendedTimeIn, type LoadResult, payload, type RoomsJob, readJob } from './messages.ts';
@@ -121,6 +121,7 @@ while ((received < expected || pending()) && performance.now() < deadline) {
 const result: LoadResult = {
   delivered: summarise(delivered),
   acked: summarise(acked),
+  ...(job.keepSamples === true ? { samples: { delivered: delivered.map(round), acked: acked.map(round) } } : {}),
   lost: expected - received,
   errors: Object.fromEntries(errors),
   loadCpu,

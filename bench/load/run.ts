@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 import type { LoadJob, LoadResult } from './messages.ts';
 
 const MARGIN_SECONDS = 120;
+/** Samples of some hundred thousand deliveries. */
+const MAX_OUTPUT_BYTES = 1 << 26;
 
 /** @param seconds how long it is expected to send */
 export async function runLoad(file: 'rooms.ts' | 'bare-loop.ts', job: LoadJob, seconds: number): Promise<LoadResult> {
@@ -13,7 +15,7 @@ export async function runLoad(file: 'rooms.ts' | 'bare-loop.ts', job: LoadJob, s
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [fileURLToPath(new URL(file, import.meta.url)), JSON.stringify(job)],
-    { maxBuffer: 1 << 24, timeout: (seconds + MARGIN_SECONDS) * 1000, env },
+    { maxBuffer: MAX_OUTPUT_BYTES, timeout: (seconds + MARGIN_SECONDS) * 1000, env },
   );
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as LoadResult;
 }
