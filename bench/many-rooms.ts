@@ -19,6 +19,7 @@ import { prepareStream } from '../scripts/stack/prepare-stream.ts';
 import type { Usage } from './sequencer/measured-child.ts';
 import { Prefill } from './sequencer/prefill.ts';
 import { startStealMeter } from './support/cpu.ts';
+import { kafkaVersion } from './support/kafka-tools.ts';
 import { openLog } from './support/open-log.ts';
 import { type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { withStack } from './support/stack.ts';
@@ -158,7 +159,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     bench: 'many-rooms',
     figure: 'P10',
     command: `scripts/bench many-rooms --rooms ${base} --partitions ${partitions} --events ${events} --rounds ${rounds}`,
-    versions: { kafka: '4.3.1' },
+    versions: { kafka: await kafkaVersion() },
     settings: { rooms: GROWTH.map((growth) => growth * base), partitions, events, payloadBytes, stolen: stolenShare() },
     rounds: rounds * GROWTH.length,
     voidRounds: 0,

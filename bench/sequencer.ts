@@ -19,10 +19,13 @@ import { configSchema } from '../core/config/schema.ts';
 import { topicsOf } from '../core/names.ts';
 import { silentLog } from '../core/ports/logger.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
+import { runJavaTools } from './sequencer/java-tools.ts';
 import type { LoopJob } from './sequencer/loop.ts';
 import { Prefill } from './sequencer/prefill.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
+import { kafkaVersion } from './support/kafka-tools.ts';
 import { openLog } from './support/open-log.ts';
+import { packageVersions } from './support/package-versions.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
 import { SequencerProcess } from './support/sequencer-process.ts';
@@ -32,6 +35,8 @@ const PREFIX = 'bench-p4';
 const LOOP_TO = 'bench-p4.bare';
 const POLL_MS = 20;
 const GIVE_UP_MS = 300_000;
+/** What an inbound record has beside its data, about. */
+const ENVELOPE_BYTES = 130;
 const FIRST_SHARE = 0.1;
 const LAST_SHARE = 0.9;
 
@@ -185,6 +190,21 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     }
   };
 
+  const playJavaTools = async () => {
+    await recreate(LOOP_TO);
+    await admin.createTopics({ topics: [{ topic: LOOP_TO, numPartitions: partitions }] });
+    const found = await runJavaTools({
+      brokers,
+      from: topics.inbound,
+      to: LOOP_TO,
+      events,
+      recordBytes: payloadBytes + ENVELOPE_BYTES,
+      dir: stack.stateDir,
+    });
+    for (const [tool, count] of Object.entries(found)) say(`${tool}: ${Math.round(count)} events per CPU-second`);
+    return found;
+  };
+
   const played = await playInTurn<Side, Round>({
     sides,
     repeats,
@@ -200,7 +220,9 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
       return { ...found, reasons };
     },
   });
-  if (options.quick || options.profile !== undefined) return;
+  if (options.profile !== undefined) return;
+  const java = sides.length === ALL_SIDES.length ? await playJavaTools() : null;
+  if (options.quick) return;
 
   const rows: BenchRow[] = [];
   const about = { case: `${payloadBytes}-byte events, ${partitions} partitions` };
@@ -221,6 +243,10 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
       ),
     );
   }
+  const tools = java === null ? [] : Object.entries(java);
+  for (const [side, perCpuSecond] of tools) {
+    rows.push(rowOf({ ...about, side, metric: 'events per CPU-second', unit: 'events' }, [perCpuSecond], 0));
+  }
   const stalls = rowOf(
     { ...about, side: 'roomlog', metric: 'longest event-loop stall', unit: 'ms' },
     of('roomlog', (one) => one.stallMs ?? 0),
@@ -233,7 +259,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     bench: 'sequencer',
     figure: 'P4',
     command: `scripts/bench sequencer --events ${events} --rooms ${rooms} --repeats ${repeats} --payload ${payloadBytes}${options.sides === 'roomlog,group loop,best loop' ? '' : ` --sides '${options.sides}'`}`,
-    versions: { kafkajs: '2.2.4', kafka: '4.3.1' },
+    versions: { kafka: await kafkaVersion(), ...packageVersions('kafkajs') },
     settings: {
       events,
       rooms,
@@ -263,6 +289,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     ].filter(({ value }): boolean => Number.isFinite(value)) as BenchGoal[],
     notes: [
       'The loops copy records as they are; the sequencer decodes, checks, decides, encodes and folds them.',
+      'Kafka’s Java tools do one half each, consuming or producing, and are taken once; the start of the virtual machine counts.',
       'The best loop uses Roomlog’s own record encoder and decoder, which are faster than kafkajs’s.',
     ],
     detail: Object.fromEntries([...played].map(([side, rounds]) => [side, rounds])),
