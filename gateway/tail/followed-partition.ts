@@ -170,7 +170,7 @@ export class FollowedPartition implements PartitionHistory {
       if (!isCurrent()) return;
       this.halt(asRoomlogError(thrown, 'fold_halted'));
     } finally {
-      listener.onPause();
+      listener.onTaken();
       this.#waiters.settle(this.#position);
     }
   }

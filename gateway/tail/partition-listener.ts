@@ -16,6 +16,8 @@ export interface PartitionListener {
   onClaim(claim: Claim): void;
   /** The event loop is about to be let go: whatever was collected has to go out. */
   onPause(): void;
+  /** All that the tail handed over was taken: what was collected has to go out, once the next fetch is on its way. */
+  onTaken(): void;
   onVerdict(kind: VerdictKind): void;
   /** The tail has to move to `from`. */
   onReload(from: Offset): void;

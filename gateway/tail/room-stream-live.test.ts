@@ -56,6 +56,32 @@ describe('the live path', () => {
     expect(second.writes).toBe(2);
   });
 
+  it('lets the tail ask for more before it writes to members', async () => {
+    const w = world();
+    const sink = new TestSink();
+    const written: number[] = [];
+    const open = w.log.cluster.open.bind(w.log.cluster);
+    w.log.cluster.open = (name) => {
+      const log = open(name);
+      const tail = log.tail.bind(log);
+      log.tail = (options) =>
+        tail({
+          ...options,
+          onRecords: async (partition, records, progress) => {
+            await options.onRecords(partition, records, progress);
+            if (records.length > 0) written.push(sink.seqs().length);
+          },
+        });
+      return log;
+    };
+    const stream = await w.openStream();
+    await joinRoom(stream, 'lobby', { kind: 'live' }, sink);
+    written.length = 0;
+    w.publish('lobby', 1);
+    await until(() => sink.seqs().length === 1);
+    expect(written).toEqual([0]);
+  });
+
   it('joins events in batch frames for those who asked', async () => {
     const w = world();
     const stream = await w.openStream();
