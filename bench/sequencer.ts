@@ -221,7 +221,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     },
   });
   if (options.profile !== undefined) return;
-  const java = sides.length === ALL_SIDES.length ? await playJavaTools() : null;
+  const java = sides.includes('best loop') ? await playJavaTools() : null;
   if (options.quick) return;
 
   const rows: BenchRow[] = [];

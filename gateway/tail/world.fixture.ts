@@ -304,13 +304,14 @@ export class World {
     return stream;
   }
 
-  /** Resolves once the stream has folded all that is written. */
+  /** Resolves once the stream has folded all that is written, and given it to those who are live. */
   async settled(stream: RoomStream): Promise<void> {
     const total = (): number =>
       this.log.cluster
         .partitions(TOPIC)
         .reduce((sum, one) => sum + one.slots.filter((slot) => slot !== null).length, 0);
     await until(() => stream.stats().foldedRecords >= total());
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   async metric(name: string): Promise<number> {
