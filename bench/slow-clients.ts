@@ -1,7 +1,7 @@
 /**
  * 1,000 stalled clients beside 1,000 healthy ones in the same rooms: what the gateway's memory does in a minute, and what the healthy ones notice.
  *
- *   scripts/bench slow-clients [--clients 1000] [--rooms 10] [--rate 200] [--payload 2000] [--repeats 3] [--quick]
+ *   scripts/bench slow-clients [--clients 1000] [--rooms 10] [--rate 300] [--payload 2000] [--repeats 3] [--quick]
  *
  * A round is one gateway: the healthy ones alone; then as many stalled ones join their rooms and fall behind; then, once all of those have left the
  * live path, the minute that counts. The stalled ones never read again; their sockets' buffers are made small (`slow-clients/stalled.py`), so that
@@ -31,10 +31,10 @@ const { values: options } = parseArgs({
   options: {
     clients: { type: 'string', default: '1000' },
     rooms: { type: 'string', default: '10' },
-    rate: { type: 'string', default: '200' },
+    rate: { type: 'string', default: '300' },
     payload: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
-    'alone-seconds': { type: 'string', default: '30' },
+    'alone-seconds': { type: 'string', default: '15' },
     repeats: { type: 'string', default: '3' },
     'port-base': { type: 'string', default: '25000' },
     quick: { type: 'boolean', default: false },
@@ -50,7 +50,7 @@ const payloadBytes = Number(options.payload);
 const seconds = quick ? 15 : Number(options.seconds);
 const aloneSeconds = quick ? 10 : Number(options['alone-seconds']);
 const repeats = quick ? 1 : Number(options.repeats);
-const WARM_UP_SECONDS = 15;
+const WARM_UP_SECONDS = 6;
 const PORT = Number(options['port-base']) + 90;
 /** Of the gateway under measurement: the default limit; no stalled client is closed while it is looked at; a ring that is full by then. */
 const GATEWAY = { slowClientBytes: 1_048_576, slowClientTimeoutMs: 600_000, ringBytes: 1_048_576 };
@@ -59,9 +59,9 @@ const SOCKET = { receiveBytes: 4_096, maxSegmentBytes: 536 };
 /** What a frame has beside the payload, about. */
 const FRAME_BYTES = 250;
 /** Of the limit, until all of a room's stalled members are surely above it. */
-const FILL_FACTOR = 1.5;
-const FILL_SLACK_SECONDS = 5;
-const SETTLE_SECONDS = 3;
+const FILL_FACTOR = 1.2;
+const FILL_SLACK_SECONDS = 3;
+const SETTLE_SECONDS = 2;
 const RSS_EVERY_MS = 250;
 const KAFKA_WARM_UP = { rooms: 1, perSecond: 2_000, warmUpEvents: 0, events: 10_000 } satisfies EventsAsked;
 const GOALS = { p99Factor: 1.25, growthPart: 0.05 };

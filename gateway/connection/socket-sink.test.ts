@@ -103,3 +103,33 @@ test('what is queued can be written before a close frame, and nothing is written
   expect(socket.calls).toEqual([['before']]);
   expect(sink.bufferedBytes()).toBe(0);
 });
+
+test('a socket that takes nothing is looked at less and less, and closely again once it takes something', async () => {
+  vi.useFakeTimers();
+  try {
+    const { sink, socket } = createSink();
+    let looks = 0;
+    let length = 1_000;
+    Object.defineProperty(socket, 'writableLength', {
+      get: () => {
+        looks += 1;
+        return length;
+      },
+    });
+    const drained = sink.drained(500);
+    looks = 0;
+    vi.advanceTimersByTime(10_000);
+    expect(looks).toBeLessThan(80);
+    length = 900;
+    for (looks = 0; looks === 0; ) vi.advanceTimersByTime(1);
+    looks = 0;
+    vi.advanceTimersByTime(25);
+    expect(looks).toBeGreaterThan(0);
+    length = 400;
+    vi.advanceTimersByTime(100);
+    await drained;
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});

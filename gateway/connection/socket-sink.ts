@@ -12,6 +12,8 @@ import { type TurnWriter, WriteTurn } from './write-turn.ts';
 
 /** How often a waiting `drained` looks where the socket gives no 'drain' event. */
 const DRAIN_POLL_MS = 25;
+/** The longest that it waits between two looks at a socket that takes nothing. */
+const MAX_DRAIN_POLL_MS = 400;
 /** Of this process's event loop. */
 const thisLoop = new WriteTurn();
 
@@ -118,6 +120,8 @@ export class SocketSink implements Sink, TurnWriter {
 
   /** One watch for all who wait: a client can be behind in as many rooms as it may join, and leave and join them again. */
   #startPolling(): NodeJS.Timeout {
+    let delayMs = DRAIN_POLL_MS;
+    let before = this.bufferedBytes();
     const check = (): void => {
       for (const [bytes, { resolve }] of this.#waiting ?? []) {
         if (!this.#isDrained(bytes)) continue;
@@ -126,14 +130,23 @@ export class SocketSink implements Sink, TurnWriter {
       }
       if ((this.#waiting?.size ?? 0) > 0 || this.#poll === null) return;
       this.#waiting = null;
-      clearInterval(this.#poll);
+      clearTimeout(this.#poll);
       this.#poll = null;
       this.#socket.off('drain', check);
       this.#socket.off('close', check);
     };
+    // Thousands may stall at the same time: a socket that takes nothing is looked at less and less.
+    const look = (): void => {
+      check();
+      if (this.#poll === null) return;
+      const now = this.bufferedBytes();
+      delayMs = now < before ? DRAIN_POLL_MS : Math.min(delayMs * 2, MAX_DRAIN_POLL_MS);
+      before = now;
+      this.#poll = setTimeout(look, delayMs);
+    };
     this.#socket.on('drain', check);
     this.#socket.on('close', check);
-    return setInterval(check, DRAIN_POLL_MS);
+    return setTimeout(look, delayMs);
   }
 
   #isDrained(bytes: number): boolean {
