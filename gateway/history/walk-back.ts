@@ -52,6 +52,25 @@ export function reaches({ throughSeq, beforeTime }: Wanted, { seq, time }: LogEv
   return seq - 1 <= throughSeq || time < beforeTime;
 }
 
+/** Whether reading everything is surely cheaper than a walk. Looks into memory alone. */
+export function isDense({ view, ranges, room }: Omit<WalkParts, 'known'>, wanted: Wanted): boolean {
+  const top = view.ring.first(room) ?? view.head(room);
+  if (top === undefined) return true;
+  const { throughSeq, beforeTime, scanFrom } = wanted;
+  const scanned = top.offset - scanFrom;
+  if (scanned <= ranges.recordsIn(view, SHORT_BYTES)) return true;
+  if (beforeTime !== Number.NEGATIVE_INFINITY) return false;
+  const steps = top.seq - 1 - throughSeq;
+  return steps > MAX_STEPS || steps * stepRecords(view, ranges) >= scanned;
+}
+
+/** What a step costs on average, in records. */
+function stepRecords(view: PartitionHistory, ranges: Ranges): number {
+  const { anchors, position } = view;
+  const between = (position - (anchors.oldest?.offset ?? 0)) / Math.max(1, anchors.size);
+  return between / 2 + ranges.recordsIn(view, STEP_BYTES);
+}
+
 /** Throws what reading the log throws, but for `offset_out_of_range`. */
 export async function walkBack(parts: WalkParts, wanted: Wanted): Promise<Walk> {
   const steps = new Steps(parts, wanted);
@@ -91,8 +110,7 @@ class Steps {
     const head = view.head(room);
     if (head === undefined) return 'found';
     let at = view.ring.first(room);
-    const top = at ?? head;
-    if (this.#isDense(top.seq, top.offset)) return 'dense';
+    this.#scanned = (at ?? head).offset - this.#wanted.scanFrom;
     if (at === undefined) {
       const newest = await this.#prove(head.offset);
       if (newest === 'dense' || newest === 'deleted') return newest;
@@ -108,25 +126,6 @@ class Steps {
       at = below.at(-1) as LogEvent;
     }
     return 'dense';
-  }
-
-  /** Whether reading all is cheaper than so many steps. */
-  #isDense(seq: number, offset: number): boolean {
-    const { view, ranges } = this.#parts;
-    const { throughSeq, beforeTime, scanFrom } = this.#wanted;
-    this.#scanned = offset - scanFrom;
-    if (this.#scanned <= ranges.recordsIn(view, SHORT_BYTES)) return true;
-    if (beforeTime !== Number.NEGATIVE_INFINITY) return false;
-    const steps = seq - 1 - throughSeq;
-    return steps > MAX_STEPS || steps * this.#stepRecords() >= this.#scanned;
-  }
-
-  /** What a step costs on average, in records. */
-  #stepRecords(): number {
-    const { view, ranges } = this.#parts;
-    const { anchors, position } = view;
-    const between = (position - (anchors.oldest?.offset ?? 0)) / Math.max(1, anchors.size);
-    return between / 2 + ranges.recordsIn(view, STEP_BYTES);
   }
 
   #fromKnown({ seq }: LogEvent): LogEvent[] | null {

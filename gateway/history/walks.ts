@@ -7,7 +7,7 @@ import type { LogEvent } from './log-event.ts';
 import type { PartitionHistory } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
 import { Slots } from './slots.ts';
-import { reaches, type WalkOutcome, type Wanted, walkBack } from './walk-back.ts';
+import { isDense, reaches, type WalkOutcome, type Wanted, walkBack } from './walk-back.ts';
 
 /** Bytes of events kept, about. */
 const KEPT_BYTES = 16_777_216;
@@ -71,8 +71,13 @@ export class Walks {
    * Throws what reading the log throws.
    */
   async find(view: PartitionHistory, room: RoomId, wanted: Wanted): Promise<boolean> {
+    const { ranges, onWalked } = this.#options;
     for (;;) {
       if (this.before(view, room, wanted) !== null) return true;
+      if (isDense({ view, ranges, room }, wanted)) {
+        onWalked('dense');
+        return false;
+      }
       const underWay = this.#walking.get(room);
       if (underWay === undefined) break;
       if ((await underWay) !== 'found') return false;
