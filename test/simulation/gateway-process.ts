@@ -18,6 +18,7 @@ import { Connections } from '../../gateway/connection/connections.ts';
 import type { Services } from '../../gateway/connection/services.ts';
 import { drain } from '../../gateway/drain.ts';
 import { PresenceRooms } from '../../gateway/presence/presence-rooms.ts';
+import { avroEncoding } from '../../gateway/protocol/avro.ts';
 import { createEncodings } from '../../gateway/protocol/encodings.ts';
 import { jsonEncoding } from '../../gateway/protocol/json.ts';
 import { EphemeralRooms } from '../../gateway/publish/ephemeral-rooms.ts';
@@ -89,7 +90,8 @@ export class GatewayProcess {
     line.server.on('close', () => this.lines.delete(line));
     line.toClient(() => line.client.opened());
     const { server, socket } = line;
-    const handshake = { encoding: jsonEncoding, deflate: null, token: null };
+    const encoding = line.client.protocol === avroEncoding.subprotocol ? avroEncoding : jsonEncoding;
+    const handshake = { encoding, deflate: null, token: null };
     new Connection(server as unknown as WebSocket, socket as unknown as Duplex, handshake, this.#services);
   }
 

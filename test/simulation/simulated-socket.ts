@@ -5,10 +5,12 @@
  */
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
+import { decodeClientFrame, decodeServerFrame } from '../support/avro-frames.ts';
 import type { Actor, Scheduler } from './scheduler.ts';
 
 /** What the kernels on both sides hold for a reader that does not read. */
 const KERNEL_BYTES = 2_048;
+const BINARY = 2;
 const OPEN = 1;
 const CLOSING = 2;
 const CLOSED = 3;
@@ -137,7 +139,7 @@ export class ServerWebSocket extends EventEmitter {
   readyState = OPEN;
   readonly #line: Line;
   #paused = false;
-  #held: string[] = [];
+  #held: Array<string | Buffer> = [];
 
   constructor(line: Line) {
     super();
@@ -153,19 +155,24 @@ export class ServerWebSocket extends EventEmitter {
     this.#paused = false;
     const held = this.#held;
     this.#held = [];
-    for (const [at, text] of held.entries()) {
+    for (const [at, message] of held.entries()) {
       if (this.#paused) {
         this.#held = held.slice(at);
         return;
       }
-      this.emit('message', Buffer.from(text), false);
+      this.#give(message);
     }
   }
 
-  receive(text: string): void {
+  /** A text message, or a binary one. */
+  receive(message: string | Buffer): void {
     if (this.readyState === CLOSED || this.#line.broken) return;
-    if (this.#paused) this.#held.push(text);
-    else this.emit('message', Buffer.from(text), false);
+    if (this.#paused) this.#held.push(message);
+    else this.#give(message);
+  }
+
+  #give(message: string | Buffer): void {
+    this.emit('message', Buffer.from(message as string), typeof message !== 'string');
   }
 
   ping(): void {
@@ -197,7 +204,7 @@ export class ServerWebSocket extends EventEmitter {
   }
 }
 
-/** Sees what a client sends and receives, before it does. */
+/** Sees what a client sends and receives, before it does; as JSON, whatever it speaks. */
 export interface Tap {
   sent(text: string): void;
   received(text: string): void;
@@ -213,10 +220,13 @@ export class ClientWebSocket {
   readyState = 0;
   readonly bufferedAmount = 0;
   line: Line | null = null;
+  /** What the client offers. */
+  readonly protocol: string | undefined;
   readonly #tap: Tap;
 
-  constructor(tap: Tap) {
+  constructor(tap: Tap, [protocol]: readonly string[] = []) {
     this.#tap = tap;
+    this.protocol = protocol;
   }
 
   /** The gateway has taken the upgrade. */
@@ -226,11 +236,13 @@ export class ClientWebSocket {
     this.onopen?.({} as never);
   }
 
-  send(text: string): void {
+  send(data: string | Uint8Array): void {
     if (this.readyState !== OPEN) return;
-    this.#tap.sent(text);
+    // Taken as it is now: the client may use its buffer again.
+    const message = typeof data === 'string' ? data : Buffer.from(data);
+    this.#tap.sent(typeof message === 'string' ? message : JSON.stringify(decodeClientFrame(message)));
     const { line } = this;
-    line?.toServer(() => line.server.receive(text));
+    line?.toServer(() => line.server.receive(message));
   }
 
   close(code = 1000, _reason = ''): void {
@@ -247,6 +259,7 @@ export class ClientWebSocket {
   /** Whole frames, as the gateway wrote them. */
   receive(bytes: Buffer): void {
     for (let at = 0; at < bytes.length && this.readyState < CLOSED && this.line?.broken === false; ) {
+      const isBinary = ((bytes[at] as number) & 0x0f) === BINARY;
       let length = (bytes[at + 1] as number) & 0x7f;
       at += 2;
       if (length === 126) {
@@ -256,10 +269,11 @@ export class ClientWebSocket {
         length = Number(bytes.readBigUInt64BE(at));
         at += 8;
       }
-      const text = bytes.toString('utf8', at, at + length);
+      const payload = bytes.subarray(at, at + length);
       at += length;
+      const text = isBinary ? JSON.stringify(decodeServerFrame(payload)) : payload.toString();
       if (this.readyState === OPEN) this.#tap.received(text);
-      this.onmessage?.({ data: text } as never);
+      this.onmessage?.({ data: isBinary ? new Uint8Array(payload).buffer : text } as never);
     }
   }
 

@@ -39,8 +39,14 @@ function wrap(type: string, fields: Fields): Fields {
   return whole;
 }
 
-export function decodeServerFrame(bytes: Buffer): Fields & { readonly type: string } {
-  const [[name, fields]] = Object.entries(serverFrameType.fromBuffer(bytes)) as [[string, Fields]];
+export const decodeServerFrame = (bytes: Buffer): Fields & { readonly type: string } =>
+  decodeFrame(serverFrameType, bytes);
+
+export const decodeClientFrame = (bytes: Buffer): Fields & { readonly type: string } =>
+  decodeFrame(clientFrameType, bytes);
+
+function decodeFrame(frameType: avsc.Type, bytes: Buffer): Fields & { readonly type: string } {
+  const [[name, fields]] = Object.entries(frameType.fromBuffer(bytes)) as [[string, Fields]];
   const last = name.split('.').at(-1) as string;
   // In JSON an ephemeral event is an event without seq.
   const type = last === 'Ephemeral' ? 'event' : last[0]?.toLowerCase() + last.slice(1);
