@@ -1,0 +1,91 @@
+/** What replay prints, read from a log in memory; that several threads print the same is seen against a real stack (test/integration/cli.test.ts). */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RoomlogError } from '../../core/errors.ts';
+import type { RoomId } from '../../core/ids.ts';
+import { inboundEvent, MemoryStream } from '../../test/support/memory-stream.ts';
+import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
+import { type ReplayOnThreads, replayOnThreads } from './replay-on-threads.ts';
+import { errorOf, failureOf } from './thread-failure.ts';
+
+const EVENTS = 300;
+const running = new RunningSequencers();
+let stream: MemoryStream;
+
+beforeAll(async () => {
+  let now = 1_800_000_000_000;
+  const clock = { now: () => ++now, monotonic: () => performance.now() };
+  stream = new MemoryStream({ partitions: 3, clock, sequencer: { batchBytes: 2_000 } });
+  await running.start(stream, 'a');
+  for (let n = 0; n < EVENTS; n++) {
+    stream.publish(inboundEvent({ room: `room-${n % 7}`, data: Buffer.from(`"ünïcode ${n}"`) }));
+  }
+  await sound(stream);
+});
+afterAll(() => running.stopAll());
+
+interface Line {
+  readonly room: string;
+  readonly time: number;
+  readonly data: string;
+}
+
+async function printed(options: Partial<ReplayOnThreads> & { readonly room?: string } = {}) {
+  const { room = null, ...rest } = options;
+  const { codec, config } = stream;
+  let text = '';
+  const summary = await replayOnThreads({
+    setting: { config, room: room as RoomId | null, pattern: undefined, from: { kind: 'start' }, format: 'json' },
+    threads: 1,
+    log: stream.cluster.open('replay'),
+    codec,
+    schemas: { known: () => undefined, load: () => Promise.reject(new RoomlogError('schema_not_found')) },
+    toMs: Number.POSITIVE_INFINITY,
+    count: Number.POSITIVE_INFINITY,
+    print: async (lines) => {
+      text += Buffer.from(lines).toString('utf8');
+    },
+    ...rest,
+  });
+  const lines = text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line);
+  expect(summary).toEqual({ events: lines.length, bytes: Buffer.byteLength(text) });
+  return lines;
+}
+
+describe('what replay prints', () => {
+  test('is every event once, as whole lines, in the order of time', async () => {
+    const lines = await printed();
+    expect(new Set(lines.map(({ data }) => data)).size).toBe(EVENTS);
+    expect(lines).toHaveLength(EVENTS);
+    const times = lines.map(({ time }) => time);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  test('ends after as many as were asked for', async () => {
+    const all = await printed();
+    for (const count of [1, 17, EVENTS]) expect(await printed({ count })).toEqual(all.slice(0, count));
+  });
+
+  test('ends before the first event that is later than asked for', async () => {
+    const all = await printed();
+    const toMs = all[100]?.time as number;
+    expect(await printed({ toMs })).toEqual(all.filter(({ time }) => time <= toMs));
+    expect(await printed({ toMs: 0 })).toEqual([]);
+  });
+
+  test('is one room’s events where one is named', async () => {
+    const lines = await printed({ room: 'room-3' });
+    expect(new Set(lines.map(({ room }) => room))).toEqual(new Set(['room-3']));
+    expect(lines).toHaveLength(Math.ceil((EVENTS - 3) / 7));
+  });
+});
+
+test('an error keeps its code and details on its way out of a thread', () => {
+  const thrown = new RoomlogError('offset_out_of_range', 'gone', { details: { start: 5 } });
+  const passed = errorOf(structuredClone(failureOf(thrown)));
+  expect(passed).toBeInstanceOf(RoomlogError);
+  expect(passed).toMatchObject({ code: 'offset_out_of_range', message: 'gone', details: { start: 5 } });
+  expect(errorOf(failureOf(new TypeError('ours')))).not.toBeInstanceOf(RoomlogError);
+});
