@@ -60,8 +60,7 @@ export async function playInTurn<Side extends string, Round>(
   const played = new Map(sides.map((side) => [side, { valid: [] as Round[], void: [] as Round[] }]));
   for (let turn = 1; turn <= repeats * tries; turn++) {
     for (const [side, rounds] of played) {
-      // A side that is ahead waits for the others: what changes on the machine meets all of them.
-      if (rounds.valid.length >= Math.min(turn, repeats)) continue;
+      if (rounds.valid.length >= repeats) continue;
       const round = await play(side, turn);
       rounds[isVoid(round) ? 'void' : 'valid'].push(round);
     }
