@@ -15,6 +15,9 @@ import { pace } from '../support/pace.ts';
 import { type EventsAsked, type EventsJob, type EventsSaid, roomName } from './messages.ts';
 import { claims, OutboundWriter } from './outbound-writer.ts';
 
+/** Events share appends, as a sequencer's do that come while its last batch is on the way: one each would be most of what Kafka does. */
+const HOLD_MS = 3;
+
 const job = JSON.parse(process.argv[2] ?? '{}') as EventsJob;
 const log = await openLog(job.brokers);
 const codec = await openCodec(configSchema.parse({ registry: { url: job.registry } }), silentLog);
@@ -25,6 +28,7 @@ const rooms = Array.from({ length: job.rooms }, (_, number) => {
 });
 const waiting = new Map<Partition, AppendRecord[]>();
 let inFlight = false;
+let isHeld = false;
 
 const say = (message: EventsSaid): void => void process.send?.(message);
 
@@ -44,11 +48,16 @@ function append(partition: Partition, record: AppendRecord): void {
   const records = waiting.get(partition);
   if (records === undefined) waiting.set(partition, [record]);
   else records.push(record);
-  queueMicrotask(() => void flush());
+  if (isHeld) return;
+  isHeld = true;
+  setTimeout(() => {
+    isHeld = false;
+    void flush();
+  }, HOLD_MS);
 }
 
 async function drained(): Promise<void> {
-  while (inFlight || waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (isHeld || inFlight || waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 process.on('disconnect', () => process.exit(0));
