@@ -3,7 +3,8 @@
  *
  *   scripts/bench growth [--only fan-out,inbound] [--scales 1,2,4] [--repeats 1] [--port-base 27000] [--out NAME]
  *
- * Runs the programs of the other figures in a short form, Roomlog's side alone, one after the other; each starts a stack of its own. What is not in
+ * Runs the programs of the other figures in a short form, Roomlog's side alone where they allow it, one after the other; each starts a stack of its
+ * own. What a program has measured at several sizes by itself (many-rooms) is taken from its committed result. What is not in
  * the short form stays as those programs have it. Writes bench/results/growth.json; with `--only` what is not measured again stays as it was there.
  */
 import { spawn } from 'node:child_process';
@@ -12,7 +13,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
-import { SERIES, type Series } from './growth/series.ts';
+import { MEASURED_SERIES, type MeasuredSeries, SERIES, type Series } from './growth/series.ts';
 import { median, round } from './support/latency.ts';
 import {
   type BenchGoal,
@@ -51,8 +52,18 @@ interface Grown {
   readonly voidRounds: number;
 }
 
+/** Two series may look at the same run. */
+const runs = new Map<string, Promise<BenchResult>>();
+
+function run(series: Series, scale: number, turn: number): Promise<BenchResult> {
+  const key = JSON.stringify([series.bench, series.args(scale), turn]);
+  const running = runs.get(key) ?? runOnce(series, scale);
+  runs.set(key, running);
+  return running;
+}
+
 /** One program to its end; its result is taken from where it wrote it. Ended with us. */
-async function run(series: Series, scale: number): Promise<BenchResult> {
+async function runOnce(series: Series, scale: number): Promise<BenchResult> {
   const name = `tmp-growth-${process.pid}`;
   const args = [...series.args(scale), '--port-base', options['port-base'], '--out', name];
   const child = spawn(process.execPath, [join(ROOT, 'bench', `${series.bench}.ts`), ...args], {
@@ -76,7 +87,7 @@ for (const series of chosen) {
   try {
     for (const scale of scales) {
       const results: BenchResult[] = [];
-      for (let turn = 0; turn < Number(options.repeats); turn++) results.push(await run(series, scale));
+      for (let turn = 0; turn < Number(options.repeats); turn++) results.push(await run(series, scale, turn));
       const costs = results.map(series.cost);
       grown.push({ series, scale, costs, voidRounds: results.reduce((sum, { voidRounds }) => sum + voidRounds, 0) });
       process.stderr.write(`${series.name}, ${series.size(scale)}: ${costs.map(round).join(', ')} ${series.unit}\n`);
@@ -100,9 +111,10 @@ function report(): void {
       rowOf({ ...about, metric: RELATIVE, unit: '' }, relative),
     ];
   });
+  const committed = MEASURED_SERIES.flatMap(committedRows);
   const before = only === undefined ? undefined : readResults().get(options.out);
   const kept = (before?.rows ?? []).filter(({ side }) => !chosen.some(({ name }) => name === side));
-  const rows = [...kept, ...measured];
+  const rows = [...kept.filter(({ side }) => !committed.some((row) => row.side === side)), ...measured, ...committed];
   const largest = `${scales.at(-1)} times`;
   const goals = rows
     .filter((row) => row.metric === RELATIVE && row.case.startsWith(largest))
@@ -139,5 +151,21 @@ function report(): void {
         x: 'times the smallest size',
       },
     ],
+  });
+}
+
+/** None where that program has no result yet. */
+function committedRows({ name, result, metric, unit }: MeasuredSeries): BenchRow[] {
+  const found = (readResults().get(result)?.rows ?? []).filter((row) => row.metric === metric);
+  const sizes = found.map((row) => Number(/\d[\d,]*/.exec(row.case)?.[0].replaceAll(',', '')));
+  return found.flatMap((row, index): BenchRow[] => {
+    const [size, smallest] = [sizes[index] as number, Math.min(...sizes)];
+    const base = found[sizes.indexOf(smallest)]?.median ?? Number.NaN;
+    const about = { case: `${size / smallest} times: ${row.case}`, side: name };
+    const relative = [row.low, row.median, row.high].map((value) => value / base);
+    return [
+      { ...row, ...about, metric: COST, unit },
+      { ...rowOf({ ...about, metric: RELATIVE, unit: '' }, relative), rounds: row.rounds },
+    ];
   });
 }

@@ -28,6 +28,11 @@ const microsEach = (result: BenchResult, metric: string): number => 1e6 / first(
 const times = (scale: number, size: number, what: string): string =>
   `${(scale * size).toLocaleString('en-GB')} ${what}`;
 
+/** After the last stage: in a room. */
+const last = (result: BenchResult, metric: string): number => medians(result, 'roomlog', metric).at(-1) as number;
+const connectionArgs = (scale: number): readonly string[] => [
+  ...['--connections', `${scale * 1_000}`, '--warm-up', '500', '--sides', 'roomlog', '--repeats', '1'],
+];
 const FAN_OUT = ['--contenders', 'roomlog', '--seconds', '5', '--repeats', '1'];
 
 export const SERIES: readonly Series[] = [
@@ -48,12 +53,20 @@ export const SERIES: readonly Series[] = [
     cost: (result) => microsEach(result, 'deliveries per CPU-second'),
   },
   {
-    name: 'P4 sequenced event, rooms',
-    bench: 'sequencer',
-    size: (scale) => times(scale, 5_000, 'rooms'),
-    args: (scale) => ['--events', '200000', '--rooms', `${scale * 5_000}`, '--repeats', '1', '--sides', 'roomlog'],
+    name: 'P3 publish → delivered, events and rooms',
+    bench: 'publish-delivered',
+    size: (scale) => times(scale, 250, 'events/s'),
+    args: (scale) => ['--cases', `${scale * 250}x10`, '--seconds', '4', '--repeats', '1'],
+    unit: 'ms at p50',
+    cost: (result) => first(result, 'roomlog', 'publish to delivered, p50'),
+  },
+  {
+    name: 'P4 sequenced event, partitions',
+    bench: 'many-rooms',
+    size: (scale) => times(scale, 16, 'partitions'),
+    args: (scale) => ['--quick', '--partitions', `${scale * 16}`],
     unit: 'µs CPU',
-    cost: (result) => microsEach(result, 'events per CPU-second'),
+    cost: (result) => first(result, 'roomlog', 'CPU per event'),
   },
   {
     name: 'P5 acked publish, connections',
@@ -65,6 +78,22 @@ export const SERIES: readonly Series[] = [
     ],
     unit: 'µs CPU',
     cost: (result) => microsEach(result, 'acked publishes per CPU-second'),
+  },
+  {
+    name: 'P6 memory of a connection in a room, connections',
+    bench: 'connections',
+    size: (scale) => times(scale, 1_000, 'connections'),
+    args: connectionArgs,
+    unit: 'KB of heap and buffers',
+    cost: (result) => last(result, 'heap and buffers per connection'),
+  },
+  {
+    name: 'P7 connection accepted, authenticated, joined, connections',
+    bench: 'connections',
+    size: (scale) => times(scale, 1_000, 'connections'),
+    args: connectionArgs,
+    unit: 'µs CPU',
+    cost: (result) => last(result, 'CPU per connection'),
   },
   {
     name: 'recovery of a sequencer, rooms and sessions',
@@ -79,5 +108,25 @@ export const SERIES: readonly Series[] = [
       const rooms = Number(result.settings.rooms);
       return (first(result, 'with snapshot', 'CPU of a takeover') * 1_000) / rooms;
     },
+  },
+];
+
+/** What a program of its own has already measured at several sizes: taken from its committed result. */
+export interface MeasuredSeries {
+  readonly name: string;
+  /** Name of the result. */
+  readonly result: string;
+  /** The first number in the rows' cases is the size. */
+  readonly metric: string;
+  readonly unit: string;
+}
+
+export const MEASURED_SERIES: readonly MeasuredSeries[] = [
+  { name: 'P4 sequenced event, rooms', result: 'many-rooms', metric: 'CPU per event', unit: 'µs CPU' },
+  {
+    name: 'P4 memory of a room in the sequencer, rooms',
+    result: 'many-rooms',
+    metric: 'memory per room, with a session',
+    unit: 'bytes',
   },
 ];
