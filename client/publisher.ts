@@ -6,6 +6,7 @@ import { type Connection, errorOf } from './connection.ts';
 import { RoomlogClientError } from './errors.ts';
 import type { ServerFrame } from './frames.ts';
 import { type Consequence, Outbox, Publish, type Published } from './outbox.ts';
+import { badData, contentOf, fits, tooLarge, typed } from './payload.ts';
 import type { PublishMessage } from './wire.ts';
 
 export interface PublishOptions {
@@ -82,7 +83,7 @@ export class Publisher {
   }
 
   publish(room: string, event: string, data: unknown, options: PublishOptions): Promise<Published> {
-    const content = contentOf(data, options);
+    const content = contentOf(data, options.contentType);
     if (content === undefined) return Promise.reject(badData(room));
     if (options.ephemeral === true) return this.#publishOnce(room, event, content, options);
     if (this.#queued >= this.#options.maxQueuedPublishes) return Promise.reject(this.#full(room));
@@ -289,31 +290,4 @@ export class Publisher {
       );
     });
   }
-}
-
-const typed = (contentType: string | undefined) => (contentType === undefined ? {} : { contentType });
-
-/** JSON text, or a copy of bytes that have a content type; undefined for what is neither. */
-function contentOf(data: unknown, { contentType }: PublishOptions): string | Uint8Array | undefined {
-  if (contentType === undefined) return JSON.stringify(data);
-  return data instanceof Uint8Array ? data.slice() : undefined;
-}
-
-const encoder = new TextEncoder();
-/** Whether it has at most so many bytes of UTF-8; counted only where it could have more. */
-function fits(frame: string | Uint8Array, limitBytes: number): boolean {
-  if (typeof frame !== 'string') return frame.length <= limitBytes;
-  return frame.length * 3 <= limitBytes || encoder.encode(frame).length <= limitBytes;
-}
-
-function tooLarge(room: string, limitBytes: number): RoomlogClientError {
-  const message = `The frame would be larger than the ${limitBytes} bytes that this gateway takes.`;
-  return new RoomlogClientError('too_large', message, { room, outcome: 'not_published' });
-}
-
-function badData(room: string): RoomlogClientError {
-  return new RoomlogClientError('bad_frame', 'data is not a JSON value, nor a Uint8Array of a contentType.', {
-    room,
-    outcome: 'not_published',
-  });
 }

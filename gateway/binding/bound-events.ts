@@ -19,6 +19,8 @@ const MAX_SCHEMAS = 4_096;
 export const SCHEMA_WAIT_MS = 2_000;
 /** For so long nobody waits again for a schema that did not come. */
 const GIVE_UP_MS = 30_000;
+/** After the registry did not answer, nobody waits for any schema for so long. */
+const AWAY_MS = 5_000;
 /** Schemas that did not come. */
 const MAX_GIVEN_UP = 1_024;
 
@@ -48,6 +50,7 @@ export class BoundEvents {
   readonly #schemas = new Map<number, PayloadSchema | null>();
   /** By id: until when. */
   readonly #givenUp = new Map<number, number>();
+  #awayUntilMs = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: BoundEventsOptions) {
@@ -123,7 +126,8 @@ export class BoundEvents {
   missing({ event, contentType, data }: Pick<StoredEvent, 'event' | 'contentType' | 'data'>): number | null {
     if (contentType !== AVRO_PAYLOAD || !this.#byEvent.has(event)) return null;
     const id = idOf(data);
-    return id === null || this.#schemas.has(id) || this.#hasGivenUp(id) ? null : id;
+    if (id === null || this.#schemas.has(id) || this.#options.clock.monotonic() < this.#awayUntilMs) return null;
+    return this.#hasGivenUp(id) ? null : id;
   }
 
   /** Looks a schema up, but not for long. Never rejects: `missing` does not ask for it again for a while. */
@@ -142,6 +146,7 @@ export class BoundEvents {
       logger.warn({ schemaId: id, code }, 'events are delivered as they are: their schema is not known');
       if (this.#givenUp.size >= MAX_GIVEN_UP) this.#givenUp.clear();
       this.#givenUp.set(id, clock.monotonic() + GIVE_UP_MS);
+      if (code !== 'schema_not_found') this.#awayUntilMs = clock.monotonic() + AWAY_MS;
     } finally {
       clearTimeout(timer);
     }
