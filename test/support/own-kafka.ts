@@ -13,6 +13,7 @@ import type { Service } from '../../scripts/stack/launch.ts';
 import { freePortBase } from '../../scripts/stack/port-holder.ts';
 import { prepareStateDir, type StatePaths, statePaths } from '../../scripts/stack/state-dir.ts';
 import { KafkaProxy } from './kafka-proxy.ts';
+import { addSecuredListener, type SecuredListener } from './secured-kafka.ts';
 
 export interface OwnBroker {
   /** As in Kafka's metadata. */
@@ -34,6 +35,8 @@ export interface OwnCluster {
   /** One before each broker, in the same order, where they were asked for; clients that start from these addresses stay behind them. */
   readonly proxies: readonly KafkaProxy[];
   readonly proxied: readonly string[];
+  /** Where it was asked for. */
+  readonly secured: SecuredListener | null;
   /** Starts all and waits for them. */
   start(): Promise<void>;
   /** Runs one of Kafka's own command-line tools with `input` on its stdin; rejects if it fails. */
@@ -63,8 +66,11 @@ async function putProxyBefore(paths: StatePaths, portBase: number, index: number
   return proxy;
 }
 
-/** `count` is 1 or 3. */
-export async function makeOwnCluster(count: number, options: { proxied?: boolean } = {}): Promise<OwnCluster> {
+/** `count` is 1 or 3. `secured`: the first broker has a listener that wants TLS and a login. */
+export async function makeOwnCluster(
+  count: number,
+  options: { proxied?: boolean; secured?: boolean } = {},
+): Promise<OwnCluster> {
   const java = ensureJava();
   const { kafkaLib } = await ensureArtifacts(java.home, () => {});
   const portBase = await freePortBase();
@@ -75,11 +81,13 @@ export async function makeOwnCluster(count: number, options: { proxied?: boolean
   const addresses = brokerAddresses(portBase, count);
   const wanted = options.proxied ? addresses.keys() : [];
   const proxies = await Promise.all([...wanted].map((index) => putProxyBefore(paths, portBase, index)));
+  const secured = options.secured ? await addSecuredListener(java.home, paths, portBase + 30) : null;
   const brokers = kafkaServices(plan, paths).map((service, i) => ownBroker(service, i + 1, addresses[i] ?? ''));
   return {
     brokers,
     addresses,
     proxies,
+    secured,
     proxied: proxies.map(({ port }) => `127.0.0.1:${port}`),
     async start() {
       for (const broker of brokers) broker.start();
