@@ -1,8 +1,7 @@
 /** The Kafka adapter while its broker dies, hangs, forgets, and while foreign producers send what they may. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type KafkaLog, openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { kafkaMetrics } from '../../adapters/kafka/kafka-metrics.ts';
@@ -13,10 +12,9 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { CLIENTS, kafkaConfig, TEST_CLIENT } from '../contract/kafka-harness.ts';
+import { kafkaLogins } from '../contract/kafka-login.ts';
 import { API, type KafkaProxy } from '../support/kafka-proxy.ts';
-import type { LoginJob, LoginResult } from '../support/log-in-to-kafka.ts';
 import { makeOwnCluster, type OwnBroker, type OwnCluster } from '../support/own-kafka.ts';
-import { LOGIN, PLAIN_SESSION_MS, type SecuredListener } from '../support/secured-kafka.ts';
 
 const REQUEST_TIMEOUT_MS = 1_500;
 const p0 = 0 as Partition;
@@ -296,51 +294,7 @@ describe('the Kafka log', () => {
     );
   });
 
-  describe('over TLS, behind a login', () => {
-    const logIn = async (job: Omit<LoginJob, 'broker'>): Promise<LoginResult> => {
-      const { address, certificateFile } = cluster.secured as SecuredListener;
-      const script = join(import.meta.dirname, '..', 'support', 'log-in-to-kafka.ts');
-      const { stdout } = await promisify(execFile)(
-        process.execPath,
-        [script, JSON.stringify({ ...job, broker: address })],
-        {
-          env: { ...process.env, NODE_EXTRA_CA_CERTS: certificateFile },
-        },
-      );
-      return JSON.parse(stdout) as LoginResult;
-    };
-    const login = { tls: true, saslUsername: LOGIN.username, saslPassword: LOGIN.password };
-
-    beforeAll(async () => {
-      const to = ['--bootstrap-server', broker.address];
-      await cluster.tool('kafka.admin.ConfigCommand', [...to, ...(cluster.secured as SecuredListener).makeUser], '');
-    }, 60_000);
-
-    test.each(CLIENTS)(
-      '%s logs in, and not with a wrong password',
-      async (client) => {
-        const topic = await newTopic();
-        const by = (saslPassword: string) =>
-          logIn({
-            kafka: { ...login, client, saslMechanism: 'scram-sha-512', saslPassword, requestTimeoutMs: 1_000 },
-            ...{ topic, forMs: 0 },
-          });
-        const [good, bad] = await Promise.all([by(LOGIN.password), by('wrong')]);
-        expect(good).toEqual({ outcomes: { appended: 1 }, seen: 1, refused: null });
-        expect(bad).toEqual({ outcomes: {}, seen: 0, refused: 'kafka_unreachable' });
-      },
-      60_000,
-    );
-
-    // kafkajs begins to renew 10 s before the end, so its sessions can't be as short.
-    test('platformatic renews its sessions without losing an answer', async () => {
-      const topic = await newTopic();
-      const kafka = { ...login, client: 'platformatic' as const, saslMechanism: 'plain' as const };
-      const { outcomes, seen } = await logIn({ kafka, topic, forMs: 3 * PLAIN_SESSION_MS });
-      expect(Object.keys(outcomes)).toEqual(['appended']);
-      expect(seen).toBe(outcomes.appended);
-    }, 60_000);
-  });
+  kafkaLogins(() => cluster, newTopic);
 
   test('opens in the background while no broker is there', async () => {
     const log = await openKafkaLog(kafkaConfig(['127.0.0.1:9']), { logger: silentLog, connect: 'background' });
