@@ -62,7 +62,7 @@ function isSustained(phases: readonly Phase[]): boolean {
   return phases.filter(holds).length * 2 > phases.length;
 }
 
-function rowsOf(played: PlayedCase): BenchRow[] {
+export function rowsOf(played: PlayedCase): BenchRow[] {
   const counted = new Counted(played);
   const rows: BenchRow[] = [];
   for (const perSecond of counted.rates()) {
@@ -91,7 +91,7 @@ function rowsOf(played: PlayedCase): BenchRow[] {
   return rows;
 }
 
-function hotGoals(played: PlayedCase): BenchGoal[] {
+export function hotGoals(played: PlayedCase): BenchGoal[] {
   const counted = new Counted(played);
   const goals: BenchGoal[] = [];
   const socketIo = counted.best('socket.io');
@@ -125,7 +125,7 @@ function hotGoals(played: PlayedCase): BenchGoal[] {
   return goals;
 }
 
-function spreadGoals(played: PlayedCase): BenchGoal[] {
+export function spreadGoals(played: PlayedCase): BenchGoal[] {
   const counted = new Counted(played);
   const goals: BenchGoal[] = [];
   for (const perSecond of counted.rates()) {
