@@ -58,7 +58,8 @@ export class Stretch {
     if (places === undefined) this.#rooms.set(room, [this.#offsets.length]);
     else places.push(this.#offsets.length);
     this.#offsets.push(offset);
-    this.#entries.push(record);
+    // A copy: it would keep a whole answer of Kafka's alive.
+    this.#entries.push(Buffer.from(record));
     this.#bytes += record.length + OVERHEAD_BYTES;
   }
 

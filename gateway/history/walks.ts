@@ -2,7 +2,7 @@
  * What walks back found, shared by all who are behind in a room: concurrent walks of one room are one, and the runs of events that
  * they found are kept, those of the rooms that were wanted last.
  */
-import type { RoomId } from '../../core/ids.ts';
+import type { Partition, RoomId } from '../../core/ids.ts';
 import type { LogEvent } from './log-event.ts';
 import type { PartitionHistory } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
@@ -87,6 +87,11 @@ export class Walks {
     const over = (): boolean => this.#walking.delete(room);
     walking.then(over, over);
     return (await walking) === 'found';
+  }
+
+  /** What was found in a partition is not believed any more. */
+  forget(partition: Partition): void {
+    for (const [room, { events }] of this.#runs) if (events[0]?.partition === partition) this.#drop(room);
   }
 
   async #walk(view: PartitionHistory, room: RoomId, wanted: Wanted): Promise<WalkOutcome> {

@@ -82,6 +82,7 @@ class OutboundRoomStream implements RoomStream {
   readonly #fanOut: FanOut;
   #flushIsDue = false;
   readonly #ranges: Ranges;
+  readonly #walks: Walks;
   readonly #starts: Starts;
   readonly #catchUp: CatchUp;
   readonly #metrics: StreamMetrics;
@@ -133,8 +134,8 @@ class OutboundRoomStream implements RoomStream {
       },
       onShared: () => historyReads.shared.add(),
     });
-    const walks = new Walks({ ranges: this.#ranges, onWalked: (outcome) => historyWalks[outcome].add() });
-    const reads = { ranges: this.#ranges, walks };
+    this.#walks = new Walks({ ranges: this.#ranges, onWalked: (outcome) => historyWalks[outcome].add() });
+    const reads = { ranges: this.#ranges, walks: this.#walks };
     this.#starts = new Starts({
       reads,
       cursorWaitMs,
@@ -339,6 +340,7 @@ class OutboundRoomStream implements RoomStream {
       },
       onReload: (from) => {
         this.#ranges.forget(number);
+        this.#walks.forget(number);
         this.#tail?.assign(number, from);
       },
       onJump: () => {

@@ -21,6 +21,7 @@ describe('a gateway that starts at a snapshot', () => {
     const { subscription } = await joinRoom(stream, 'quiet', { kind: 'live' });
     expect(subscription.seq).toBe(5);
     const { sink } = await joinRoom(stream, 'a', { kind: 'live' });
+    await until(() => sink.of('live').length === 1);
     expect(sink.of('live')).toMatchObject([{ seq: 33 }]);
     w.publish('a', 'next');
     await until(() => sink.seqs().length === 1);
