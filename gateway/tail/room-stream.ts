@@ -3,28 +3,22 @@
  * publishers what became of theirs. The only class that knows tail, rooms, fan-out and history at once.
  */
 import type { Buffer } from 'node:buffer';
-import type { Metrics } from '../../adapters/telemetry/metrics.ts';
 import { Alarms } from '../../core/alarms.ts';
-import type { Config } from '../../core/config/schema.ts';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Partition, RoomId } from '../../core/ids.ts';
 import { SlowClients } from '../../core/limits/slow-clients.ts';
-import type { Clock } from '../../core/ports/clock.ts';
-import type { EventLog, Tail } from '../../core/ports/event-log.ts';
-import type { LogSink } from '../../core/ports/logger.ts';
-import type { Codec } from '../../schemas/codec.ts';
+import type { Tail } from '../../core/ports/event-log.ts';
 import { FanOut } from '../fanout/fan-out.ts';
 import { LoopPressure } from '../fanout/loop-pressure.ts';
-import { frameMessages } from '../fanout/writer.ts';
-import type { AnchorsOptions } from '../history/anchors.ts';
 import { CatchUp } from '../history/catch-up.ts';
 import { headCursor } from '../history/partition-history.ts';
 import { Ranges } from '../history/ranges.ts';
 import { SlowMembers } from '../history/slow-members.ts';
 import { Starts } from '../history/starts.ts';
 import { Walks } from '../history/walks.ts';
+import { broadcast } from '../rooms/broadcast.ts';
 import { type Member, Rooms } from '../rooms/rooms.ts';
-import type { EventEncoding, JoinStart, PublishOutcomes, RoomStream, Sink, Subscription } from '../stream.ts';
+import type { EventEncoding, JoinStart, RoomStream, Sink, Subscription } from '../stream.ts';
 import { CanaryWatch } from './canary-watch.ts';
 import { FollowedPartition } from './followed-partition.ts';
 import { LoopBudget } from './loop-budget.ts';
@@ -33,6 +27,7 @@ import { OwnOutcomes } from './own-outcomes.ts';
 import type { PartitionListener } from './partition-listener.ts';
 import { Partitions } from './partitions.ts';
 import { Readiness } from './readiness.ts';
+import type { RoomStreamOptions } from './room-stream-options.ts';
 import { Snapshots } from './snapshots.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
@@ -44,30 +39,6 @@ const FOLD_TURN_MS = 20;
 const CATCH_UP_TURN_MS = 4;
 /** What a client is told to wait, ms. */
 const RETRY_AFTER_MS = 1_000;
-
-export interface RoomStreamOptions {
-  readonly log: EventLog;
-  readonly codec: Codec;
-  readonly topics: { readonly outbound: string; readonly snapshots: string };
-  readonly partitions: number;
-  /** The first 8 bytes of every `origin` that this gateway gives. */
-  readonly originTag: Buffer;
-  readonly outcomes: PublishOutcomes;
-  readonly config: Pick<Config, 'gateway' | 'kafka'>;
-  readonly logger: LogSink;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  /** Left out: they are logged, and nobody else is told. */
-  readonly alarms?: Alarms;
-  /** See `CanaryWatchOptions.failingAfterMs`. */
-  readonly failingAfterMs?: number;
-  /** How often anchors are noted; tests make it small. */
-  readonly anchors?: AnchorsOptions;
-  /** See `RangesOptions.cacheBytes`. */
-  readonly historyCacheBytes?: number;
-  /** How far the event loop is behind, 0 to 1; tests say so. */
-  readonly pressure?: () => number;
-}
 
 export function createRoomStream(options: RoomStreamOptions): RoomStream {
   return new OutboundRoomStream(options);
@@ -236,16 +207,7 @@ class OutboundRoomStream implements RoomStream {
 
   broadcast(room: RoomId, frame: (encoding: EventEncoding) => Buffer, except?: Sink): void {
     const entered = this.#rooms.get(room);
-    if (entered === undefined || entered.live.size === 0) return;
-    const framed = new Map<EventEncoding, Buffer>();
-    for (const { sink } of entered.live) {
-      // What may be lost is not kept for a client that does not read: nothing else would bound it.
-      if (sink === except || sink.closed || sink.bufferedBytes() > entered.slow.bytes) continue;
-      const { encoding } = sink;
-      const bytes = framed.get(encoding) ?? frameMessages([frame(encoding)], encoding.opcode);
-      framed.set(encoding, bytes);
-      sink.sendFramed(bytes);
-    }
+    if (entered !== undefined) broadcast(entered, frame, except);
   }
 
   memberCount(room: RoomId): number {
