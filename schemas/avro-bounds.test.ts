@@ -22,7 +22,8 @@ const TREE = parseSchema(
 type Tree = Record<string, unknown>;
 const leaf = fc.oneof(
   fc.constant(null),
-  fc.maxSafeInteger().map((long) => ({ long })),
+  // avsc writes none of the outermost safe integers.
+  fc.integer({ min: -(2 ** 52), max: 2 ** 52 }).map((long) => ({ long })),
   fc.string().map((string) => ({ string })),
   fc.uint8Array().map((bytes) => ({ bytes: Buffer.from(bytes) })),
 );
