@@ -179,7 +179,8 @@ describe('the circuit breaker before Redis', () => {
     const { link } = await openLink();
     await link.start();
     await server.kill();
-    await expect.poll(() => link.available).toBe(false);
+    // Long before the next ping would tell.
+    await expect.poll(() => link.available, { timeout: 500, interval: 10 }).toBe(false);
     expect(await millis(() => ping(link))).toBeLessThan(100);
     await server.start();
     await expect.poll(() => link.available, { timeout: 10_000 }).toBe(true);
