@@ -56,6 +56,34 @@ describe('a delay window', () => {
     expect([window.size, window.oldestMs]).toEqual([0, 0]);
   });
 
+  it('counts as a list would, whatever comes out, is withdrawn or unknown', () => {
+    let seed = 7;
+    const random = (below: number): number => {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+      return Math.floor((seed / 2 ** 31) * below);
+    };
+    const window = create(1_000, 100_000);
+    let list: { number: number; atMs: number }[] = [];
+    for (let step = 0; step < 20_000; step += 1) {
+      now += random(3);
+      const number = Math.max(0, next - 1 - random(60));
+      const what = random(10);
+      if (what < 6) {
+        // Other partitions have numbers in between.
+        next += random(3);
+        list.push({ number: next, atMs: now });
+        enter(window, 1);
+      } else if (what < 8) {
+        if (list.some((one) => one.number === number)) list = list.filter((one) => one.number > number);
+        window.cameOut(number);
+      } else {
+        list = list.filter((one) => one.number !== number);
+        window.withdrawn(number);
+      }
+      expect([window.size, window.oldestMs]).toEqual([list.length, list.length === 0 ? 0 : now - (list[0]?.atMs ?? 0)]);
+    }
+  });
+
   it('bounds what it counts', () => {
     const window = create(1_000, 10);
     enter(window, 1_000);

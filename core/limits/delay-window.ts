@@ -19,12 +19,9 @@ const MAX_COUNTED_WINDOWS = 4;
 const SMOOTHING = 0.1;
 /** What comes back sooner tells only how exact the clock is, ms. */
 const SHORTEST_MS = 1;
-
-interface Entry {
-  readonly atMs: number;
-  /** How many were under way with it, itself included. */
-  readonly depth: number;
-}
+const FIRST_SLOTS = 16;
+/** Stands for the depth of an entry that was withdrawn, until it is the oldest. */
+const WITHDRAWN = 0;
 
 export interface DelayWindowOptions {
   /** A clock that never goes back, ms. */
@@ -36,8 +33,15 @@ export interface DelayWindowOptions {
 
 export class DelayWindow {
   readonly #options: DelayWindowOptions;
-  /** By number, hence in the order in which they went in. */
-  readonly #underWay = new Map<number, Entry>();
+  /** A ring, in the order in which they went in; its length is a power of two. */
+  #numbers = new Float64Array(FIRST_SLOTS);
+  #atMs = new Float64Array(FIRST_SLOTS);
+  /** How many were under way with it, itself included. */
+  #depths = new Float64Array(FIRST_SLOTS);
+  /** Of the oldest, and of the place behind the newest; both only grow. */
+  #from = 0;
+  #to = 0;
+  #size = 0;
   /** Entries that come out per millisecond; null before any did. */
   #perMs: number | null = null;
 
@@ -46,7 +50,7 @@ export class DelayWindow {
   }
 
   get size(): number {
-    return this.#underWay.size;
+    return this.#size;
   }
 
   get window(): number {
@@ -57,40 +61,81 @@ export class DelayWindow {
 
   /** How long the oldest has been under way, ms; 0 where nothing is. */
   get oldestMs(): number {
-    for (const { atMs } of this.#underWay.values()) return this.#options.now() - atMs;
-    return 0;
+    return this.#size === 0 ? 0 : this.#options.now() - (this.#atMs[this.#slot(this.#from)] as number);
   }
 
   /** About how long what is under way will take, ms; null where no speed is known. */
   get waitMs(): number | null {
-    return this.#perMs === null ? null : this.size / this.#perMs;
+    return this.#perMs === null ? null : this.#size / this.#perMs;
   }
 
   /** @param number greater than any before */
   entered(number: number): void {
-    const { now, maxWindow } = this.#options;
-    this.#underWay.set(number, { atMs: now(), depth: this.#underWay.size + 1 });
-    if (this.#underWay.size <= MAX_COUNTED_WINDOWS * maxWindow) return;
-    for (const oldest of this.#underWay.keys()) {
-      this.#underWay.delete(oldest);
-      return;
-    }
+    if (this.#to - this.#from === this.#numbers.length) this.#grow();
+    const slot = this.#slot(this.#to);
+    this.#to += 1;
+    this.#size += 1;
+    this.#numbers[slot] = number;
+    this.#atMs[slot] = this.#options.now();
+    this.#depths[slot] = this.#size;
+    if (this.#to - this.#from > MAX_COUNTED_WINDOWS * this.#options.maxWindow) this.#dropOldest();
   }
 
   /** It came out, hence all that went in before it did too, or never will. */
   cameOut(number: number): void {
-    const entry = this.#underWay.get(number);
-    if (entry === undefined) return;
-    const perMs = entry.depth / Math.max(SHORTEST_MS, this.#options.now() - entry.atMs);
+    const at = this.#find(number);
+    if (at === null) return;
+    const slot = this.#slot(at);
+    const tookMs = Math.max(SHORTEST_MS, this.#options.now() - (this.#atMs[slot] as number));
+    const perMs = (this.#depths[slot] as number) / tookMs;
     this.#perMs = this.#perMs === null ? perMs : this.#perMs + SMOOTHING * (perMs - this.#perMs);
-    for (const earlier of this.#underWay.keys()) {
-      if (earlier > number) return;
-      this.#underWay.delete(earlier);
-    }
+    while (this.#from <= at) this.#dropOldest();
+    this.#dropWithdrawn();
   }
 
   /** It never went in, or was taken back. */
   withdrawn(number: number): void {
-    this.#underWay.delete(number);
+    const at = this.#find(number);
+    if (at === null) return;
+    this.#depths[this.#slot(at)] = WITHDRAWN;
+    this.#size -= 1;
+    this.#dropWithdrawn();
+  }
+
+  #slot(at: number): number {
+    return at & (this.#numbers.length - 1);
+  }
+
+  /** Where it stands; null where it does not, or was withdrawn. Numbers only grow, so half of them are out at each look. */
+  #find(number: number): number | null {
+    let [low, high] = [this.#from, this.#to];
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.#numbers[this.#slot(middle)] as number) < number) low = middle + 1;
+      else high = middle;
+    }
+    const isThere = low < this.#to && this.#numbers[this.#slot(low)] === number;
+    return isThere && this.#depths[this.#slot(low)] !== WITHDRAWN ? low : null;
+  }
+
+  #dropOldest(): void {
+    if (this.#depths[this.#slot(this.#from)] !== WITHDRAWN) this.#size -= 1;
+    this.#from += 1;
+  }
+
+  #dropWithdrawn(): void {
+    while (this.#from < this.#to && this.#depths[this.#slot(this.#from)] === WITHDRAWN) this.#from += 1;
+  }
+
+  #grow(): void {
+    const length = this.#numbers.length * 2;
+    const [numbers, atMs, depths] = [new Float64Array(length), new Float64Array(length), new Float64Array(length)];
+    for (let at = this.#from; at < this.#to; at += 1) {
+      const slot = this.#slot(at);
+      numbers[at & (length - 1)] = this.#numbers[slot] as number;
+      atMs[at & (length - 1)] = this.#atMs[slot] as number;
+      depths[at & (length - 1)] = this.#depths[slot] as number;
+    }
+    [this.#numbers, this.#atMs, this.#depths] = [numbers, atMs, depths];
   }
 }
