@@ -48,6 +48,14 @@ describe('a frame', () => {
     if (frame.type === 'publish') expect(Buffer.from(frame.data).toString()).toBe('1.0e400');
   });
 
+  test('a number that the log can not hold is refused', () => {
+    const frame = { type: 'publish', id: 1, room: 'r', event: 'e', data: 0 };
+    expect(parse({ ...frame, pub: Number.MAX_SAFE_INTEGER - 1 })).toMatchObject({ pub: Number.MAX_SAFE_INTEGER - 1 });
+    expect(() => parse({ ...frame, pub: Number.MAX_SAFE_INTEGER })).toThrow(
+      expect.objectContaining({ code: 'bad_frame', details: { id: 1, path: 'pub' } }),
+    );
+  });
+
   test('an ephemeral publish has no number', () => {
     expect(parse({ type: 'publish', id: 1, room: 'r', event: 'e', data: 0, pub: 3, ephemeral: true })).toMatchObject({
       pub: null,

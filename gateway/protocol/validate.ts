@@ -17,6 +17,8 @@ import type { ClientFrame, HelloFrame, JoinBody, PublishFrame } from './frames.t
 export const MAX_META_BYTES = 1_024;
 /** Greatest `ttl`: ten years. Keeps `expiresAt` a safe integer. */
 export const MAX_TTL_MS = 315_360_000_000;
+/** Greatest `pub`: what the log's records can hold. Nobody gets there by counting. */
+const MAX_PUB = Number.MAX_SAFE_INTEGER - 1;
 
 export interface FrameLimits {
   /** Greatest `last`. */
@@ -106,7 +108,8 @@ function readPublish(body: Body, contentOf: () => Content | null): PublishFrame 
   const room = readRoom(body);
   const ephemeral = readFlag(body, 'ephemeral');
   const { pub, ttl } = body;
-  if (pub !== undefined && !isPositive(pub)) throw bad(body, 'pub', 'pub is not a positive integer.');
+  if (pub !== undefined && !(isPositive(pub) && pub <= MAX_PUB))
+    throw bad(body, 'pub', 'pub is not a positive integer.');
   if (ttl !== undefined && !(isPositive(ttl) && ttl <= MAX_TTL_MS)) {
     throw bad(body, 'ttl', `ttl is not an integer of 1 to ${MAX_TTL_MS} ms.`);
   }
