@@ -37,20 +37,23 @@ export class AgainstInbound {
     return this.#findings.total > 0;
   }
 
-  /** The next accepted record; `before`: the inbound offset that it follows. */
-  async take(outbound: Offset, record: OutboundRecord, before: Offset): Promise<void> {
+  /** The next accepted record; `before`: the inbound offset that it follows. A promise where inbound has to be read on. */
+  take(outbound: Offset, record: OutboundRecord, before: Offset): void | Promise<void> {
     const { skipped, inbound: answered } = record;
-    if (skipped !== null && answered <= before) {
-      await this.goBack(answered);
-      return;
-    }
+    if (skipped !== null && answered <= before) return this.goBack(answered);
     this.#walk ??= this.#walkFrom(before);
-    const item = await this.#walk.take(answered, ({ offset: inbound }) => {
+    const item = this.#walk.take(answered, ({ offset: inbound }) => {
       if (skipped !== null && inbound >= skipped.from && inbound <= skipped.to) return;
       const message = `no outbound record answers it; the one at ${outbound} answers ${answered} after ${before}`;
       this.#report('inbound_unanswered', inbound, outbound, message);
     });
-    if (skipped !== null) return;
+    return item instanceof Promise
+      ? item.then((read) => this.#taken(outbound, record, read))
+      : this.#taken(outbound, record, item);
+  }
+
+  #taken(outbound: Offset, record: OutboundRecord, item: InboundItem | null): void {
+    if (record.skipped !== null) return;
     this.#answered++;
     this.#compare(outbound, record, item);
   }

@@ -154,18 +154,23 @@ class PartitionCheck {
         if (verdict.kind === 'claim') this.#fences.claim(offset);
         else if (verdict.kind === 'stale') this.#fences.noteStale(offset, record.epoch);
         else if (verdict.kind === 'repeat') this.#repeats++;
-        else await this.#accepted(offset, record, before);
+        else {
+          const waits = this.#accepted(offset, record, before);
+          if (waits !== undefined) await waits;
+        }
       }
     }
     return !isPast;
   }
 
-  async #accepted(offset: Offset, record: OutboundRecord, before: Offset): Promise<void> {
+  /** A promise where inbound has to be read on. */
+  #accepted(offset: Offset, record: OutboundRecord, before: Offset): void | Promise<void> {
     this.#checked ??= { from: (before + 1) as Offset, to: before, sinceMs: record.inboundTime };
     this.#checked.from = Math.min(this.#checked.from, record.inbound + 1) as Offset;
     this.#checked.to = Math.max(this.#checked.to, record.inbound) as Offset;
     if (record.skipped !== null) this.#skip(offset, record.skipped, record.inbound);
-    await this.#againstInbound.take(offset, record, before);
+    const waits = this.#againstInbound.take(offset, record, before);
+    if (waits !== undefined) return waits.then(() => this.#account(offset, record));
     this.#account(offset, record);
   }
 

@@ -21,15 +21,12 @@ export class InboundWalk {
 
   /**
    * The record at `offset`; null where there is none (Kafka's own control records leave holes). Those before it that were not taken go to
-   * `passedOver`. Offsets must ascend from call to call.
+   * `passedOver`. Offsets must ascend from call to call. A promise only where more has to be read: most records are there already.
    */
-  async take(offset: Offset, passedOver: (item: InboundItem) => void): Promise<InboundItem | null> {
+  take(offset: Offset, passedOver: (item: InboundItem) => void): InboundItem | null | Promise<InboundItem | null> {
     for (;;) {
       const item = this.#chunk[this.#at];
-      if (item === undefined) {
-        if (!(await this.#fill())) return null;
-        continue;
-      }
+      if (item === undefined) return this.#ended ? null : this.#readAndTake(offset, passedOver);
       if (item.offset > offset) return null;
       this.#at++;
       if (item.offset === offset) return item;
@@ -41,12 +38,11 @@ export class InboundWalk {
     await this.#chunks.return?.();
   }
 
-  async #fill(): Promise<boolean> {
-    if (this.#ended) return false;
+  async #readAndTake(offset: Offset, passedOver: (item: InboundItem) => void): Promise<InboundItem | null> {
     const { done, value } = await this.#chunks.next();
     this.#ended = done === true;
     this.#chunk = done === true ? [] : value;
     this.#at = 0;
-    return !this.#ended;
+    return this.take(offset, passedOver);
   }
 }

@@ -50,8 +50,9 @@ export async function* inboundItems(source: Source, partitions: number): AsyncGe
   for await (const records of chunks(source, 'inbound')) {
     const items: InboundItem[] = [];
     for (const record of records) {
-      const content = await contentOf(record, source, partitions);
-      items.push({ offset: record.offset, timestamp: record.timestamp, content });
+      const content = contentOf(record, source, partitions);
+      const known = content instanceof Promise ? await content : content;
+      items.push({ offset: record.offset, timestamp: record.timestamp, content: known });
     }
     yield items;
   }
@@ -82,17 +83,24 @@ function decodeLetter({ codec }: Source, value: Buffer, offset: Offset) {
   }
 }
 
-async function contentOf(record: LogRecord, { codec, partition }: Source, partitions: number): Promise<InboundContent> {
-  let checked = checkInbound(record, partition, partitions, codec);
-  if (checked.kind === 'unknown_schema') {
-    try {
-      await codec.ensureSchema(checked.id);
-    } catch (thrown) {
+/** A promise where its schema has to be looked up first. */
+function contentOf(
+  record: LogRecord,
+  { codec, partition }: Source,
+  partitions: number,
+): InboundContent | Promise<InboundContent> {
+  const checked = checkInbound(record, partition, partitions, codec);
+  if (checked.kind !== 'unknown_schema') return asContent(checked);
+  return codec.ensureSchema(checked.id).then(
+    () => asContent(checkInbound(record, partition, partitions, codec)),
+    (thrown: unknown) => {
       if (!(thrown instanceof RoomlogError) || thrown.code !== 'schema_not_found') throw thrown;
       return { kind: 'poison', reason: 'schema_not_found' };
-    }
-    checked = checkInbound(record, partition, partitions, codec);
-  }
+    },
+  );
+}
+
+function asContent(checked: ReturnType<typeof checkInbound>): InboundContent {
   if (checked.kind === 'good') return checked;
   return { kind: 'poison', reason: checked.kind === 'poison' ? checked.poison.reason : 'bad_avro' };
 }
