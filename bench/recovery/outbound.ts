@@ -26,7 +26,8 @@ export class BenchOutbound {
   #sent: Promise<void> = Promise.resolve();
   #live: Array<{ room: RoomId; intendedMs: number }> = [];
 
-  private constructor(log: EventLog, codec: Codec, topics: Topics, partitions: number, batchBytes: number) {
+  /** @param batchBytes of the batches in which it is filled, about */
+  constructor(log: EventLog, codec: Codec, topics: Topics, partitions: number, batchBytes: number) {
     const nonce = randomBytes(16);
     const about = { codec, partitions, streamId: nonce.toString('hex'), nonce };
     this.#log = log;
@@ -40,7 +41,6 @@ export class BenchOutbound {
     this.#shelves = this.#writers.map(() => new Shelf());
   }
 
-  /** @param batchBytes of the batches in which it is filled, about */
   static async open(config: Config, batchBytes: number): Promise<BenchOutbound> {
     const log = await openKafkaLog(config, { clientId: 'bench', logger: silentLog });
     const codec = await openCodec(config, silentLog);
@@ -67,9 +67,10 @@ export class BenchOutbound {
     if (batch.bytes < this.#batchBytes) return;
     this.#filling.delete(writer.partition);
     // The next batch is made while this one is on its way.
-    await this.#sent;
-    this.#sent = this.#append([{ partition: writer.partition, records: batch.records }]);
+    const before = this.#sent;
+    this.#sent = before.then(() => this.#append([{ partition: writer.partition, records: batch.records }]));
     this.#sent.catch(() => {});
+    await before;
   }
 
   /** Resolves when all that was added is in the log. */

@@ -78,6 +78,14 @@ export class Ranges {
    * `corrupt_record`, `unavailable`.
    */
   async read(view: PartitionHistory, from: Anchor, upTo: number = Number.POSITIVE_INFINITY): Promise<Stretch> {
+    const stretch = await this.#find(view, from, upTo);
+    // Thousands may have waited for it: they go on as the loop has room for them.
+    const { budget } = this.#options;
+    while (budget.spent()) await budget.turn();
+    return stretch;
+  }
+
+  async #find(view: PartitionHistory, from: Anchor, upTo: number): Promise<Stretch> {
     const { partition } = view;
     for (;;) {
       if (view.position <= from.offset) return this.#empty(view, from);

@@ -4,6 +4,9 @@
  */
 import type { Clock } from '../../core/ports/clock.ts';
 
+/** Steps of its own that one who was woken may need before its work is done and the clock can tell. */
+const SETTLING_STEPS = 8;
+
 export class LoopBudget {
   readonly #clock: Clock;
   readonly #turnMs: number;
@@ -39,7 +42,7 @@ export class LoopBudget {
     while (this.#waiting.length > 0 && !this.spent()) {
       this.#waiting.shift()?.();
       // Lets the one just woken do its work, so that the clock tells what it took.
-      await null;
+      for (let step = 0; step < SETTLING_STEPS; step += 1) await null;
     }
   }
 }
