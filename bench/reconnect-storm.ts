@@ -1,7 +1,7 @@
 /**
  * P8: clients of a lost gateway come back to one whose ring is cold, beside clients who are live there.
  *
- *   scripts/bench reconnect-storm [--clients 5000] [--rooms 500] [--behind 100] [--repeats 3] [--quick]
+ *   scripts/bench reconnect-storm [--clients 5000] [--rooms 500] [--behind 100] [--repeats 3] [--handshakes 500] [--quick]
  *
  * Starts Kafka and a registry of its own, writes rooms' events, and in each round starts a gateway from snapshots, so that none of them is in its
  * ring. 100 members of other rooms are live and get 500 events/s all the time; after a while all clients come back at once, as the SDK does, each with the cursor that it had
@@ -42,6 +42,7 @@ const { values: options } = parseArgs({
     rooms: { type: 'string', default: '500' },
     behind: { type: 'string', default: '100' },
     payload: { type: 'string', default: '200' },
+    handshakes: { type: 'string' },
     repeats: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
     'port-base': { type: 'string', default: '17800' },
@@ -83,7 +84,12 @@ await withStack({ portBase, up: ['--infra-only'] }, bench);
 
 async function bench(stack: BenchStack): Promise<void> {
   stack.pinInfrastructure(cores, { gatewaysToo: false });
-  const setting = new Setting(stack, cores, portBase, {});
+  const setting = new Setting(
+    stack,
+    cores,
+    portBase,
+    options.handshakes === undefined ? {} : { handshakesPerSecond: Number(options.handshakes) },
+  );
   const outbound = await BenchOutbound.open(setting.config, BATCH_BYTES);
   const data = Buffer.from(JSON.stringify('x'.repeat(payloadBytes - 2)));
   const startMs = Date.now() - 60_000;
