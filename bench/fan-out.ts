@@ -10,7 +10,7 @@
  * turns, each in a fresh process with fresh clients; server, clients, and Kafka with the producer have cores of their own where there are four. A rate holds
  * while p99 is at most 50 ms and nothing is lost; whoever is overwhelmed by one isn't asked for higher ones. Writes bench/results/fan-out.json, and fan-out-spread.json for P2, with notes on what the contenders are.
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
@@ -18,7 +18,7 @@ import { statePaths } from '../scripts/stack/state-dir.ts';
 import { buildNative } from './fan-out/build-native.ts';
 import { CONTENDERS, type Contender, heard, type Setting } from './fan-out/contenders.ts';
 import { report } from './fan-out/figures.ts';
-import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
+import type { EventsJob, EventsSaid } from './fan-out/messages.ts';
 import { type Case, PLANS, playCase, QUICK_PLANS } from './fan-out/plan.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { withStack } from './support/stack.ts';
@@ -44,8 +44,6 @@ const { values: options } = parseArgs({
 
 /** Ports of the stack end well below. */
 const SERVER_PORT = Number(options['port-base']) + 90;
-const WARM_UP_PER_SECOND = 1_500;
-const WARM_UP_EVENTS = 12_000;
 /** null: as the plan says. */
 const asked: readonly Contender[] | null =
   options.contenders
@@ -73,14 +71,6 @@ const plan = (own === null ? (options.quick ? QUICK_PLANS : PLANS)[figure] : [ow
 const isBuilt = (name: Contender): boolean => name === 'native' || name === 'nats';
 const native = plan.some(({ contenders }) => contenders.some(isBuilt)) ? buildNative() : null;
 
-/** Kafka compiles itself while it gets its first thousands of requests: with all cores, before it is kept to one. */
-async function warmUp(events: ChildProcess): Promise<void> {
-  const sent = heard(events, ({ said }: EventsSaid) => (said === 'sent' ? true : undefined));
-  const wanted: EventsAsked = { rooms: 1, perSecond: WARM_UP_PER_SECOND, warmUpEvents: 0, events: WARM_UP_EVENTS };
-  events.send(wanted);
-  await sent;
-}
-
 await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, async (bench) => {
   const { file: stack } = bench;
   const cores = layOutCores();
@@ -106,7 +96,6 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
   const events = fork(join(ROOT, 'bench/fan-out/events.ts'), [JSON.stringify(job)]);
   bench.atEnd(() => events.kill());
   await heard(events, ({ said }: EventsSaid) => (said === 'ready' ? true : undefined));
-  await warmUp(events);
   bench.pinInfrastructure(cores, { gatewaysToo: true });
   pin(events.pid as number, cores?.infrastructure);
   const played = [];

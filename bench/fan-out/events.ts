@@ -17,6 +17,8 @@ import { claims, OutboundWriter } from './outbound-writer.ts';
 
 /** Events share appends, as a sequencer's do that come while its last batch is on the way: one each would be most of what Kafka does. */
 const HOLD_MS = 3;
+const WARM_UP_PER_SECOND = 1_500;
+const WARM_UP_EVENTS = 12_000;
 
 const job = JSON.parse(process.argv[2] ?? '{}') as EventsJob;
 const log = await openLog(job.brokers);
@@ -60,19 +62,39 @@ async function drained(): Promise<void> {
   while (isHeld || inFlight || waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
-process.on('disconnect', () => process.exit(0));
-process.on('message', async (asked: EventsAsked) => {
+async function play({ rooms: count, perSecond, warmUpEvents, events }: EventsAsked): Promise<void> {
   const offsetMs = machineNow() - performance.now();
-  await pace(asked.perSecond, asked.warmUpEvents + asked.events, (index, intended) => {
+  await pace(perSecond, warmUpEvents + events, (index, intended) => {
     const intendedMs = intended + offsetMs;
-    if (index === asked.warmUpEvents) say({ said: 'measuring', atMs: intendedMs });
-    const { room, key, partition } = rooms[index % asked.rooms] as (typeof rooms)[number];
+    if (index === warmUpEvents) say({ said: 'measuring', atMs: intendedMs });
+    const { room, key, partition } = rooms[index % count] as (typeof rooms)[number];
     const data = Buffer.from(payload(intendedMs, job.payloadBytes));
     append(partition, (writers[partition] as OutboundWriter).event(room, key, data, Date.now()));
   });
   await drained();
   say({ said: 'sent' });
-});
+}
+
+/** Kafka compiles itself while it gets its first thousands of requests: with all cores, before it is kept to one. */
+async function warmUp(): Promise<void> {
+  const ends = await log.ranges(job.topic);
+  const tail = log.tail({
+    topic: job.topic,
+    onRecords: () => {},
+    onError: (_partition, error) => {
+      throw error;
+    },
+  });
+  for (const [partition, { end }] of ends) tail.assign(partition, end);
+  for (const count of [job.rooms, 1]) {
+    await play({ rooms: count, perSecond: WARM_UP_PER_SECOND, warmUpEvents: 0, events: WARM_UP_EVENTS });
+  }
+  await tail.stop();
+}
+
+process.on('disconnect', () => process.exit(0));
+process.on('message', (asked: EventsAsked) => void play(asked));
 for (const [number, claim] of claims(writers).entries()) append(number as Partition, claim);
 await drained();
+await warmUp();
 say({ said: 'ready' });

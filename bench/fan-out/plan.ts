@@ -7,6 +7,8 @@ import { type Audience, type Pace, Session } from './session.ts';
 /** A rate counts as failed above it. */
 export const MAX_P99_MS = 50;
 const OVERWHELMED_P99_MS = 250;
+/** A rung that does not hold is tried again so often, since machines hiccup. */
+const RUNG_TRIES = 2;
 /** A void phase is played again so often. */
 const PHASE_TRIES = 3;
 /** Rates of the ladder, events/s; all contenders meet on the same ones. */
@@ -61,7 +63,8 @@ export const holds = (one: Phase): boolean =>
   one.deliveredMs.p99 <= MAX_P99_MS && one.lost === 0 && one.outOfOrder === 0 && one.closed === 0;
 
 /** Has more to write than it can: higher rates would only show the same. */
-const isOverwhelmed = (one: Phase): boolean => one.lost > 0 || one.deliveredMs.p99 > OVERWHELMED_P99_MS;
+const isOverwhelmed = (one: Phase): boolean =>
+  one.lost > 0 || (one.void.length === 0 && one.deliveredMs.p99 > OVERWHELMED_P99_MS);
 
 function tell(one: Phase): void {
   const { contender, rooms, membersPerRoom, perSecond, deliveredMs, lost } = one;
@@ -102,6 +105,7 @@ class Player {
   async play(turn: number, known: number | null): Promise<Turn> {
     const { rates, ladder } = this.#case;
     let best: number | null = null;
+    let managed: number | null = null;
     let failed: number | null = null;
     let session = await this.#open();
     try {
@@ -112,14 +116,15 @@ class Player {
           failed = pace.perSecond;
           break;
         }
+        managed = pace.perSecond;
       }
-      if (ladder !== null && best !== null && this.#contender !== 'roomlog-unbatched') {
+      if (ladder !== null && managed !== null && this.#contender !== 'roomlog-unbatched') {
         if (failed !== null) {
           // What it could not write in time it would still be writing.
           await session.close();
           session = await this.#open();
         }
-        best = await this.#climb(session, ladder, best, failed ?? Number.POSITIVE_INFINITY, known);
+        best = (await this.#climb(session, ladder, managed, failed ?? Number.POSITIVE_INFINITY, known)) ?? best;
       }
     } finally {
       await session.close();
@@ -127,21 +132,21 @@ class Player {
     return { contender: this.#contender, turn, phases: this.#phases, highest: ladder === null ? null : best };
   }
 
-  /** The highest rung above `from` and below `below` that holds; once known, the highest that still does. */
+  /** The highest rung above `from` and below `below` that holds; once known, the highest that still does; null where none does. */
   async #climb(
     session: Session,
     ladder: Omit<Pace, 'perSecond'>,
     from: number,
     below: number,
     known: number | null,
-  ): Promise<number> {
+  ): Promise<number | null> {
     const rungs = RUNGS.filter((rate) => rate > from && rate < below && rate <= (known ?? rate));
     if (known !== null) {
       for (const perSecond of rungs.reverse())
         if (await this.#rung(session, { ...ladder, perSecond })) return perSecond;
-      return from;
+      return null;
     }
-    let best = from;
+    let best: number | null = null;
     for (const perSecond of rungs) {
       if (!(await this.#rung(session, { ...ladder, perSecond }))) break;
       best = perSecond;
@@ -150,8 +155,11 @@ class Player {
   }
 
   async #rung(session: Session, pace: Pace): Promise<boolean> {
-    const phase = await this.#phase(session, pace);
-    return phase.void.length === 0 && holds(phase);
+    for (let tries = 1; ; tries += 1) {
+      const phase = await this.#phase(session, pace);
+      if (phase.void.length === 0 && holds(phase)) return true;
+      if (isOverwhelmed(phase) || tries >= RUNG_TRIES) return false;
+    }
   }
 
   /** The first one that counts, else the last. */
