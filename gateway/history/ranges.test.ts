@@ -2,10 +2,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Offset, RoomId, Seq } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
+import { systemClock } from '../../core/ports/clock.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { codec, joinRoom, TestSink, TOPIC, until, World } from '../tail/world.fixture.ts';
 import { Anchors } from './anchors.ts';
 import type { PartitionHistory } from './partition-history.ts';
+import { Ranges } from './ranges.ts';
 import { readStretch } from './read-stretch.ts';
 
 let w: World;
@@ -81,6 +83,43 @@ describe('a long range', () => {
     };
     expect(await stretchOf(true)).toBe(Math.ceil(642 / 32));
     expect(await stretchOf(false)).toBe(0);
+  });
+
+  it('lets those who waited for it go on a few in each turn', async () => {
+    w = new World();
+    w.publishMany('a', 20);
+    // A turn has room for ten, the reading itself for as much as it likes.
+    let room = 1_000;
+    const waiting: Array<() => void> = [];
+    const budget = {
+      spent: () => --room < 0,
+      turn: () => new Promise<void>((resolve) => waiting.push(resolve)),
+    };
+    const ranges = new Ranges({
+      log: w.log,
+      codec,
+      topic: TOPIC,
+      clock: systemClock,
+      budget,
+      bytesPerSecond: 1e9,
+      cacheBytes: 1e9,
+      onRead: () => {
+        room = 10;
+      },
+      onShared: () => {},
+    });
+    const from = Chain.atStart().anchor(0 as Offset);
+    const view = { partition: 0, streamId: 's', position: 22, anchors: new Anchors() } as unknown as PartitionHistory;
+    let done = 0;
+    const all = Array.from({ length: 100 }, () => ranges.read(view, from).then(() => ++done));
+    for (let served = 10; served <= 100; served += 10) {
+      await until(() => done + waiting.length === 100);
+      expect(done).toBe(served);
+      room = 10;
+      for (const resolve of waiting.splice(0)) resolve();
+    }
+    await Promise.all(all);
+    ranges.stop();
   });
 
   it('of which others need other parts is read once, and what is kept is not read again', async () => {
