@@ -1,0 +1,254 @@
+/**
+ * P10, many rooms with members on one gateway: memory per room, and CPU per event, as rooms grow.
+ *
+ *   scripts/bench gateway-rooms [--rooms 25000,50000,100000] [--rate 4000] [--seconds 8] [--repeats 3] [--quick]
+ *
+ * Each round in a fresh gateway: rooms get a member each (1,000 rooms a connection, the default limit) up to the first number, then events go to them in turn, then up to the next number,
+ * and so on. Memory is taken after full collections, over the inspector. A producer writes outbound in the sequencer's place. A round
+ * is void where the members' or Kafka's core was over 90 % busy, the hypervisor took over 8 % of all, or an event did not arrive.
+ */
+import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { ROOT } from '../scripts/stack/root.ts';
+import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
+import type { MembersAsked, MembersJob, MembersSaid } from './gateway-rooms/messages.ts';
+import { cpuSeconds, startStealMeter } from './support/cpu.ts';
+import { writeGatewayConfig } from './support/gateway-config.ts';
+import { memoryOf } from './support/inspector.ts';
+import { median, round } from './support/latency.ts';
+import { layOutCores, pin } from './support/pin.ts';
+import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
+import { startGateway } from './support/server-process.ts';
+import { type BenchStack, withStack } from './support/stack.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    rooms: { type: 'string', default: '25000,50000,100000' },
+    rate: { type: 'string', default: '4000' },
+    seconds: { type: 'string', default: '8' },
+    'warm-up': { type: 'string', default: '3' },
+    repeats: { type: 'string', default: '3' },
+    quick: { type: 'boolean', default: false },
+    'port-base': { type: 'string', default: '26400' },
+    out: { type: 'string', default: 'gateway-rooms' },
+  },
+});
+const sizes = options.rooms.split(',').map(Number);
+const perSecond = Number(options.rate);
+const seconds = options.quick ? 3 : Number(options.seconds);
+const warmUpSeconds = options.quick ? 1 : Number(options['warm-up']);
+const repeats = options.quick ? 1 : Number(options.repeats);
+const cores = layOutCores();
+const ROOMS_PER_CONNECTION = 1_000;
+const SETTLE_MS = 10_000;
+/** How much more of something the largest size may cost than the smallest. */
+const FLAT = 1.25;
+let nextPort = Number(options['port-base']) + 100;
+
+interface Size {
+  readonly rooms: number;
+  /** Against a gateway without any. */
+  readonly residentBytesPerRoom: number;
+  readonly heapBytesPerRoom: number;
+  readonly joinsPerSecond: number;
+  readonly cpuUsPerEvent: number;
+}
+
+interface Round {
+  readonly sizes: readonly Size[];
+  readonly void: readonly string[];
+}
+
+function heard<Message, Picked>(child: ChildProcess, pick: (message: Message) => Picked | undefined): Promise<Picked> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`${child.spawnargs[1]} ended with ${code}`));
+    const onMessage = (message: Serializable): void => {
+      const picked = pick(message as Message);
+      if (picked === undefined) return;
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      resolve(picked);
+    };
+    child.on('message', onMessage);
+    child.once('exit', onExit);
+  });
+}
+
+async function playRound(stack: BenchStack, config: string, token: string, events: ChildProcess): Promise<Round> {
+  const port = nextPort;
+  nextPort += 3;
+  const nodeArgs = [`--inspect=127.0.0.1:${port + 2}`];
+  const gateway = await startGateway({ config, name: 'bench-rooms', port, cores: cores?.server, nodeArgs });
+  const job: MembersJob = { url: gateway.url, token, roomsPerConnection: ROOMS_PER_CONNECTION };
+  const members = fork(join(ROOT, 'bench/gateway-rooms/members.ts'), [JSON.stringify(job)]);
+  try {
+    const ready = heard(members, ({ said }: MembersSaid) => (said === 'ready' ? true : undefined));
+    pin(members.pid as number, cores?.clients[0]);
+    await ready;
+    const ask = <Said extends MembersSaid['said']>(asked: MembersAsked, said: Said) => {
+      const answer = heard(members, (message: MembersSaid) =>
+        message.said === said ? (message as Extract<MembersSaid, { said: Said }>) : undefined,
+      );
+      members.send(asked);
+      return answer;
+    };
+    const empty = await memoryOf(gateway.pid, port + 2);
+    const measured: Size[] = [];
+    const faults: string[] = [];
+    let before = 0;
+    for (const rooms of sizes) {
+      const { elapsedMs } = await ask({ ask: 'join', rooms }, 'joined');
+      const memory = await memoryOf(gateway.pid, port + 2);
+      const first = await ask({ ask: 'count' }, 'count');
+      const measuring = heard(events, ({ said }: EventsSaid) => (said === 'measuring' ? true : undefined));
+      const sent = heard(events, ({ said }: EventsSaid) => (said === 'sent' ? true : undefined));
+      const asked: EventsAsked = {
+        rooms,
+        perSecond,
+        warmUpEvents: perSecond * warmUpSeconds,
+        events: perSecond * seconds,
+      };
+      events.send(asked);
+      await measuring;
+      const atMs = performance.now();
+      const watched = [...stack.file.kafka.pids, events.pid as number];
+      const read = () => ({
+        gateway: cpuSeconds(gateway.pid),
+        infrastructure: watched.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
+      });
+      const cpu = read();
+      const stolenShare = startStealMeter();
+      const clientsBefore = await ask({ ask: 'count' }, 'count');
+      await sent;
+      const used = read();
+      const elapsed = performance.now() - atMs;
+      const expected = first.messages + asked.warmUpEvents + asked.events;
+      const deadline = performance.now() + SETTLE_MS;
+      let last = await ask({ ask: 'count' }, 'count');
+      while (last.messages < expected && performance.now() < deadline) {
+        await sleep(50);
+        last = await ask({ ask: 'count' }, 'count');
+      }
+      if (last.messages !== expected) faults.push(`${expected - last.messages} events missing`);
+      if (last.closed > 0) faults.push(`${last.closed} connections closed`);
+      const load = (last.cpuMs - clientsBefore.cpuMs) / elapsed;
+      const brokers = ((used.infrastructure - cpu.infrastructure) * 1_000) / elapsed;
+      faults.push(...voidReasons({ load, brokers: cores === null ? 0 : brokers, stolen: stolenShare() }));
+      measured.push({
+        rooms,
+        residentBytesPerRoom: Math.round((memory.residentBytes - empty.residentBytes) / rooms),
+        heapBytesPerRoom: Math.round((memory.heapBytes - empty.heapBytes) / rooms),
+        joinsPerSecond: Math.round(((rooms - before) * 1_000) / elapsedMs),
+        cpuUsPerEvent: round(((used.gateway - cpu.gateway) * 1e6) / asked.events),
+      });
+      before = rooms;
+      process.stderr.write(`${JSON.stringify(measured.at(-1))}\n`);
+    }
+    if (faults.length > 0) process.stderr.write(`VOID: ${faults.join('; ')}\n`);
+    return { sizes: measured, void: faults };
+  } finally {
+    members.kill('SIGKILL');
+    await gateway.stop();
+  }
+}
+
+await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, async (stack) => {
+  const config = writeGatewayConfig(stack, {
+    drainWindowMs: 100,
+    joinsPerSecond: 100_000,
+    handshakesPerSecond: 100_000,
+  });
+  const job: EventsJob = {
+    brokers: stack.file.kafka.brokers,
+    registry: stack.file.registry.url,
+    topic: stack.file.topics.outbound,
+    partitions: stack.file.partitions,
+    rooms: Math.max(...sizes),
+    payloadBytes: 200,
+  };
+  const events = fork(join(ROOT, 'bench/fan-out/events.ts'), [JSON.stringify(job)]);
+  stack.atEnd(() => events.kill());
+  await heard(events, ({ said }: EventsSaid) => (said === 'ready' ? true : undefined));
+  stack.pinInfrastructure(cores, { gatewaysToo: true });
+  pin(events.pid as number, cores?.infrastructure);
+  const token = stack.token();
+  const played = await playInTurn<'roomlog', Round>({
+    sides: ['roomlog'],
+    repeats,
+    play: () => playRound(stack, config, token, events),
+    isVoid: (one) => one.void.length > 0,
+  });
+  const valid = played.get('roomlog')?.valid ?? [];
+  const of = (rooms: number, pick: (size: Size) => number): number[] =>
+    valid.map((one) => pick(one.sizes.find((size) => size.rooms === rooms) as Size));
+  const rows: BenchRow[] = sizes.flatMap((rooms) => {
+    const about = { case: `${rooms.toLocaleString('en-US')} rooms with a member`, side: 'roomlog' };
+    return [
+      rowOf(
+        { ...about, metric: 'resident memory per room', unit: 'bytes' },
+        of(rooms, (size) => size.residentBytesPerRoom),
+      ),
+      rowOf(
+        { ...about, metric: 'heap and buffers per room', unit: 'bytes' },
+        of(rooms, (size) => size.heapBytesPerRoom),
+      ),
+      rowOf(
+        { ...about, metric: 'CPU per event', unit: 'µs' },
+        of(rooms, (size) => size.cpuUsPerEvent),
+      ),
+      rowOf(
+        { ...about, metric: 'joins', unit: '1/s' },
+        of(rooms, (size) => size.joinsPerSecond),
+      ),
+    ];
+  });
+  const growth = (pick: (size: Size) => number): number =>
+    round(median(of(sizes.at(-1) ?? 0, pick)) / median(of(sizes[0] ?? 0, pick)));
+  const span = `${sizes.at(-1)?.toLocaleString('en-US')} rooms to ${sizes[0]?.toLocaleString('en-US')}`;
+  const goals: BenchGoal[] = [
+    {
+      figure: 'P10',
+      what: `CPU per event, ${span}`,
+      value: growth((size) => size.cpuUsPerEvent),
+      unit: '×',
+      atMost: FLAT,
+    },
+    {
+      figure: 'P10',
+      what: `heap per room, ${span}`,
+      value: growth((size) => size.heapBytesPerRoom),
+      unit: '×',
+      atMost: FLAT,
+    },
+  ];
+  if (options.quick) {
+    for (const { what, value } of goals) process.stderr.write(`${what}: ${value}\n`);
+    return;
+  }
+  writeResult(options.out, {
+    bench: 'gateway-rooms',
+    figure: 'P10',
+    command: `scripts/bench gateway-rooms --rooms ${options.rooms} --rate ${perSecond} --seconds ${seconds} --repeats ${repeats}`,
+    versions: {},
+    settings: {
+      roomsPerConnection: ROOMS_PER_CONNECTION,
+      membersPerRoom: 1,
+      eventsPerSecond: perSecond,
+      payloadBytes: 200,
+      partitions: stack.file.partitions,
+      secondsMeasured: seconds,
+      cores,
+    },
+    ...countRounds(played.values()),
+    rows,
+    goals,
+    notes: [
+      'Memory is against the same gateway without any room, after full collections; each room has one member, and a subscription of its own in Redis.',
+      'CPU is of the whole gateway process over the measured seconds, reading twelve partitions included.',
+    ],
+    detail: valid,
+  });
+});
