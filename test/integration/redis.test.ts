@@ -110,6 +110,50 @@ describe('the connection registry', () => {
     return registry;
   }
 
+  /** Commands that the server has run, by name, as `INFO commandstats` counts them. */
+  async function commandsRun(): Promise<Record<string, number>> {
+    const { link } = await openLink();
+    await link.start();
+    const told = await link.run((redis) => redis.info('commandstats'));
+    return Object.fromEntries(
+      [...told.matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map(([, name, calls]) => [name, Number(calls)]),
+    );
+  }
+
+  const many = Array.from({ length: 700 }, (_, index) => entry(`user-${index}`, `c${index}`, 'g1'));
+
+  it('writes those that come together by a few scripts, and nothing of one that leaves in the same moment', async () => {
+    const registry = await openRegistry();
+    const adding = Promise.all(many.map((one) => registry.add(one)));
+    const [gone, ...stay] = many as [(typeof many)[number], ...typeof many];
+    await registry.remove(gone.user, gone.connection);
+    await adding;
+    for (const one of stay.slice(-3)) expect(await registry.of(one.user)).toEqual([one]);
+    expect(await registry.of(gone.user)).toEqual([]);
+    const { eval: whole = 0, evalsha = 0, hset, hdel = 0 } = await commandsRun();
+    expect(hset).toBe(stay.length);
+    expect(hdel).toBe(0);
+    // Two of them write, once by name and once in full; the others have just told.
+    expect(whole + evalsha).toBeLessThan(20);
+    await registry.stop();
+    expect((await commandsRun()).hdel).toBe(stay.length);
+  });
+
+  it('writes one by one where redis is a cluster, whose scripts keep to one slot', async () => {
+    await server.close();
+    server = await RedisServer.openCluster();
+    const { link } = await openLink();
+    await link.start();
+    await link.run((redis) => redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383'));
+    await expect
+      .poll(() => link.run((redis) => redis.call('CLUSTER', 'INFO')).then(String), { timeout: 20_000 })
+      .toContain('cluster_state:ok');
+    const registry = await openRegistry();
+    await Promise.all(many.slice(0, 50).map((one) => registry.add(one)));
+    for (const one of many.slice(0, 50)) expect(await registry.of(one.user)).toEqual([one]);
+    await registry.stop();
+  });
+
   it('tells the connections of a user on all gateways, and forgets those of one that stops', async () => {
     const [here, there] = [await openRegistry(), await openRegistry()];
     const [a, b] = [entry('ada', 'c1', 'g1'), entry('ada', 'c2', 'g2')];

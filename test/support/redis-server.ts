@@ -14,12 +14,24 @@ export class RedisServer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'roomlog-redis-'));
   #process: ChildProcess | null = null;
 
-  constructor(port: number) {
+  readonly #more: readonly string[];
+
+  /** @param more arguments */
+  constructor(port: number, more: readonly string[] = []) {
     this.port = port;
+    this.#more = more;
   }
 
   static async open(): Promise<RedisServer> {
     const server = new RedisServer(await freePort());
+    await server.start();
+    return server;
+  }
+
+  /** A cluster of one, which has no slots yet. */
+  static async openCluster(): Promise<RedisServer> {
+    const [port, busPort] = [await freePort(), await freePort()];
+    const server = new RedisServer(port, ['--cluster-enabled', 'yes', '--cluster-port', String(busPort)]);
     await server.start();
     return server;
   }
@@ -40,6 +52,7 @@ export class RedisServer {
       'no',
       '--dir',
       this.#folder,
+      ...this.#more,
     ];
     const started = spawn('redis-server', args, { stdio: 'ignore' });
     this.#process = started;
