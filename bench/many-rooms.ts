@@ -16,7 +16,7 @@ import { configSchema } from '../core/config/schema.ts';
 import { topicsOf } from '../core/names.ts';
 import { silentLog } from '../core/ports/logger.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
-import type { Usage } from './sequencer/measured-child.ts';
+import type { Memory, Usage } from './sequencer/measured-child.ts';
 import { Prefill } from './sequencer/prefill.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
@@ -55,14 +55,16 @@ interface Found {
   readonly rssBytes: number;
   /** CPU µs an event, of each round. */
   readonly cpuUs: readonly number[];
-  readonly firstCpuUs: number;
   readonly stallMs: number;
 }
 
-async function ask(child: ChildProcess): Promise<Usage> {
+async function ask<Word extends 'memory' | 'usage'>(
+  child: ChildProcess,
+  word: Word,
+): Promise<Word extends 'memory' ? Memory : Usage> {
   const answer = once(child, 'message');
-  child.send('usage');
-  return (await answer)[0] as Usage;
+  child.send(word);
+  return (await answer)[0];
 }
 
 await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, async (stack) => {
@@ -101,16 +103,16 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     );
     stack.atEnd(() => child.kill());
     const gone = once(child, 'exit');
-    await once(child, 'message');
+    await Promise.race([once(child, 'message'), gone.then(() => Promise.reject(new Error('the sequencer ended')))]);
     await untilWritten(topics.outbound, partitions);
-    const without = await ask(child);
+    const without = await ask(child, 'memory');
 
     await filling.write(rooms, (event) => event);
     // Claims stand between the events; a few records more or less are nothing here.
     await untilWritten(topics.outbound, rooms + partitions);
     await wait(1_000);
-    const first = await ask(child);
-    let before = first;
+    const first = await ask(child, 'memory');
+    let before = await ask(child, 'usage');
     let written = rooms;
     const cpuUs: number[] = [];
     let stallMs = 0;
@@ -119,11 +121,10 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
       written += events;
       await untilWritten(topics.outbound, written + partitions);
       await wait(500);
-      const after = await ask(child);
+      const after = await ask(child, 'usage');
       cpuUs.push(((after.cpuMs - before.cpuMs) * 1_000) / events);
       stallMs = Math.max(stallMs, after.stallMs);
-      // The collection itself counts for nobody.
-      before = { ...after, cpuMs: (await ask(child)).cpuMs };
+      before = after;
     }
     child.send('stop');
     await gone;
@@ -133,7 +134,6 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
       bytesPerRoom: bytes / rooms,
       rssBytes: first.rssBytes,
       cpuUs,
-      firstCpuUs: ((first.cpuMs - without.cpuMs) * 1_000) / rooms,
       stallMs,
     };
     say(JSON.stringify(found));

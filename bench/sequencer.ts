@@ -221,7 +221,13 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     },
   });
   if (options.profile !== undefined) return;
-  const java = sides.includes('best loop') ? await playJavaTools() : null;
+  // They stand beside what is measured: where they fail, the rest is not thrown away.
+  const java = sides.includes('best loop')
+    ? await playJavaTools().catch((error: unknown) => {
+        say(`Kafka’s tools: ${String(error)}`);
+        return null;
+      })
+    : null;
   if (options.quick) return;
 
   const rows: BenchRow[] = [];

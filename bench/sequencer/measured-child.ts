@@ -1,18 +1,21 @@
-/** A sequencer in a process of its own that tells its parent, when asked, what it uses: memory after a garbage collection, CPU, longest stall. */
+/** A sequencer in a process of its own that tells its parent what it uses, when asked. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startSequencer } from '../../consumers/sequencer/main.ts';
 import { configSchema } from '../../core/config/schema.ts';
 
-export interface Usage {
+export interface Memory {
   readonly heapBytes: number;
   /** Buffers and typed arrays outside of the heap. */
   readonly externalBytes: number;
   readonly rssBytes: number;
-  /** Before the collection, user and system. */
+}
+
+export interface Usage {
+  /** User and system. */
   readonly cpuMs: number;
-  /** Since this was last asked. */
+  /** The longest since this was last asked. */
   readonly stallMs: number;
 }
 
@@ -25,17 +28,22 @@ const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 loop.enable();
 const sequencer = await startSequencer(configSchema.parse(JSON.parse(process.argv[2] ?? '{}')));
 
+function memory(): Memory {
+  collect();
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heapBytes: heapUsed, externalBytes: external, rssBytes: rss };
+}
+
 function usage(): Usage {
   const stallMs = Math.max(0, loop.max / NS_PER_MS - RESOLUTION_MS);
-  const { user, system } = process.cpuUsage();
-  collect();
   loop.reset();
-  const { heapUsed, external, rss } = process.memoryUsage();
-  return { heapBytes: heapUsed, externalBytes: external, rssBytes: rss, cpuMs: (user + system) / 1_000, stallMs };
+  const { user, system } = process.cpuUsage();
+  return { cpuMs: (user + system) / 1_000, stallMs };
 }
 
 process.on('message', (word) => {
-  if (word === 'usage') process.send?.(usage());
+  if (word === 'memory') process.send?.(memory());
+  else if (word === 'usage') process.send?.(usage());
   else void sequencer.stop().then(() => process.exit(0));
 });
 process.on('disconnect', () => process.exit(1));
