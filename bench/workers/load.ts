@@ -64,6 +64,8 @@ async function begin(url: string): Promise<void> {
     const many = Math.min(CONNECT_AT_ONCE, job.members - members.length);
     members.push(...(await Promise.all(Array.from({ length: many }, () => join(url)))));
   }
+  // What the joins were answered by does not count.
+  deliveries = 0;
   closed = 0;
   say({ said: 'flowing', byWorker });
   for (let written = 0; members.length > 0; ) {
