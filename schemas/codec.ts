@@ -92,9 +92,9 @@ export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, s
     encodeOutbound: (record) => encodeRecord(outboundType, outboundId, withWritableBody(record)),
     encodeDeadLetter: (letter) => encodeRecord(deadLetterType, deadLetterId, writable(letter)),
     encodeSequenced: (record, source) =>
-      record.event !== null && schemaIdOf(source) === inboundId
+      (record.event !== null && schemaIdOf(source) === inboundId
         ? spliceEvent(outboundId, record, record.event, source)
-        : encodeRecord(outboundType, outboundId, withWritableBody(record)),
+        : null) ?? encodeRecord(outboundType, outboundId, withWritableBody(record)),
     decodeInbound: (record) => decode<InboundEvent>(inbound, record),
     viewInbound: (record) =>
       (schemaIdOf(record) === inboundId ? readInboundFast(record) : null) ?? decode<InboundEvent>(inbound, record),

@@ -113,6 +113,24 @@ describe('an event’s outbound record', () => {
     );
   });
 
+  it('is whole however many bytes its producer took for the length of the room', () => {
+    fc.assert(
+      fc.property(events, numbers, fc.integer({ min: 1, max: 9 }), (event, all, more) => {
+        const written = codec.encodeInbound(event);
+        const lengthEnd = written.findIndex((byte, place) => place >= 5 && byte < 0x80);
+        // The same number with empty groups behind it: no writer does it, and every reader takes it.
+        const padding = Buffer.alloc(more, 0x80);
+        padding[more - 1] = 0;
+        const source = Buffer.concat([written.subarray(0, lengthEnd + 1), padding, written.subarray(lengthEnd + 1)]);
+        source[lengthEnd] = (source[lengthEnd] as number) | 0x80;
+        const record = sequenced(codec.viewInbound(source) as InboundEvent, all as never);
+        expect(plain(codec.decodeOutbound(codec.encodeSequenced(record, source)))).toEqual(
+          plain(codec.decodeOutbound(codec.encodeOutbound(record))),
+        );
+      }),
+    );
+  });
+
   it('stays as it was handed out, however many come after it', () => {
     const data = Buffer.alloc(3_000, 'x');
     const event = {

@@ -109,14 +109,19 @@ let used = 0;
 
 /**
  * The outbound record of an event out of the inbound record that it was made of, which must have been read, under the schema of
- * `readInboundFast`. Slices of slabs that are never written to again, as `encodeRecord` hands them out.
+ * `readInboundFast`. Slices of slabs that are never written to again, as `encodeRecord` hands them out. null where the room's length is
+ * written in more bytes than this reads: Avro allows it, and only a foreign producer does it.
  */
 export function spliceEvent(
   id: number,
   { epoch, inbound, prevInbound, inboundTime }: OutboundHeader,
   { seq, time, prev }: Pick<SequencedEvent, 'seq' | 'time' | 'prev'>,
   source: Buffer,
-): Buffer {
+): Buffer | null {
+  at = HEADER_BYTES;
+  failed = false;
+  const userAt = endOf(source);
+  if (failed) return null;
   const size = source.length + MAX_GROWTH_BYTES;
   let into = slab;
   let start = used;
@@ -133,8 +138,6 @@ export function spliceEvent(
   to = writeLong(into, to, inboundTime);
   into[to++] = 0;
   into[to++] = 2;
-  at = HEADER_BYTES;
-  const userAt = endOf(source);
   to += source.copy(into, to, HEADER_BYTES, userAt);
   to = writeLong(into, to, seq);
   to = writeLong(into, to, time);
