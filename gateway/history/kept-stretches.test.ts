@@ -68,7 +68,7 @@ it('forgets a partition', () => {
   expect(kept.bytes).toBe(10 * RECORD);
 });
 
-it('hands out a room’s events in portions, and decodes each once', () => {
+it('hands out a room’s events in portions, and decodes each once', async () => {
   let decoded = 0;
   const counting = new Stretch({
     partition: p(0),
@@ -79,6 +79,7 @@ it('hands out a room’s events in portions, and decodes each once', () => {
         decoded += 1;
         return codec.decodeOutbound(record);
       },
+      ensureSchema: codec.ensureSchema,
     },
   });
   const record = (room: string, seq: number): Buffer =>
@@ -97,12 +98,12 @@ it('hands out a room’s events in portions, and decodes each once', () => {
     counting.add(offset as Offset, room as RoomId, record(room, offset));
   }
   counting.end(Chain.atStart().anchor(20 as Offset));
-  const first = counting.eventsOf('a' as RoomId, 0 as Offset, 1);
+  const first = await counting.eventsOf('a' as RoomId, 0 as Offset, 1);
   expect([first.events.map(({ offset }) => offset), first.more]).toEqual([[0], true]);
-  const rest = counting.eventsOf('a' as RoomId, 1 as Offset, 1e9);
+  const rest = await counting.eventsOf('a' as RoomId, 1 as Offset, 1e9);
   expect([rest.events.map(({ offset }) => offset), rest.more]).toEqual([[2, 4, 6, 8, 10, 12, 14, 16, 18], false]);
-  expect(counting.eventsOf('a' as RoomId, 0 as Offset, 1e9).events).toHaveLength(10);
+  expect((await counting.eventsOf('a' as RoomId, 0 as Offset, 1e9)).events).toHaveLength(10);
   // Each of the ten once.
   expect(decoded).toBe(10);
-  expect(counting.at(3 as Offset)).toMatchObject({ room: 'b', offset: 3 });
+  expect(await counting.at(3 as Offset)).toMatchObject({ room: 'b', offset: 3 });
 });

@@ -124,7 +124,7 @@ export class RoomReader {
       const stretch = this.#stretch ?? (await this.#ranges.read(this.#view, from));
       if (stretch.next.offset <= from.offset) return this.#atEnd();
       const at = Math.max(this.#at, from.offset) as Offset;
-      const { events, more } = stretch.eventsOf(this.room, at, PORTION_BYTES);
+      const { events, more } = await stretch.eventsOf(this.room, at, PORTION_BYTES);
       this.#at = (more ? (events.at(-1) as LogEvent).offset + 1 : stretch.next.offset) as Offset;
       this.#next = more ? from : stretch.next;
       this.#stretch = more ? stretch : null;

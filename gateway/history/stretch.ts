@@ -11,7 +11,7 @@ import { LogEvent, OVERHEAD_BYTES } from './log-event.ts';
 export interface StretchOptions {
   readonly partition: Partition;
   readonly streamId: string;
-  readonly codec: Pick<Codec, 'decodeOutbound'>;
+  readonly codec: Pick<Codec, 'decodeOutbound' | 'ensureSchema'>;
   readonly from: Offset;
 }
 
@@ -76,33 +76,40 @@ export class Stretch {
     return this.from <= offset && offset < this.next.offset;
   }
 
-  /** What stands at an offset that it covers: an accepted event, a claim, or nothing that counts. */
-  at(offset: Offset): LogEvent | 'claim' | null {
+  /** What stands at an offset that it covers: an accepted event, a claim, or nothing that counts. Throws as `eventsOf`. */
+  async at(offset: Offset): Promise<LogEvent | 'claim' | null> {
     if (this.#claims.has(offset)) return 'claim';
     const place = atLeast(this.#offsets, offset);
-    return this.#offsets[place] === offset ? this.#event(place) : null;
+    return this.#offsets[place] === offset ? await this.#event(place) : null;
   }
 
-  /** The room's events from an offset on, oldest first, cut after `maxBytes` (at least one). */
-  eventsOf(room: RoomId, from: Offset, maxBytes: number): RoomPart {
+  /**
+   * The room's events from an offset on, oldest first, cut after `maxBytes` (at least one); once the schemas that their bodies need have
+   * been looked up. Throws `corrupt_record`, and what a look-up throws.
+   */
+  async eventsOf(room: RoomId, from: Offset, maxBytes: number): Promise<RoomPart> {
     const places = this.#rooms.get(room) ?? [];
     const events: LogEvent[] = [];
     let bytes = 0;
     let index = atLeast(places, atLeast(this.#offsets, from));
     for (; index < places.length && bytes < maxBytes; index += 1) {
-      const event = this.#event(places[index] as number);
+      const made = this.#event(places[index] as number);
+      const event = made instanceof LogEvent ? made : await made;
       events.push(event);
       bytes += event.bytes;
     }
     return { events, more: index < places.length };
   }
 
-  #event(place: number): LogEvent {
+  /** A promise only where a schema has to be looked up. */
+  #event(place: number): LogEvent | Promise<LogEvent> {
     const entry = this.#entries[place] as Buffer | LogEvent;
     if (entry instanceof LogEvent) return entry;
     const { codec, streamId, partition } = this.#options;
     const record = codec.decodeOutbound(entry);
-    if ('unknownSchema' in record || record.event === null) {
+    // The head was read before, so it is the schema of the event's data.
+    if ('unknownSchema' in record) return codec.ensureSchema(record.unknownSchema).then(() => this.#event(place));
+    if (record.event === null) {
       throw new RoomlogError('corrupt_record', 'A record is not what its head says.');
     }
     const made = new LogEvent(streamId, partition, this.#offsets[place] as Offset, record.event);

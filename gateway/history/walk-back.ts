@@ -173,7 +173,7 @@ class Steps {
     let from = view.anchors.atOrBelow(low.offset);
     for (let at = (low.offset + 1) as Offset; from !== undefined && at < high.offset; ) {
       const stretch = await ranges.read(view, from, high.offset);
-      const { events: found } = stretch.eventsOf(room, at, Number.POSITIVE_INFINITY);
+      const { events: found } = await stretch.eventsOf(room, at, Number.POSITIVE_INFINITY);
       for (const event of found) if (event.offset < high.offset) events.push(event);
       if (stretch.next.offset <= from.offset) return 'refused';
       from = stretch.next;
