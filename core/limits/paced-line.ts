@@ -54,11 +54,11 @@ export class PacedLine {
     return 0;
   }
 
-  /** Nobody who waits begins any more. */
+  /** Nothing is held back any more: all who wait begin now, and find that what they wait for has stopped. Nobody is left waiting. */
   stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    this.#line.clear();
+    for (let begin = this.#line.shift(); begin !== undefined; begin = this.#line.shift()) begin();
   }
 
   #advance(): void {

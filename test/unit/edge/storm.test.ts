@@ -1,5 +1,5 @@
 /** Many clients at once: they wait in line for their turn, or are told when to come again. Each test has a gateway of its own. */
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import WebSocket from 'ws';
 import { MemoryGateway, type MemoryGatewayOptions } from '../../support/memory-gateway.ts';
 
@@ -48,6 +48,21 @@ describe('handshakes', () => {
     }
     expect(Math.max(...refused.map(({ retryAfter }) => retryAfter))).toBeGreaterThanOrEqual(3);
     expect(await gateway.metrics.render()).toMatch(/roomlog_accept_refused\{what="handshake"\} [1-9]/);
+  });
+});
+
+describe('a gateway that stops', () => {
+  test('sends those away who wait in line, and waits for none of them', async () => {
+    await start({ handshakesPerSecond: 1, acceptWaitMs: 600_000, drainWindowMs: 1 });
+    const waiting = Array.from({ length: 5 }, connect);
+    await vi.waitFor(async () =>
+      expect(await gateway.metrics.render()).toMatch(/roomlog_accept_waiting\{what="handshake"\} 4/),
+    );
+    const begun = performance.now();
+    await gateway.running.stop();
+    expect(performance.now() - begun).toBeLessThan(2_500);
+    const outcomes = await Promise.all(waiting);
+    expect(outcomes.filter((one) => 'status' in one && one.status === 503).length).toBeGreaterThanOrEqual(3);
   });
 });
 
