@@ -8,7 +8,7 @@ export interface Expected {
   readonly clockToleranceMs: number;
 }
 
-/** Returns `exp`, ms since the Unix epoch. Throws `unauthorized`, naming the claim at fault. */
+/** Returns `exp`, ms since the Unix epoch: a safe integer, however far away it is. Throws `unauthorized`, naming the claim at fault. */
 export function checkClaims(claims: JsonObject, nowMs: number, expected: Expected): number {
   const { exp, nbf, iat, iss, aud } = claims;
   const { issuer, audience, clockToleranceMs } = expected;
@@ -24,7 +24,7 @@ export function checkClaims(claims: JsonObject, nowMs: number, expected: Expecte
   if (!Number.isFinite(exp)) throw wrong('exp');
   const until = exp as number;
   if (until <= nowS - toleranceS) throw new RoomlogError('unauthorized', 'The token has expired.');
-  return until * 1_000;
+  return Math.min(Math.floor(until * 1_000), Number.MAX_SAFE_INTEGER);
 }
 
 const wrong = (claim: string): RoomlogError =>

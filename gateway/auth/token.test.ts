@@ -37,6 +37,15 @@ describe('a token', () => {
     expect(principal.permissions.allows('publish', roomId('r'))).toBe(false);
   });
 
+  test.each([
+    [nowS + 0.0005, nowMs],
+    [1e300, Number.MAX_SAFE_INTEGER],
+    [Number.MAX_VALUE, Number.MAX_SAFE_INTEGER],
+  ])('that ends at %d s is told to end at a whole millisecond that every encoding can say', async (exp, expiresAt) => {
+    const token = forge({ alg: 'HS256' }, { ...good, exp }, hmac(secret));
+    expect((await verifier.verify(token)).expiresAt).toBe(expiresAt);
+  });
+
   test('may be late by the tolerance, no more', async () => {
     await expect(verifier.verify(await sign({ ...good, exp: nowS - 4 }))).resolves.toBeDefined();
     await expect(verifier.verify(await sign({ ...good, exp: nowS - 6 }))).rejects.toEqual(refusal);

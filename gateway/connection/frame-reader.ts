@@ -107,8 +107,12 @@ export class FrameReader implements HeldReader {
   }
 
   #onHello(frame: Extract<ClientFrame, { type: 'hello' }>): void {
-    if (this.#client.state === 'awaiting-hello') void handleHello(this.#client, frame);
-    else this.#client.close(CLOSE.policyViolation, 'a second hello');
+    if (this.#client.state === 'awaiting-hello') {
+      handleHello(this.#client, frame).catch((thrown: unknown) => {
+        this.#client.sendError(thrown);
+        this.#client.close(CLOSE.overloaded, 'the hello could not be answered');
+      });
+    } else this.#client.close(CLOSE.policyViolation, 'a second hello');
   }
 
   #onCommand(frame: CommandFrame): void {
