@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Offset, RoomId, Seq } from '../../core/ids.ts';
+import type { Offset, Partition, RoomId, Seq } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import { systemClock } from '../../core/ports/clock.ts';
@@ -136,6 +136,37 @@ describe('a long range', () => {
     await until(() => sink.of('live').length === 1);
     expect(sink.seqs()).toHaveLength(299);
     expect(seen.records).toBe(802);
+  });
+});
+
+describe('a partition that is not believed any more', () => {
+  it('is read again by all who come later, whatever was being read when that was found', async () => {
+    w = new World();
+    w.publishMany('a', 20);
+    const gates: Array<() => void> = [];
+    const log = {
+      async *readRange(options: Parameters<typeof w.log.readRange>[0]): AsyncGenerator<readonly LogRecord[]> {
+        await new Promise<void>((resolve) => gates.push(resolve));
+        yield* w.log.readRange(options);
+      },
+    };
+    const budget = { spent: () => false, turn: async () => {} };
+    const rest = { codec, topic: TOPIC, clock: systemClock, bytesPerSecond: 1e9, cacheBytes: 1e9 };
+    const ranges = new Ranges({ ...rest, log, budget, onRead: () => {}, onShared: () => {} });
+    const from = Chain.atStart().anchor(0 as Offset);
+    const view = { partition: 0, streamId: 's', position: 22, anchors: new Anchors() } as unknown as PartitionHistory;
+    const begun = ranges.read(view, from);
+    await until(() => gates.length === 1);
+    ranges.forget(0 as Partition);
+    const later = ranges.read(view, from);
+    await until(() => gates.length === 2);
+    gates[1]?.();
+    const read = await later;
+    gates[0]?.();
+    expect(await begun).not.toBe(read);
+    expect(await ranges.read(view, from)).toBe(read);
+    expect(gates).toHaveLength(2);
+    ranges.stop();
   });
 });
 

@@ -25,7 +25,7 @@ const FIRST_GUESS_BYTES = 400;
 const GUESS_WEIGHT = 0.3;
 
 export interface RangesOptions {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'readRange'>;
   readonly codec: Codec;
   readonly topic: string;
   readonly clock: Pick<Clock, 'monotonic'>;
@@ -110,9 +110,10 @@ export class Ranges {
     return Math.max(1, Math.ceil(bytes / this.#recordBytes(view)));
   }
 
-  /** What was read of a partition is not believed any more. */
+  /** What was read of a partition, or is being read, is not believed any more: nobody who comes later is given it. */
   forget(partition: Partition): void {
     this.#kept.forget(partition);
+    this.#reading.delete(partition);
   }
 
   stop(): void {
@@ -126,7 +127,10 @@ export class Ranges {
     this.#reading.set(partition, others);
     const planned = this.#plan(view, from.offset, upTo, others);
     const bytes = Math.ceil((planned - from.offset) * this.#recordBytes(view));
-    const done = this.#order.run(partition, from.offset, bytes, () => this.#read({ view, from, planned, bytes }));
+    const isBelieved = (): boolean => this.#reading.get(partition) === others;
+    const done = this.#order.run(partition, from.offset, bytes, () =>
+      this.#read({ view, from, planned, bytes }, isBelieved),
+    );
     const reading = { from: from.offset, planned, done };
     others.add(reading);
     const over = (): boolean => others.delete(reading);
@@ -144,7 +148,7 @@ export class Ranges {
     return Math.max(planned, from + 1);
   }
 
-  async #read(planned: PlannedRead): Promise<Stretch> {
+  async #read(planned: PlannedRead, isBelieved: () => boolean): Promise<Stretch> {
     const { log, codec, topic, budget, onRead } = this.#options;
     const signal = this.#aborted.signal;
     const { stretch, records, bytes, wireBytes } = await readStretch(planned, { log, codec, topic, budget, signal });
@@ -154,7 +158,7 @@ export class Ranges {
       const guess = this.#guesses.get(partition) ?? wireBytes / records;
       this.#guesses.set(partition, guess + GUESS_WEIGHT * (wireBytes / records - guess));
     }
-    this.#kept.keep(stretch);
+    if (isBelieved()) this.#kept.keep(stretch);
     return stretch;
   }
 

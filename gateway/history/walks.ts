@@ -32,6 +32,8 @@ export class Walks {
   readonly #runs = new Map<RoomId, Run>();
   readonly #walking = new Map<RoomId, Promise<WalkOutcome>>();
   #bytes = 0;
+  /** How often something was forgotten: what was begun before that is not kept. */
+  #forgotten = 0;
 
   constructor(options: WalksOptions) {
     this.#options = options;
@@ -91,16 +93,18 @@ export class Walks {
 
   /** What was found in a partition is not believed any more. */
   forget(partition: Partition): void {
+    this.#forgotten += 1;
     for (const [room, { events }] of this.#runs) if (events[0]?.partition === partition) this.#drop(room);
   }
 
   async #walk(view: PartitionHistory, room: RoomId, wanted: Wanted): Promise<WalkOutcome> {
     const { ranges, onWalked } = this.#options;
     const known = this.#runs.get(room)?.events ?? [];
+    const forgotten = this.#forgotten;
     const { outcome, events } = await walkBack({ view, ranges, room, known }, wanted);
     onWalked(outcome);
     // Proven, whatever came of it.
-    if (events.length > 0) this.#keep(room, events);
+    if (events.length > 0 && forgotten === this.#forgotten) this.#keep(room, events);
     return outcome;
   }
 
