@@ -62,6 +62,8 @@ export interface Sink {
    * to. All that one turn of the event loop queues becomes one socket write.
    */
   sendFramed(frames: Buffer): void;
+  /** Hands what is queued to the kernel now instead of at the end of the turn. */
+  writeOut(): void;
   /** Bytes accepted but not yet taken by the kernel. */
   bufferedBytes(): number;
   /** Resolves when `bufferedBytes()` has sunk below `bytes`, or the sink is closed. */

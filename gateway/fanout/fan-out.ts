@@ -121,6 +121,9 @@ export class FanOut {
       member.movedTo(position, seq);
       given += 1;
       if (sink.bufferedBytes() <= slowBytes) continue;
+      // A client is not slow because much came at once: it may be what nobody has offered to its socket yet.
+      sink.writeOut();
+      if (sink.bufferedBytes() <= slowBytes) continue;
       // Its own write may have closed the sink, and with it the membership.
       if (member.state !== 'live') continue;
       room.live.delete(member);

@@ -85,6 +85,39 @@ describe('a client that is too slow', () => {
   });
 });
 
+/** As a socket's: what one turn sends is written when the turn is over, or when it is told to. */
+class QueueingSink extends TestSink {
+  #queued = 0;
+
+  override sendFramed(frames: Buffer): void {
+    super.sendFramed(frames);
+    this.#queued += frames.length;
+    process.nextTick(() => this.writeOut());
+  }
+
+  override writeOut(): void {
+    this.#queued = 0;
+  }
+
+  override bufferedBytes(): number {
+    return this.#queued + super.bufferedBytes();
+  }
+}
+
+describe('a client that takes all it is given', () => {
+  it.each(['close', 'skip', 'catch-up'])('is not slow when much comes at once (%s)', async (policy) => {
+    const w = world({ gateway: { slowClients: [`${policy}:4000 **`] } });
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'a', { kind: 'live' }, new QueueingSink());
+    w.publishMany('a', 100);
+    await until(() => sink.seqs().length === 100 || sink.closed || sink.of('gap').length > 0);
+    w.publishMany('a', 100);
+    await until(() => sink.seqs().length === 200 || sink.closed || sink.of('gap').length > 0);
+    expect(sink.seqs()).toEqual(seqs(1, 200));
+    expect(await w.metric('roomlog_slow_clients_total')).toBe(0);
+  });
+});
+
 describe('a stalled client that catches up', () => {
   it('keeps nothing of what was read for it: that is read again when there is room', async () => {
     // One stretch of the log, several writes to the socket.

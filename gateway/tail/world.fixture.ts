@@ -151,6 +151,8 @@ export class TestSink implements Sink {
     if (this.stalled) this.#buffered += frames.length;
   }
 
+  writeOut(): void {}
+
   bufferedBytes(): number {
     return this.#buffered;
   }
