@@ -35,6 +35,8 @@ describe('an ephemeral event between gateways', () => {
       [],
       'text',
     ].map((value) => JSON.stringify(value));
+    const notUtf8 = Buffer.from(JSON.stringify({ ...fields, data: 'ab' }).replace('ab', '\xff'), 'latin1');
+    expect(unpackEphemeral(room, notUtf8)).toBeNull();
     for (const text of [...wrong, '', '{', '}{"a":1']) expect(unpackEphemeral(room, Buffer.from(text))).toBeNull();
   });
 });

@@ -2,7 +2,7 @@
  * Ephemeral events on their way between gateways: as JSON event frames, whatever their publisher speaks, from which each gateway builds what
  * its members take.
  */
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import type { RoomId, UserId } from '../../core/ids.ts';
 import type { EphemeralEvent } from '../stream.ts';
 import { ephemeralFrame } from './event-frame.ts';
@@ -12,6 +12,8 @@ export const packEphemeral = (event: EphemeralEvent): Buffer => ephemeralFrame(e
 
 /** null for what is no event of this room: anyone who reaches Redis can put it there. */
 export function unpackEphemeral(room: RoomId, packed: Buffer): EphemeralEvent | null {
+  // Its bytes go into text frames as they are, and one that is not UTF-8 ends a client's connection.
+  if (!isUtf8(packed)) return null;
   let fields: Record<string, unknown>;
   try {
     fields = JSON.parse(packed.toString());
