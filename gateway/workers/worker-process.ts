@@ -96,8 +96,12 @@ export class WorkerProcess {
     const child = fork(PROGRAM, [], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     this.#child = child;
     child.on('message', (said: WorkerSaid) => this.#onSaid(said));
-    // It says why it ends by its exit; what can't be sent to it any more is no news.
-    child.on('error', (error) => this.#options.logger.debug({ worker: this.name, error }, 'a worker does not listen'));
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      // It says why it ends by its exit; what can't be sent to it any more is no news.
+      this.#options.logger.debug({ worker: this.name, error }, 'a worker does not listen');
+      // Where there was no process to be had, no exit follows.
+      if (child.pid === undefined && this.#child === child) this.#onExit(error.code ?? error.message);
+    });
     child.once('exit', (code, signal) => this.#onExit(signal ?? code));
     this.#tell(child, { tell: 'start', config: this.#options.config });
   }
