@@ -11,8 +11,10 @@ export function replayLine(format: ReplayFormat): (event: ReplayedEvent) => stri
 
 /** The event body of docs/protocol.md. The data's own bytes stand in it; line ends in JSON are only white space. */
 function jsonLine({ room, seq, cursor, time, user, session, pub, event, contentType, data }: ReplayedEvent): string {
-  const numbered = { ...(session === null ? {} : { session }), ...(pub === null ? {} : { pub }) };
-  const head = JSON.stringify({ room, seq, cursor, time, user, ...numbered, event }).slice(0, -1);
+  const inSession = session === null ? '' : `,"session":${JSON.stringify(session)}`;
+  const numbered = pub === null ? '' : `,"pub":${pub}`;
+  // A cursor is base64url: nothing in it needs an escape.
+  const head = `{"room":${JSON.stringify(room)},"seq":${seq},"cursor":"${cursor}","time":${time},"user":${JSON.stringify(user)}${inSession}${numbered},"event":${JSON.stringify(event)}`;
   if (contentType !== null) {
     return `${head},"contentType":${JSON.stringify(contentType)},"data":"${viewOf(data).toString('base64')}"}`;
   }

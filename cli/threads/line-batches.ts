@@ -59,17 +59,20 @@ export async function* lineBatches(
 export function batchOf(events: readonly ReplayedEvent[], line: (event: ReplayedEvent) => string): LineBatch {
   const times = new Float64Array(events.length);
   const ends = new Uint32Array(events.length);
-  const lines: string[] = [];
+  const lines = events.map((event) => `${line(event)}\n`);
+  const all = lines.join('');
+  const bytes = Buffer.byteLength(all);
+  // As many bytes as characters: nothing but ASCII, as most logs are, and lengths need no second look.
+  const isAscii = bytes === all.length;
   let end = 0;
-  for (const [index, event] of events.entries()) {
-    const text = `${line(event)}\n`;
-    lines.push(text);
-    end += Buffer.byteLength(text);
-    times[index] = event.time;
+  for (let index = 0; index < lines.length; index++) {
+    const text = lines[index] as string;
+    end += isAscii ? text.length : Buffer.byteLength(text);
+    times[index] = (events[index] as ReplayedEvent).time;
     ends[index] = end;
   }
   // Not out of Node's pool, which could not be handed over.
-  const text = Buffer.from(new ArrayBuffer(end));
-  text.write(lines.join(''));
+  const text = Buffer.from(new ArrayBuffer(bytes));
+  text.write(all, isAscii ? 'latin1' : 'utf8');
   return { times, ends, text };
 }
