@@ -1,11 +1,12 @@
 /**
  * P3: publish → delivered to all members, against a bare produce → consume → produce → consume loop on the same brokers in the same run.
  *
- *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--quick]
+ *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--gateways 2] [--quick]
  *
  * A case is events a second × members a room. Roomlog, the usual kafkajs group loop and the best loop there is (raw, no group) take turns
  * after one round each that does not count: brokers' and programs' code is compiled by then. The load is spread over processes that
- * publish and receive for rooms of their own, so that one clock stamps and reads. All processes share all cores.
+ * publish and receive for rooms of their own, so that one clock stamps and reads. Members and publishers are spread over the gateways. All
+ * processes share all cores.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -36,6 +37,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '8' },
     repeats: { type: 'string', default: '3' },
     payload: { type: 'string', default: '200' },
+    gateways: { type: 'string', default: '2' },
     quick: { type: 'boolean', default: false },
     'port-base': { type: 'string', default: '17400' },
     out: { type: 'string', default: 'publish-delivered' },
@@ -129,7 +131,7 @@ async function play(stack: BenchStack, side: Side, one: Case): Promise<Round> {
   return { delivered: result.delivered, acked: result.acked ?? null, lost: result.lost, cpu, reasons };
 }
 
-await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
+await withStack({ portBase: Number(options['port-base']), up: ['--gateways', options.gateways] }, async (stack) => {
   const { kafka, partitions, gateways, sequencers } = stack.file;
   const admin = new Kafka({ clientId: 'bench', brokers: [...kafka.brokers], logLevel: logLevel.ERROR }).admin();
   await admin.connect();
@@ -170,7 +172,7 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
   writeResult(options.out, {
     bench: 'publish-delivered',
     figure: 'P3',
-    command: `scripts/bench publish-delivered --cases ${options.cases} --seconds ${seconds} --repeats ${repeats} --payload ${payloadBytes}`,
+    command: `scripts/bench publish-delivered --cases ${options.cases} --seconds ${seconds} --repeats ${repeats} --payload ${payloadBytes} --gateways ${gateways.length}`,
     versions: { kafka: await kafkaVersion(), ...packageVersions('kafkajs', 'ws') },
     settings: {
       cases: options.cases,
