@@ -16,6 +16,11 @@ import type { AvroScratch } from './avro-scratch.ts';
 
 /** Bytes of one value; JSON may say little where defaults say much. */
 export const MAX_ENCODED_BYTES = 1_048_576;
+/**
+ * Values that may turn out not to fit a union's branch somewhere inside of them. Each level of a type that holds itself in two branches would
+ * double them, and JSON of a few hundred bytes could keep a process busy for years.
+ */
+export const MAX_WRONG_BRANCHES = 10_000;
 const MAX_INT = 2 ** 31 - 1;
 const MAX_FLOAT = 3.402_823_466_385_288_6e38;
 const INT64 = 64;
@@ -40,6 +45,15 @@ export class Misfit extends Error {
 export type WriteJson = (value: unknown, into: AvroScratch) => void;
 
 type Known = Map<avsc.Type, WriteJson>;
+
+/** Of the value that is being written; one for the whole process, since writing is synchronous. */
+let wrongBranches = 0;
+
+/** Appends a whole value, with what it may cost counted from the beginning. Throws `Misfit`. */
+export function writeWhole(write: WriteJson, value: unknown, into: AvroScratch): void {
+  wrongBranches = 0;
+  write(value, into);
+}
 
 /** @param value numbers that a double can't hold are bigints in it */
 export function jsonWriter(type: avsc.Type, known: Known = new Map()): WriteJson {
@@ -212,6 +226,8 @@ function unionWriter(types: readonly avsc.Type[], known: Known): WriteJson {
       } catch (thrown) {
         // With one branch to choose from, its own complaint says most.
         if (!(thrown instanceof Misfit) || others.length === 1) throw thrown;
+        if (thrown.path !== '') wrongBranches += 1;
+        if (wrongBranches > MAX_WRONG_BRANCHES) throw new Misfit('too deep in unions to find out what it is');
         into.truncate(start);
       }
     }

@@ -63,6 +63,29 @@ function rejected(value: unknown, schema = order): string | undefined {
   return undefined;
 }
 
+const SELF = ['null', 'A', 'B'];
+const TWINS = record('A', [{ name: 'n', type: ['null', 'A', record('B', [{ name: 'n', type: SELF }])] }]);
+
+describe('a value that fits none of many branches', () => {
+  it('is refused soon, however deep it hides that', () => {
+    let value: unknown = { x: 1 };
+    for (let depth = 0; depth < 60; depth += 1) value = { n: value };
+    const begun = performance.now();
+    expect(rejected(value, new PayloadSchema(1, JSON.stringify(TWINS)))).toMatch(/^data\.n/);
+    expect(performance.now() - begun).toBeLessThan(5_000);
+  });
+
+  it('is found in the last branch, many times over', () => {
+    const items = {
+      type: 'array',
+      items: [record('A', [{ name: 'a', type: 'long' }]), record('B', [{ name: 'b', type: 'long' }])],
+    };
+    const schema = new PayloadSchema(1, JSON.stringify(items));
+    const value = Array.from({ length: 5_000 }, (_, b) => ({ b }));
+    expect(JSON.parse(schema.decode(schema.encode(value)))).toEqual(value);
+  });
+});
+
 describe('JSON under a schema', () => {
   it('is encoded as a stock serialiser does, and comes back as it was', () => {
     const bytes = order.encode(full);

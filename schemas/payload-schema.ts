@@ -8,7 +8,7 @@ import { AvroCursor } from './avro-cursor.ts';
 import { parseSchema } from './avro-reader.ts';
 import { AvroScratch } from './avro-scratch.ts';
 import { jsonReader, type ReadJson, ReadState } from './avro-to-json.ts';
-import { jsonWriter, Misfit, type WriteJson } from './json-to-avro.ts';
+import { jsonWriter, Misfit, type WriteJson, writeWhole } from './json-to-avro.ts';
 import { HEADER_BYTES, writeHeader } from './wire.ts';
 
 /** The media type of data in Confluent's wire format: what `contentType` says of it. */
@@ -43,7 +43,7 @@ export class PayloadSchema {
     writeHeader(header, 0, this.id);
     try {
       scratch.begin().raw(header);
-      this.#write(value, scratch);
+      writeWhole(this.#write, value, scratch);
       return scratch.take();
     } catch (thrown) {
       if (!(thrown instanceof Misfit)) throw thrown;
