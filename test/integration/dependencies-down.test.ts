@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { RoomWorld } from '../support/room-world.ts';
-import { gateway, kill, restart, restoreAll, token } from '../support/stack.ts';
+import { gateway, kill, restart, restoreAll, send, stack, token } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { WireClient } from '../support/wire-client.ts';
 
@@ -56,6 +56,36 @@ test('with Redis down durable events go on; presence answers unavailable and hea
   );
   expect((members.members as { user: string }[]).map(({ user }) => user).sort()).toEqual(['alice', 'bob']);
 }, 120_000);
+
+test('with every broker frozen publishes are refused at once, and what had no answer is sequenced once they go on', async () => {
+  const room = `frozen/${randomUUID()}`;
+  const alice = await hello(1, 'alice');
+  const bob = await hello(1, 'bob');
+  const publish = { type: 'publish', room, event: 'e', data: 1 };
+  const openCircuits = async (): Promise<number> => {
+    const health = (await (await fetch(`${gateway(1).admin}/health`)).json()) as {
+      publishing: { circuits: { open: number; 'half-open': number } };
+    };
+    return health.publishing.circuits.open + health.publishing.circuits['half-open'];
+  };
+  expect(await alice.ask({ ...publish, pub: 1 })).toMatchObject({ type: 'ack', seq: 1 });
+  const brokers = stack().kafka.brokers.map((_, index) => `kafka-${index + 1}`);
+  for (const broker of brokers) send(broker, 'SIGSTOP');
+  let waiting: Promise<unknown>;
+  try {
+    waiting = alice.ask({ ...publish, pub: 2 });
+    await waitFor(async () => (await openCircuits()) > 0, { withinMs: 10_000, what: 'an open circuit' });
+    const askedAt = performance.now();
+    const refusal = await bob.ask({ ...publish, pub: 1 });
+    expect(refusal).toMatchObject({ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) });
+    expect(performance.now() - askedAt).toBeLessThan(500);
+  } finally {
+    for (const broker of brokers) send(broker, 'SIGCONT');
+  }
+  expect(await waiting).toMatchObject({ type: 'ack', seq: 2 });
+  await waitFor(async () => (await openCircuits()) === 0, { withinMs: 10_000, what: 'all circuits closed' });
+  expect(await bob.ask({ ...publish, pub: 1 })).toMatchObject({ type: 'ack', seq: 3 });
+}, 60_000);
 
 test("a killed gateway's members are gone within 15 seconds", async () => {
   const room = `ghosts/${randomUUID()}`;
