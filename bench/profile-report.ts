@@ -1,5 +1,5 @@
 /**
- * Turns a profile of `node --cpu-prof` into a table by module: `scripts/bench profile-report FILE.cpuprofile [--at-least 1]`, the least share
+ * Turns a profile of `node --cpu-prof` into a table by module: `scripts/bench profile-report FILE.cpuprofile [--at-least 1] [--by module|part]`, the least share
  * that has a line of its own in percent. Benches write profiles with `--profile DIR`. Prints Markdown.
  */
 import { readFileSync } from 'node:fs';
@@ -9,16 +9,18 @@ import { ROOT } from '../scripts/stack/root.ts';
 import { type CpuProfile, profileTable, spentByModule } from './report/profile.ts';
 
 const { values: options, positionals } = parseArgs({
-  options: { 'at-least': { type: 'string', default: '1' } },
+  options: { 'at-least': { type: 'string', default: '1' }, by: { type: 'string', default: 'module' } },
   allowPositionals: true,
 });
 if (positionals.length === 0) {
-  process.stderr.write('usage: scripts/bench profile-report FILE.cpuprofile… [--at-least PERCENT]\n');
+  process.stderr.write(
+    'usage: scripts/bench profile-report FILE.cpuprofile… [--at-least PERCENT] [--by module|part]\n',
+  );
   process.exit(2);
 }
 for (const file of positionals) {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
-  const report = spentByModule(profile, `${pathToFileURL(ROOT).href}/`);
+  const report = spentByModule(profile, `${pathToFileURL(ROOT).href}/`, options.by === 'part' ? 'part' : 'module');
   const { workedMs, idleMs } = report;
   process.stdout.write(
     `${Math.round(workedMs)} ms of work, ${Math.round(idleMs)} ms idle.\n\n${profileTable(report, Number(options['at-least']) / 100)}\n`,

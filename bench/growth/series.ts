@@ -122,6 +122,13 @@ export interface MeasuredSeries {
 }
 
 export const MEASURED_SERIES: readonly MeasuredSeries[] = [
+  { name: 'gateway: event to one of many rooms', result: 'gateway-rooms', metric: 'CPU per event', unit: 'µs CPU' },
+  {
+    name: 'gateway: memory of a room with a member',
+    result: 'gateway-rooms',
+    metric: 'resident memory per room',
+    unit: 'bytes',
+  },
   { name: 'P4 sequenced event, rooms', result: 'many-rooms', metric: 'CPU per event', unit: 'µs CPU' },
   {
     name: 'P4 memory of a room in the sequencer, rooms',

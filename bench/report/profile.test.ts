@@ -32,6 +32,16 @@ test('gives each module its own time as a share of the work, without idle time',
   ]);
 });
 
+test('gives the parts of the house where asked for them', () => {
+  const { modules } = spentByModule(profile, 'file:///x/', 'part');
+  expect(modules.map(({ name, ms }) => [name, ms])).toEqual([
+    ['gateway/fanout', 4],
+    ['ws', 3],
+    ['V8: garbage collection', 2],
+    ['core', 0],
+  ]);
+});
+
 test('shows small modules as one line', () => {
   const table = profileTable(spentByModule(profile, 'file:///x/'), 0.25);
   expect(table).toContain('| `gateway/fanout/writer.ts` | 44.4 % | `write` 44.4 % |');

@@ -30,6 +30,8 @@ export interface ProfileReport {
 
 const IDLE = '(idle)';
 const SHOWN_FUNCTIONS = 3;
+/** Bindings of Node and functions of V8; `writeBuffer` is the system call that writes to a socket. */
+const BUILT_IN = 'built-in functions of Node and V8';
 /** V8's own frames have no file; what they are called says little. */
 const OWN_FRAMES: Readonly<Record<string, string>> = {
   '(garbage collector)': 'V8: garbage collection',
@@ -37,8 +39,11 @@ const OWN_FRAMES: Readonly<Record<string, string>> = {
   '(root)': 'native code outside of JavaScript (system calls, libuv, V8)',
 };
 
+/** Modules, or the parts of the house that they belong to: `gateway/fanout`, Node's sockets, loading of modules. */
+export type GroupBy = 'module' | 'part';
+
 /** `root`: file URL of the checkout, cut off from names. Samples with a negative delta (clocks differ between cores) count nothing. */
-export function spentByModule(profile: CpuProfile, root: string): ProfileReport {
+export function spentByModule(profile: CpuProfile, root: string, by: GroupBy = 'module'): ProfileReport {
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
   const byModule = new Map<string, Map<string, number>>();
   let [idle, worked] = [0, 0];
@@ -51,7 +56,7 @@ export function spentByModule(profile: CpuProfile, root: string): ProfileReport 
       continue;
     }
     worked += micros;
-    const module = moduleOf(frame, root);
+    const module = by === 'part' ? partOf(moduleOf(frame, root)) : moduleOf(frame, root);
     const functions = byModule.get(module) ?? new Map<string, number>();
     const name = frame.functionName === '' ? `(anonymous, line ${frame.lineNumber + 1})` : frame.functionName;
     functions.set(name, (functions.get(name) ?? 0) + micros);
@@ -76,12 +81,21 @@ function moduleOf(
   { url, functionName }: { readonly url: string; readonly functionName: string },
   root: string,
 ): string {
-  if (url === '') return OWN_FRAMES[functionName] ?? 'V8: built-in functions';
+  if (url === '') return OWN_FRAMES[functionName] ?? BUILT_IN;
   if (url.startsWith('node:')) return url;
   const path = url.startsWith(root) ? url.slice(root.length) : url;
   // A package is one module.
   const [, name] = /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path) ?? [];
   return name ?? path;
+}
+
+/** Ours by folder; what only happens at the start apart from what work needs. */
+function partOf(module: string): string {
+  if (/^(wasm:|node:internal\/(modules|bootstrap|deps|url|vm|process\/esm))/.test(module)) return 'loading of modules';
+  if (/^node:(net|internal\/stream|internal\/streams)/.test(module)) return "Node's sockets and streams";
+  if (/^node:(internal\/)?buffer/.test(module)) return "Node's buffers";
+  if (module.startsWith('node:')) return 'the rest of Node';
+  return /^(core|schemas)\//.test(module) ? (module.split('/')[0] ?? module) : module.split('/').slice(0, 2).join('/');
 }
 
 /** A Markdown table; modules below `atLeast` are one line. */
@@ -91,8 +105,11 @@ export function profileTable(report: ProfileReport, atLeast: number): string {
   const rest = report.modules.filter(({ share }) => share < atLeast);
   const lines = shown.map(({ name, share, functions }) => {
     const most = functions.filter((one) => one.share >= atLeast / 2 && !name.startsWith('native'));
-    const said = name.startsWith('V8') ? '' : most.map((one) => `\`${one.name}\` ${percent(one.share)}`).join(', ');
-    return `| ${name.startsWith('V8') || name.startsWith('native') ? name : `\`${name}\``} | ${percent(share)} | ${said} |`;
+    const said =
+      name === OWN_FRAMES['(garbage collector)']
+        ? ''
+        : most.map((one) => `\`${one.name}\` ${percent(one.share)}`).join(', ');
+    return `| ${name.startsWith('V8') || name === BUILT_IN || name.startsWith('native') ? name : `\`${name}\``} | ${percent(share)} | ${said} |`;
   });
   const others = rest.reduce((sum, { share }) => sum + share, 0);
   return [

@@ -3,7 +3,7 @@
  * all of them.
  */
 import { type MessagePort, Worker } from 'node:worker_threads';
-import { errorOf, type Failure, failureOf, threadScript } from './thread-failure.ts';
+import { errorOf, type Failure, failureOf, THREAD_LIMITS, threadScript } from './thread.ts';
 
 export interface JobThreads<Job, Told> {
   /** Name of the thread's program in this folder. */
@@ -25,7 +25,7 @@ export async function onThreads<Job, Result, Told>(options: JobThreads<Job, Told
   const results: Result[] = [];
   let next = 0;
   const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
-    return new Worker(threadScript(options.script), { workerData: setting });
+    return new Worker(threadScript(options.script), { workerData: setting, resourceLimits: THREAD_LIMITS });
   });
   const work = (worker: Worker): Promise<void> =>
     new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@ import type { RoomId } from '../../core/ids.ts';
 import { inboundEvent, MemoryStream } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
 import { type ReplayOnThreads, replayOnThreads } from './replay-on-threads.ts';
-import { errorOf, failureOf } from './thread-failure.ts';
+import { errorOf, failureOf } from './thread.ts';
 
 const EVENTS = 300;
 const running = new RunningSequencers();

@@ -10,7 +10,7 @@ import type { Codec } from '../../schemas/codec.ts';
 import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
 import type { Ask, Told } from './replay-thread.ts';
-import { errorOf, threadScript } from './thread-failure.ts';
+import { errorOf, THREAD_LIMITS, threadScript } from './thread.ts';
 
 export interface ReplayOnThreads {
   readonly setting: ReplaySetting;
@@ -98,7 +98,7 @@ class ReplayThread {
   readonly #waiting = new Map<Partition, { resolve(batch: LineBatch | null): void; reject(error: Error): void }>();
 
   constructor(setting: ReplaySetting) {
-    this.#worker = new Worker(threadScript('replay-thread'), { workerData: setting });
+    this.#worker = new Worker(threadScript('replay-thread'), { workerData: setting, resourceLimits: THREAD_LIMITS });
     this.#worker.on('message', (told: Told) => {
       const asker = this.#waiting.get(told.partition);
       this.#waiting.delete(told.partition);

@@ -6,7 +6,7 @@ import type { OffsetRange } from '../../core/ports/event-log.ts';
 import { openLog } from '../open-log.ts';
 import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
-import { type Failure, failureOf } from './thread-failure.ts';
+import { type Failure, failureOf } from './thread.ts';
 
 /** Asks for a partition's next batch. */
 export interface Ask {
