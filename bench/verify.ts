@@ -4,7 +4,7 @@
  *   scripts/bench verify [--events 500000] [--rooms 1000] [--payload 200] [--repeats 3] [--quick] [--profile DIR] [--out NAME]
  *
  * Starts a stack of its own, publishes, has the sequencer answer all of it, ends sequencer and gateway, and lets the readers read everything
- * in turn, each in a fresh process on the same cores. Replay writes JSON lines, which are thrown away; it is held against the tool on outbound.
+ * in turn, each in a fresh process on the same cores; ours also with a single thread. Replay writes JSON lines, which are thrown away; it is held against the tool on outbound.
  * Verify reads inbound and outbound; it is held against the tool on both. Each counts as long as it says
  * itself that it read; whole processes and processor time stand beside. Writes bench/results/verify.json.
  */
@@ -42,13 +42,23 @@ const repeats = options.quick ? 1 : Number(options.repeats);
 const GOAL = 0.5;
 
 const SIDES = {
-  replay: { case: 'outbound', read: readByRoomlog.bind(null, 'replay'), side: 'roomlog replay' },
+  replay: { case: 'outbound', read: readByRoomlog.bind(null, 'replay', []), side: 'roomlog replay' },
+  'replay, one thread': {
+    case: 'outbound',
+    read: readByRoomlog.bind(null, 'replay', ['--threads', '1']),
+    side: 'roomlog replay --threads 1',
+  },
   'perf-test outbound': {
     case: 'outbound',
     read: readByKafkaTool.bind(null, false),
     side: 'kafka-consumer-perf-test',
   },
-  verify: { case: 'inbound and outbound', read: readByRoomlog.bind(null, 'verify'), side: 'roomlog verify' },
+  verify: { case: 'inbound and outbound', read: readByRoomlog.bind(null, 'verify', []), side: 'roomlog verify' },
+  'verify, one thread': {
+    case: 'inbound and outbound',
+    read: readByRoomlog.bind(null, 'verify', ['--threads', '1']),
+    side: 'roomlog verify --threads 1',
+  },
   'perf-test both': {
     case: 'inbound and outbound',
     read: readByKafkaTool.bind(null, true),

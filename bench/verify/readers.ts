@@ -23,12 +23,26 @@ export interface ReaderOptions {
 }
 
 /** Counts as much time as the command itself says that it read, its threads' start included, and beside it the whole process. */
-export async function readByRoomlog(command: 'replay' | 'verify', options: ReaderOptions): Promise<Reading> {
+export async function readByRoomlog(
+  command: 'replay' | 'verify',
+  more: readonly string[],
+  options: ReaderOptions,
+): Promise<Reading> {
   const { stateDir, events, cores, profileDir } = options;
   const profiling = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
   const args = command === 'replay' ? ['replay', '--pattern', '**', '--summary'] : ['verify'];
   const { elapsedMs, cpuSeconds, stdout, stderr } = await runTimed(
-    [process.execPath, ...profiling, join(ROOT, 'cli/main.ts'), ...args, '-o', 'json', '--state-dir', stateDir],
+    [
+      process.execPath,
+      ...profiling,
+      join(ROOT, 'cli/main.ts'),
+      ...args,
+      ...more,
+      '-o',
+      'json',
+      '--state-dir',
+      stateDir,
+    ],
     { cores, discardOutput: command === 'replay' },
   );
   // Replay's lines are thrown away; its summary is the last line of stderr.
