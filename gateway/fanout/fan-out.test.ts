@@ -93,6 +93,19 @@ afterEach(() => {
 
 const seqs = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
+describe('what a member was given', () => {
+  it('is noted as its position: behind the last event of the window, also by one who had some of them already', () => {
+    const hall = new Hall(100);
+    hall.events();
+    hall.events(4);
+    hall.join();
+    hall.events();
+    vi.advanceTimersByTime(WINDOW_MAX_MS);
+    for (const { seq, position } of hall.room.members) expect([seq, position]).toEqual([6, { seq: 6, from: 7 }]);
+    expect(hall.sinks.at(-1)?.seqs()).toEqual([6]);
+  });
+});
+
 describe('the flush window', () => {
   it('is one write for each member, of one buffer that all of them share', () => {
     const hall = new Hall(1_000);

@@ -38,6 +38,30 @@ describe('faults of the log', () => {
     expect(await w.metric('roomlog_history_bytes_read_total')).toBe(0);
   });
 
+  it('keeps nothing that was read of a partition for those who catch up when it is read again', async () => {
+    const w = world({ gateway: { ringBytes: 1 } });
+    w.publishMany('a', 20);
+    const stream = await w.openStream();
+    const catchUp = async (): Promise<number> => {
+      const { sink } = await joinRoom(stream, 'a', { kind: 'start' });
+      await until(() => sink.of('live').length === 1);
+      return await w.metric('roomlog_history_bytes_read_total');
+    };
+    const once = await catchUp();
+    expect(await catchUp()).toBe(once);
+    const outbound = w.log.cluster.partition(TOPIC, 0 as never);
+    const at = outbound.at.bind(outbound);
+    const hidden = w.publish('a', 'hidden').offset;
+    let isHidden = true;
+    outbound.at = (offset) => {
+      if (offset === 0) isHidden = false;
+      return offset === hidden && isHidden ? null : at(offset);
+    };
+    w.publish('a', 'seen');
+    await until(() => !isHidden && stream.stats().lagRecords === 0);
+    expect(await catchUp()).toBeGreaterThan(2 * once);
+  });
+
   it('halts only that partition when the fault is really there', async () => {
     const w = world({ partitions: 2 });
     const stream = await w.openStream();

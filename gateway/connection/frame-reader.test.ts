@@ -1,0 +1,49 @@
+import { EventEmitter } from 'node:events';
+import { expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
+import { configSchema } from '../../core/config/schema.ts';
+import { jsonEncoding } from '../protocol/json.ts';
+import type { Client, ConnectionState } from './client.ts';
+import { FrameReader } from './frame-reader.ts';
+
+class Socket extends EventEmitter {
+  isPaused = false;
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
+}
+
+it('leaves a socket unread that a publish behind the hello has filled up, until there is room', () => {
+  const socket = new Socket();
+  const client = {
+    state: 'verifying' as ConnectionState,
+    encoding: jsonEncoding,
+    services: {
+      limits: configSchema.parse({}).gateway,
+      clock: { monotonic: () => 1_000, now: () => 1_000 },
+      metrics: { received: () => {} },
+      bound: { stored: (_event: string, content: object) => content },
+    },
+    principal: { permissions: { require: () => {} } },
+    // As a publisher does that has no room.
+    publishes: { submit: () => reader.stopReading() },
+    begin: () => {},
+    fail: (_id: number, thrown: unknown) => {
+      throw thrown;
+    },
+  };
+  const reader = new FrameReader(client as unknown as Client, socket as unknown as WebSocket, { has: () => false });
+  reader.startVerifying();
+  expect(socket.isPaused).toBe(true);
+  const publish = { type: 'publish', id: 1, room: 'r', pub: 1, event: 'e', data: 1 };
+  socket.emit('message', Buffer.from(JSON.stringify(publish)), false);
+  client.state = 'open';
+  reader.verified();
+  expect(socket.isPaused).toBe(true);
+  expect(reader.wasUnread(0)).toBe(true);
+  reader.readOn();
+  expect(socket.isPaused).toBe(false);
+});
