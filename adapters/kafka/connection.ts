@@ -67,7 +67,7 @@ export class Connections {
     return this.use(address, api, async (broker) => {
       await broker.ready(api);
       const request = make();
-      return request === null ? null : broker.send(request);
+      return request === null ? null : broker.send(request).catch(notRefused);
     });
   }
 
@@ -192,6 +192,13 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** These requests are answered by partition; a refusal in place of the answer is about the login, which a client may renew with any request. */
+function notRefused(thrown: unknown): never {
+  throw thrown instanceof BrokerRefusal
+    ? new Error(`the login was refused: ${thrown.message}`, { cause: thrown })
+    : thrown;
 }
 
 const keyOf = ({ host, port }: BrokerAddress) => `${host}:${port}`;
