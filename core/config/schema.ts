@@ -178,12 +178,12 @@ export const configSchema = z.strictObject({
       maxPendingPublishes: count()
         .default(50_000)
         .describe(
-          'Publishes of this gateway that are not sequenced yet; above it `unavailable`, and from half of it on the sockets that publish are not read. One partition may have half of it.',
+          'Publishes of this gateway that are not sequenced yet; above it `unavailable`, and from three quarters of it on the sockets that publish are not read. One partition may have half of it, and from a quarter on the sockets that publish there are not read.',
         ),
       maxQueuedBytes: bytes()
         .default(67_108_864)
         .describe(
-          'Bytes of publishes that Kafka has not taken yet; above it `unavailable`, and from half of it on the sockets that publish are not read. One partition may have half of it.',
+          'Bytes of publishes that Kafka has not taken yet; above it `unavailable`, and from three quarters of it on the sockets that publish are not read. One partition may have half of it, and from a quarter on the sockets that publish there are not read.',
         ),
       publishTimeoutMs: ms()
         .default(15_000)

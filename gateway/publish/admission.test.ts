@@ -51,6 +51,8 @@ describe('the bytes that Kafka has not taken', () => {
     queued = [500, 0];
     expect(refusal()).toMatchObject({ code: 'unavailable', details: { retryAfter: expect.any(Number) } });
     expect(refusal(P1)).toBeNull();
+    admission.holdIfFull(P1, reader('b'));
+    expect(admission.held).toBe(1);
     queued = [499, 501];
     expect(refusal()).toMatchObject({ code: 'unavailable' });
   });
@@ -68,6 +70,20 @@ describe('publishes that are not sequenced', () => {
     enter(256);
     expect(refusal()).toMatchObject({ code: 'unavailable' });
     expect(refusal(P1)).toBeNull();
+  });
+
+  test('of a partition that is stuck and full leave the sockets of the others read', async () => {
+    create({ maxPendingPublishes: 100 });
+    enter(50);
+    expect(refusal()).toMatchObject({ code: 'unavailable' });
+    enter(25, P1);
+    admission.holdIfFull(P1, reader('a'));
+    expect([admission.held, refusal(P1)]).toEqual([1, null]);
+    for (let count = 51; count <= 63; count += 1) admission.cameOut(P1, count);
+    await turn();
+    expect(readOn).toEqual(['a']);
+    admission.holdIfFull(P1, reader('b'));
+    expect(admission.held).toBe(0);
   });
 
   test('are bounded over all partitions', () => {

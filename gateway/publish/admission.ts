@@ -139,14 +139,18 @@ export class Admission {
     this.#held.look();
   }
 
-  /** Whether a limit that all share, or one of the partition's, is used up to this part. */
+  /**
+   * Whether a limit that all share, or one of the partition's, is used up to this part. Of what all share the half that one partition may
+   * have is left out: were it stuck and full, it alone would keep the sockets of all others unread.
+   */
   #isAbove(partition: Partition, part: number): boolean {
     const { maxPendingPublishes, maxQueuedBytes } = this.#options.limits;
     const { queuedBytes } = this.#options;
     const window = this.#window(partition);
+    const shared = 1 / PARTITION_PART + (1 - 1 / PARTITION_PART) / part;
     return (
-      this.#underWay >= maxPendingPublishes / part ||
-      queuedBytes() >= maxQueuedBytes / part ||
+      this.#underWay >= maxPendingPublishes * shared ||
+      queuedBytes() >= maxQueuedBytes * shared ||
       queuedBytes(partition) >= this.#share(maxQueuedBytes) / part ||
       window.size >= (HARD_WINDOWS * window.window) / part
     );
