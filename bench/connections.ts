@@ -237,7 +237,7 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
     notes: [
       'Memory is the growth of the server’s resident set after full collections, without the kernel’s buffers of the sockets.',
       'Socket.IO: WebSocket only, no compression, the first HTTP request let go, tokens verified in a middleware by Roomlog’s own verifier, which is quicker than the usual packages. All sides stand on the same ws.',
-      'Roomlog’s limit of handshakes a second is out of the way (gateway.handshakesPerSecond), so that all sides are asked alike.',
+      'Roomlog’s limits of handshakes and joins a second are out of the way (gateway.handshakesPerSecond, gateway.joinsPerSecond), so that all sides are asked alike.',
       'Roomlog’s CPU holds what its reading of twelve idle partitions costs meanwhile, and its entry in the connection registry in Redis.',
     ],
     detail: [...played.values()].flatMap(({ valid, void: thrownAway }) => [...valid, ...thrownAway]),
