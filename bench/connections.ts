@@ -101,6 +101,8 @@ function startServer(stack: BenchStack, side: Side, secret: string, inspect: num
       '600000',
       '--gateway-handshakes-per-second',
       '100000',
+      '--gateway-joins-per-second',
+      '100000',
     ];
     return startGateway({ ...common, config, name: 'bench-connections', port, args });
   }
