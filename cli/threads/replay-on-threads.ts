@@ -96,6 +96,8 @@ async function printMerged(
 class ReplayThread {
   readonly #worker: Worker;
   readonly #waiting = new Map<Partition, { resolve(batch: LineBatch | null): void; reject(error: Error): void }>();
+  /** It has ended: nothing that is asked of it any more is ever answered. */
+  #failure: Error | null = null;
 
   constructor(setting: ReplaySetting) {
     this.#worker = new Worker(threadScript('replay-thread'), { workerData: setting, resourceLimits: THREAD_LIMITS });
@@ -112,6 +114,7 @@ class ReplayThread {
   async *batches(partition: Partition, range: OffsetRange): AsyncGenerator<LineBatch> {
     for (;;) {
       const batch = await new Promise<LineBatch | null>((resolve, reject) => {
+        if (this.#failure !== null) throw this.#failure;
         this.#waiting.set(partition, { resolve, reject });
         this.#worker.postMessage({ partition, range } satisfies Ask);
       });
@@ -125,6 +128,7 @@ class ReplayThread {
   }
 
   #fail(error: Error): void {
+    this.#failure ??= error;
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();
   }
