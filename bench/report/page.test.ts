@@ -77,6 +77,17 @@ describe('docs/benchmarks.md', () => {
     expect(pictures[0]?.svg).toContain('&lt;other&gt; &amp; co');
   });
 
+  test('leaves cases out of it in which the first side has no figure', () => {
+    const rows = [
+      { ...row, side: 'ours', median: 1 },
+      { ...row, side: 'theirs', median: 2 },
+      { ...row, case: 'only theirs', side: 'theirs', median: 3 },
+    ];
+    const [picture] = reportOf(new Map([['example', { ...result, rows }]])).pictures;
+    expect(picture?.svg).toContain('theirs');
+    expect(picture?.svg).not.toContain('only theirs');
+  });
+
   test('draws a line over the first number of each case', () => {
     const rows = ['1,000 rooms', '2,000 rooms'].map((what) => ({ ...row, case: what, side: 'roomlog', median: 2 }));
     const plots = [{ metric: 'p99', as: 'lines', x: 'rooms' }] as const;

@@ -1,4 +1,4 @@
-/** Pictures of a result: those it asks for, else one of its first metric. */
+/** Pictures of a result: those it asks for, else one of its first metric, in all cases in which the first side was measured. */
 import type { BenchResult, BenchRow, Plot } from '../support/result.ts';
 import { type BarGroup, barChart } from './bar-chart.ts';
 import { lineChart } from './line-chart.ts';
@@ -13,7 +13,9 @@ export interface Picture {
 export function picturesOf(name: string, result: BenchResult): Picture[] {
   const first = result.rows[0];
   if (first === undefined) return [];
-  const plots: readonly Plot[] = result.plots ?? [{ metric: first.metric, as: 'bars' }];
+  const compared = result.rows.filter(({ side, metric }) => side === first.side && metric === first.metric);
+  const standard: Plot = { metric: first.metric, as: 'bars', cases: compared.map((row) => row.case) };
+  const plots: readonly Plot[] = result.plots ?? [standard];
   return plots.map((plot, index) => {
     const rows = result.rows.filter(
       ({ metric, case: what }) => metric === plot.metric && (plot.cases === undefined || plot.cases.includes(what)),

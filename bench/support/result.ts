@@ -70,7 +70,7 @@ export interface BenchResult {
   readonly goals: readonly BenchGoal[];
   /** Whole sentences for the reader. */
   readonly notes: readonly string[];
-  /** Pictures for docs/benchmarks.md; absent: bars of the first row's metric. */
+  /** Pictures for docs/benchmarks.md; absent: bars of the first row's metric, in the cases that its side has. */
   readonly plots?: readonly Plot[];
   /** Rounds as they were measured; nothing is made from it. */
   readonly detail?: unknown;
