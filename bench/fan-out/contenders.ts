@@ -9,6 +9,7 @@ import type { NativePrograms } from './build-native.ts';
 import type { Dialect, ServerJob } from './messages.ts';
 
 const READY_WITHIN_MS = 60_000;
+const MAX_CONNECTIONS = 20_000;
 const READY_POLL_MS = 50;
 
 export const CONTENDERS = [
@@ -83,6 +84,9 @@ async function startGateway(contender: 'roomlog' | 'roomlog-unbatched', setting:
     ROOMLOG_GATEWAY_ADMIN_PORT: `${port + 1}`,
     ROOMLOG_GATEWAY_FLUSH_WINDOW_MAX_MS: `${contender === 'roomlog' ? windowMs : 0}`,
     ROOMLOG_GATEWAY_COMPRESSION: `${compression}`,
+    // All members are one user's, from one address.
+    ROOMLOG_GATEWAY_MAX_CONNECTIONS_PER_USER: `${MAX_CONNECTIONS}`,
+    ROOMLOG_GATEWAY_MAX_CONNECTIONS_PER_ADDRESS: `${MAX_CONNECTIONS}`,
     ROOMLOG_GATEWAY_DRAIN_WINDOW_MS: '100',
     ROOMLOG_LOG_LEVEL: 'warn',
   };
