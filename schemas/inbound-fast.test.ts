@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { InboundEvent, OutboundRecord } from '../core/log/record.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
 import { createCodec } from './codec.ts';
-import { readInboundFast } from './inbound-fast.ts';
+import { readInboundFast, spliceEvent } from './inbound-fast.ts';
 import { SCHEMAS } from './schemas.ts';
 
 const OTHER_ID = 9;
@@ -102,12 +102,24 @@ describe('an inbound record', () => {
   });
 });
 
+/** An inbound record as a sequencer has it: read, and then written on. */
+function read(event: InboundEvent): Buffer {
+  const source = codec.encodeInbound(event);
+  codec.viewInbound(source);
+  return source;
+}
+
 describe('an event’s outbound record', () => {
   it('made of the inbound record’s bytes is the one that is encoded field by field', () => {
     fc.assert(
       fc.property(events, numbers, (event, all) => {
-        const source = codec.encodeInbound(event);
+        const source = read(event);
         const record = sequenced(event, all as never);
+        if (readInboundFast(source) !== null) {
+          const { event: made } = record;
+          const spliced = spliceEvent(300, record, made as NonNullable<typeof made>, source);
+          expect(spliced?.equals(codec.encodeOutbound(record))).toBe(true);
+        }
         expect(codec.encodeSequenced(record, source).equals(codec.encodeOutbound(record))).toBe(true);
       }),
     );
@@ -124,9 +136,10 @@ describe('an event’s outbound record', () => {
         const source = Buffer.concat([written.subarray(0, lengthEnd + 1), padding, written.subarray(lengthEnd + 1)]);
         source[lengthEnd] = (source[lengthEnd] as number) | 0x80;
         const record = sequenced(codec.viewInbound(source) as InboundEvent, all as never);
-        expect(plain(codec.decodeOutbound(codec.encodeSequenced(record, source)))).toEqual(
-          plain(codec.decodeOutbound(codec.encodeOutbound(record))),
-        );
+        const made = codec.encodeSequenced(record, source);
+        expect(plain(codec.decodeOutbound(made))).toEqual(plain(codec.decodeOutbound(codec.encodeOutbound(record))));
+        // What other readers of Avro may refuse is not passed on.
+        if (lengthEnd - 4 + more > 7) expect(made.equals(codec.encodeOutbound(record))).toBe(true);
       }),
     );
   });
@@ -146,7 +159,7 @@ describe('an event’s outbound record', () => {
       expiresAt: null,
       traceparent: null,
     } as unknown as InboundEvent;
-    const source = codec.encodeInbound(event);
+    const source = read(event);
     const record = (n: number) =>
       sequenced(event, {
         epoch: 0,
@@ -184,7 +197,7 @@ describe('an event’s outbound record', () => {
       time: 0,
       prev: -1,
     } as never);
-    expect(codec.encodeSequenced(record, codec.encodeInbound(event)).equals(codec.encodeOutbound(record))).toBe(true);
+    expect(codec.encodeSequenced(record, read(event)).equals(codec.encodeOutbound(record))).toBe(true);
   });
 
   it('is encoded field by field where the inbound record has another schema', () => {

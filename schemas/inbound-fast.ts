@@ -22,6 +22,8 @@ const REPLACEMENT = '\ufffd';
 let at = 0;
 /** Set where the bytes are not what this reader is for. */
 let failed = false;
+/** What was read last, and so is known to be as plain as this expects. */
+let lastRead: Buffer | null = null;
 
 /**
  * null where it takes more than this to read: bytes that end early or are too many, text that is not UTF-8 or holds U+FFFD, numbers that
@@ -43,7 +45,9 @@ export function readInboundFast(record: Buffer): InboundEvent | null {
     expiresAt: isPresent(record) ? long(record) : null,
     traceparent: isPresent(record) ? text(record) : null,
   };
-  return failed || at !== record.length ? null : (event as unknown as InboundEvent);
+  if (failed || at !== record.length) return null;
+  lastRead = record;
+  return event as unknown as InboundEvent;
 }
 
 function isPresent(record: Buffer): boolean {
@@ -108,9 +112,9 @@ let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;
 
 /**
- * The outbound record of an event out of the inbound record that it was made of, which must have been read, under the schema of
- * `readInboundFast`. Slices of slabs that are never written to again, as `encodeRecord` hands them out. null where the room's length is
- * written in more bytes than this reads: Avro allows it, and only a foreign producer does it.
+ * The outbound record of an event out of the inbound record that it was made of. Slices of slabs that are never written to again, as
+ * `encodeRecord` hands them out. null where that is not the record that `readInboundFast` read last: one that it left to the codec may have
+ * numbers in more bytes than they need, which this would take for something else, and other readers of the log need not take at all.
  */
 export function spliceEvent(
   id: number,
@@ -118,10 +122,9 @@ export function spliceEvent(
   { seq, time, prev }: Pick<SequencedEvent, 'seq' | 'time' | 'prev'>,
   source: Buffer,
 ): Buffer | null {
+  if (source !== lastRead) return null;
   at = HEADER_BYTES;
-  failed = false;
   const userAt = endOf(source);
-  if (failed) return null;
   const size = source.length + MAX_GROWTH_BYTES;
   let into = slab;
   let start = used;
