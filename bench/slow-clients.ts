@@ -53,7 +53,12 @@ const repeats = quick ? 1 : Number(options.repeats);
 const WARM_UP_SECONDS = 6;
 const PORT = Number(options['port-base']) + 90;
 /** Of the gateway under measurement: the default limit; no stalled client is closed while it is looked at; a ring that is full by then. */
-const GATEWAY = { slowClientBytes: 1_048_576, slowClientTimeoutMs: 600_000, ringBytes: 1_048_576 };
+const GATEWAY = {
+  slowClientBytes: 1_048_576,
+  slowClientTimeoutMs: 600_000,
+  ringBytes: 1_048_576,
+  maxConnectionsPerUser: 10_000,
+};
 /** Of a stalled client's socket. */
 const SOCKET = { receiveBytes: 4_096, maxSegmentBytes: 536 };
 /** What a frame has beside the payload, about. */
