@@ -39,8 +39,9 @@ function readFetch(request: WireRequest<FetchAnswer>): Asked {
 }
 
 /** One record each for partitions 0 and 1 with the first answer; the later fetches stay open. */
-function setup(onRecords: TailOptions['onRecords']) {
+function setup(onRecords: TailOptions['onRecords'], now?: () => number) {
   const asked: Asked[] = [];
+  const empty = () => new Promise<FetchAnswer>((resolve) => setImmediate(resolve, { errorCode: 0, partitions: [] }));
   const first = [0, 1].map((partition) => ({
     partition,
     errorCode: 0,
@@ -56,14 +57,16 @@ function setup(onRecords: TailOptions['onRecords']) {
     connections: {
       send: async (_: unknown, request: WireRequest<FetchAnswer>) => {
         asked.push(readFetch(request));
-        return asked.length === 1 ? { errorCode: 0, partitions: first } : open.promise;
+        if (asked.length === 1) return { errorCode: 0, partitions: first };
+        // With a clock of the test's own the broker answers until its time has passed.
+        return now !== undefined && (asked.at(-1)?.maxWaitMs ?? 0) < MAX_WAIT_MS ? empty() : open.promise;
       },
       giveUp: () => {},
       close: async () => open.resolve({ errorCode: 0, partitions: [] }),
     } as unknown as Connections,
     metadata: { known: () => topicLeaders, leaders: async () => topicLeaders } as unknown as Metadata,
     offsets: {} as TailParts['offsets'],
-    clock: systemClock,
+    clock: now === undefined ? systemClock : { ...systemClock, monotonic: now },
     logger: silentLog,
     maxWaitMs: MAX_WAIT_MS,
     stallMs: 60_000,
@@ -90,6 +93,20 @@ test('while a handler is at work the others are asked for, and not for long', as
   await vi.waitFor(() => expect(asked).toHaveLength(2));
   expect(asked[1]?.offsets).toEqual({ 1: 1 });
   expect(asked[1]?.maxWaitMs).toBeLessThan(MAX_WAIT_MS / 10);
+  work.resolve();
+  await tail.stop();
+});
+
+test('a handler that is at work for long is not asked after every few milliseconds', async () => {
+  let now = 1_000;
+  const work = Promise.withResolvers<void>();
+  const step = () => {
+    now += 1;
+    return now;
+  };
+  const { tail, asked } = setup((partition) => (partition === 0 ? work.promise : undefined), step);
+  await vi.waitFor(() => expect(asked.at(-1)).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 1: 1 } }));
+  expect(asked.length).toBeGreaterThan(2);
   work.resolve();
   await tail.stop();
 });

@@ -21,6 +21,8 @@ import type { BrokerAddress } from './wire/metadata.ts';
 
 /** How long a broker may hold back an empty fetch that leaves out a partition whose handler is at work, ms. */
 const BUSY_WAIT_MS = 2;
+/** A handler at work for longer than this waits for something else, and nobody asks for its partition every two milliseconds. */
+const BUSY_FOR_MS = 100;
 
 /** Resolves when all microtasks of this turn of the event loop have run, before anything else does. */
 const tick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
@@ -31,6 +33,8 @@ interface Reading extends Seeker {
   paused: boolean;
   /** Its handler has not settled. */
   busy: boolean;
+  /** On the monotonic clock, when that last became so. */
+  busySinceMs: number;
   /** What `onRecords` was last told, so that an idle partition is not reported again and again. */
   told: string;
 }
@@ -95,6 +99,7 @@ export class KafkaTail implements Tail {
       next: from,
       paused: false,
       busy: false,
+      busySinceMs: 0,
       leader,
       failures: 0,
       told: '',
@@ -207,8 +212,10 @@ export class KafkaTail implements Tail {
   /** Short while a handler holds a partition of this broker back: it is asked for again with the next request. */
   #maxWaitMs(nodeId: number): number {
     const maxWaitMs = this.#options.maxWaitMs ?? this.#parts.maxWaitMs;
-    for (const { leader, busy, paused } of this.#readings.values()) {
-      if (busy && !paused && leader?.nodeId === nodeId) return Math.min(maxWaitMs, BUSY_WAIT_MS);
+    const now = this.#parts.clock.monotonic();
+    for (const { leader, busy, busySinceMs, paused } of this.#readings.values()) {
+      if (!busy || paused || leader?.nodeId !== nodeId || now - busySinceMs > BUSY_FOR_MS) continue;
+      return Math.min(maxWaitMs, BUSY_WAIT_MS);
     }
     return maxWaitMs;
   }
@@ -258,6 +265,7 @@ export class KafkaTail implements Tail {
 
   #holdBack(reading: Reading, settling: Promise<void>): void {
     reading.busy = true;
+    reading.busySinceMs = this.#parts.clock.monotonic();
     this.#stalls.forget(reading.partition);
     const handler = settling
       .catch((thrown) => this.#fail(reading, handOverError(this.#options.topic, reading.partition, thrown)))

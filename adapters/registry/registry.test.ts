@@ -55,6 +55,17 @@ describe('looking a subject up', () => {
     expect(registry.known(104)).toBe('"string"');
   });
 
+  it('leaves out older versions that can not be bound', async () => {
+    const references = [{ name: 'a', subject: 'b', version: 1 }];
+    const answer: Answer = (request, response, nth) => {
+      if (/versions\/1\b/.test(request.url ?? ''))
+        json(response, 200, { id: 1, version: 1, schema: '"x"', references });
+      else versioned(request, response, nth);
+    };
+    const found = await registryAt(await serve(answer)).versions('orders', 4);
+    expect(found.map(({ version }) => version)).toEqual([4, 3, 2]);
+  });
+
   it('says schema_not_found where there is none that can be used, registry_unreachable where it can not tell', async () => {
     const code = async (answer: Answer, subject: string): Promise<unknown> =>
       await registryAt(await serve(answer))

@@ -65,18 +65,20 @@ export class Registry implements SchemaStore, SubjectStore {
       throw registryError(thrown, `Asking for the versions of ${subject}`, this.#url);
     });
     const newest = all.sort((a, b) => b - a).slice(0, limit);
-    return await Promise.all(newest.map((version) => this.#version(subject, version)));
+    const found = await Promise.all(newest.map((version) => this.#version(subject, version)));
+    if (found[0] instanceof RoomlogError) throw found[0];
+    return found.filter((version): version is SubjectVersion => !(version instanceof RoomlogError));
   }
 
-  /** Asked of the registry once: a version never changes. */
-  async #version(subject: string, version: number): Promise<SubjectVersion> {
+  /** Asked of the registry once: a version never changes. The error, where it can't be bound: old ones need not be. */
+  async #version(subject: string, version: number): Promise<SubjectVersion | RoomlogError> {
     const found = await this.#ask(`Asking for version ${version} of ${subject}`, () =>
       this.#client.getSchemaMetadata(subject, version, false),
     );
     const { id, schema, schemaType = 'AVRO', references = [] } = found;
     if (id === undefined || schemaType !== 'AVRO' || references.length > 0) {
       const what = references.length > 0 ? 'refers to other schemas' : `is ${schemaType}, not Avro`;
-      throw new RoomlogError('schema_not_found', `Version ${version} of ${subject} ${what}, which can not be bound.`);
+      return new RoomlogError('schema_not_found', `Version ${version} of ${subject} ${what}, which can not be bound.`);
     }
     this.#remember(id, schema);
     return { id, version, schema };
