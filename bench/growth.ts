@@ -131,7 +131,7 @@ function report(): void {
   writeResult(options.out, {
     bench: 'growth',
     figure: 'P10',
-    command: `scripts/bench growth --scales ${options.scales} --repeats ${options.repeats}`,
+    command: `scripts/bench growth${only === undefined ? '' : ` --only ${options.only}`} --scales ${options.scales} --repeats ${options.repeats}`,
     versions: {},
     settings: { scales: options.scales, countsAsLinear: `up to ${LINEAR} times the smallest size's cost` },
     rounds: rows.filter(({ metric }) => metric === COST).reduce((sum, row) => sum + row.rounds, 0),
