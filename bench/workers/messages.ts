@@ -1,5 +1,7 @@
 /** What the bench of workers tells its load process (one JSON job in argv), and hears from it (messages). */
 export interface LoadJob {
+  /** Whether it writes the events; else it only has members. */
+  readonly writes: boolean;
   readonly token: string;
   readonly members: number;
   readonly brokers: readonly string[];
