@@ -10,6 +10,7 @@ import { networkCut } from './cases/07-network-cut.ts';
 import { diskFull } from './cases/08-disk-full.ts';
 import { redisLost } from './cases/09-redis-lost.ts';
 import { registryDown } from './cases/10-registry-down.ts';
+import { slowClients } from './cases/11-slow-clients.ts';
 import { clockSkew } from './cases/12-clock-skew.ts';
 import { poison } from './cases/13-poison.ts';
 import { badFrames } from './cases/14-bad-frames.ts';
@@ -32,6 +33,7 @@ export const CASES: readonly FaultCase[] = [
   diskFull,
   redisLost,
   registryDown,
+  slowClients,
   clockSkew,
   poison,
   badFrames,

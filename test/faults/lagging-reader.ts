@@ -17,6 +17,8 @@ export class LaggingReader {
   missed = 0;
   gaps = 0;
   seq = 0;
+  /** Told each event's data. */
+  onDelivered: ((data: unknown) => void) | null = null;
   readonly #client: string;
   readonly #user: string;
   readonly #token: string;
@@ -64,6 +66,20 @@ export class LaggingReader {
     await waitFor(() => this.#live, { what: 'the lagging reader live', withinMs: LIVE_WITHIN_MS });
   }
 
+  /** Takes nothing more off its socket. */
+  stall(): void {
+    this.#socket?.pause();
+  }
+
+  /** Takes from its socket again what it can. */
+  flow(): void {
+    this.#socket?.resume();
+  }
+
+  get isConnected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   leave(): void {
     this.#socket?.terminate();
     this.#recorder.write({ type: 'close', client: this.#client });
@@ -78,6 +94,7 @@ export class LaggingReader {
     };
     this.seq = seq;
     this.#cursor = cursor;
+    this.onDelivered?.(data);
     const content = contentOf(event, JSON.stringify(data));
     const line = { client: this.#client, room: this.room, user: this.#user, seq, content };
     this.#recorder.write({ type: 'delivery', ...line });

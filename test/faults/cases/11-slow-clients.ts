@@ -1,0 +1,154 @@
+/**
+ * Case 11: members of a busy room that take nothing for a while, or only a little at a time, beside one that takes all at once. The slow ones leave
+ * the live path, read on from the log when they can, and have every event in the end; the quick one and all other rooms notice nothing.
+ */
+import { waitFor } from '../../support/wait-for.ts';
+import type { FaultCase } from '../case.ts';
+import { LaggingReader } from '../lagging-reader.ts';
+import { RawPublisher } from '../raw-publisher.ts';
+import type { World } from '../world.ts';
+
+/** Per gateway. */
+const STALLED = 2;
+const DRIBBLING = 1;
+/** The kernel takes some MB for a client that does not read: so much more is published. */
+const EVENT_BYTES = 40_000;
+/** Publishes that wait for their answer. */
+const UNANSWERED = 4;
+const PACE_MS = 20;
+const BEFORE_MS = 4_000;
+const HELD_MS = 4_000;
+/** A dribbling client looks at its socket for the first of so many ms. */
+const DRIBBLE_MS = [1, 1_000] as const;
+const BEHIND_WITHIN_MS = 40_000;
+const CAUGHT_UP_WITHIN_MS = 60_000;
+/** What a quick client may notice: the machine is shared with all that runs here, so only what nobody could overlook fails. */
+const P99_FACTOR = 2;
+const P99_SLACK_MS = 150;
+
+/** Publishes at an even pace until it is stopped; answers with how many were acked. */
+async function flood(publisher: RawPublisher, room: string, until: () => boolean, from: number): Promise<number> {
+  const blob = 'x'.repeat(EVENT_BYTES);
+  const waiting = new Set<Promise<unknown>>();
+  let pub = from;
+  while (!until()) {
+    const answer = publisher.publish(room, pub, 'large', { at: performance.now(), blob });
+    const settled = answer.finally(() => waiting.delete(settled));
+    waiting.add(settled);
+    pub += 1;
+    await Promise.all([
+      new Promise((resolve) => setTimeout(resolve, PACE_MS)),
+      waiting.size >= UNANSWERED ? Promise.race(waiting) : null,
+    ]);
+  }
+  await Promise.all(waiting);
+  return pub - 1;
+}
+
+const p99 = (samples: readonly number[]): number =>
+  [...samples].sort((a, b) => a - b)[Math.floor(samples.length * 0.99)] ?? Number.NaN;
+
+async function sumOver(world: World, name: string): Promise<number> {
+  const gateways = world.roomlog.gateways.map((_, index) => `gateway-${index + 1}`);
+  const values = await Promise.all(gateways.map((gateway) => world.metric(gateway, name)));
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+export const slowClients: FaultCase = {
+  number: 11,
+  name: 'slow and stalled clients',
+  seconds: 45,
+  // The ring holds little, so that who comes back has to read the log.
+  environment: { ROOMLOG_GATEWAY_SLOW_CLIENT_BYTES: '131072', ROOMLOG_GATEWAY_RING_BYTES: '1048576' },
+  async run(world) {
+    const { roomlog, recorder, load } = world;
+    const urls = roomlog.urls();
+    const user = load.users[0] ?? '';
+    const token = await roomlog.token(user);
+    await world.repeat(async (round) => {
+      const room = `slow/${round}`;
+      const come = async (name: string, url: string): Promise<LaggingReader> => {
+        const reader = new LaggingReader({ client: `${name}-${round}`, user, token, room }, recorder);
+        await reader.come(url);
+        return reader;
+      };
+      const at = <T>(count: number, make: (index: number, url: string) => T): T[] =>
+        urls.flatMap((url, gateway) => Array.from({ length: count }, (_, index) => make(gateway * count + index, url)));
+      const stalled = await Promise.all(at(STALLED, (index, url) => come(`stalled-${index}`, url)));
+      const dribbling = await Promise.all(at(DRIBBLING, (index, url) => come(`dribbling-${index}`, url)));
+      const quick = await Promise.all(at(1, (index, url) => come(`quick-${index}`, url)));
+      const slow = [...stalled, ...dribbling];
+      let samples: number[] = [];
+      for (const one of quick) {
+        one.onDelivered = (data) => samples.push(performance.now() - (data as { at: number }).at);
+      }
+      const publisher = await RawPublisher.open(
+        { url: urls[0] ?? '', token, session: null },
+        { name: `flood-${round}`, user },
+        recorder,
+      );
+      const startedAt = performance.now();
+      let head = await flood(publisher, room, () => performance.now() - startedAt > BEFORE_MS, 1);
+      await waitFor(() => slow.every(({ seq }) => seq === head), { what: 'all members at the head' });
+      const before = p99(samples);
+      let isOver = false;
+      let flooding: Promise<number> = Promise.resolve(head);
+      let dribble: NodeJS.Timeout | null = null;
+      await world.fault({
+        name: 'clients-stalled',
+        async make() {
+          samples = [];
+          for (const one of slow) one.stall();
+          dribble = setInterval(() => {
+            for (const one of dribbling) one.flow();
+            setTimeout(() => {
+              for (const one of dribble === null ? [] : dribbling) one.stall();
+            }, DRIBBLE_MS[0]);
+          }, DRIBBLE_MS[1]);
+          flooding = flood(publisher, room, () => isOver, head + 1);
+          await waitFor(async () => (await sumOver(world, 'roomlog_slow_clients')) >= stalled.length, {
+            what: 'all stalled clients off the live path',
+            withinMs: BEHIND_WITHIN_MS,
+          });
+        },
+        seen: async () => {
+          const behind = await sumOver(world, 'roomlog_slow_clients');
+          const all = `${stalled.length} stalled and ${dribbling.length} dribbling members`;
+          return behind >= stalled.length && `${behind} of ${all} had left the live path`;
+        },
+        holdMs: HELD_MS,
+        async heal() {
+          isOver = true;
+          head = await flooding;
+          if (dribble !== null) clearInterval(dribble);
+          dribble = null;
+          for (const one of slow) one.flow();
+        },
+        recovery: 'begin',
+      });
+      const during = p99(samples);
+      await waitFor(() => [...slow, ...quick].every(({ seq }) => seq === head), {
+        what: 'every slow client at the head',
+        withinMs: CAUGHT_UP_WITHIN_MS,
+      });
+      await waitFor(async () => (await sumOver(world, 'roomlog_slow_clients')) === 0, {
+        what: 'all of them live again',
+      });
+      const read = await sumOver(world, 'roomlog_history_bytes_read_total');
+      world.notes.push(
+        `Round ${round}: ${head} events of ${EVENT_BYTES / 1_000} KB; p99 of quick members ${before.toFixed(0)} ms before, ${during.toFixed(0)} ms beside ${slow.length} slow ones; ${(read / 1e6).toFixed(0)} MB read from the log so far.`,
+      );
+      if (during > P99_FACTOR * before + P99_SLACK_MS) {
+        world.problems.push(
+          `quick members waited ${during.toFixed(0)} ms beside slow ones, ${before.toFixed(0)} ms without`,
+        );
+      }
+      for (const one of [...slow, ...quick]) {
+        if (one.gaps > 0 || one.missed > 0) world.problems.push(`a member of ${room} was told of a gap`);
+        if (!one.isConnected) world.problems.push(`a member of ${room} lost its connection`);
+        one.leave();
+      }
+      publisher.close();
+    });
+  },
+};
