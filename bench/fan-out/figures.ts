@@ -102,7 +102,8 @@ export function hotGoals(played: PlayedCase): BenchGoal[] {
   const goals: BenchGoal[] = [];
   const socketIo = counted.best('socket.io');
   for (const perSecond of counted.rates()) {
-    const ours = counted.efficiency('roomlog', perSecond);
+    // A goal is not left out because it was missed.
+    const ours = counted.cost('roomlog', perSecond);
     if (ours === null) continue;
     const at = `at ${perSecond.toLocaleString('en')} events/s`;
     if (perSecond >= HOT_PER_SECOND) {
