@@ -19,7 +19,7 @@ export type Way = Role | (typeof SERVICES)[number];
 const BROKERS = 3;
 const PORTS_PER_BROKER = 8;
 const FIRST_BROKER_PORT = 8;
-const REQUEST_WITHIN_MS = 5_000;
+const REQUEST_WITHIN_MS = 15_000;
 
 /** toxiproxy's toxics: `timeout` swallows what is sent (0: until it is removed), `latency` holds it back, `reset_peer` loses it. */
 export interface Toxic {

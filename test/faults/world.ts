@@ -14,7 +14,7 @@ import type { Roomlog } from './roomlog.ts';
 
 const SEEN_WITHIN_MS = 40_000;
 const RECOVERED_WITHIN_MS = 60_000;
-const READ_WITHIN_MS = 5_000;
+const READ_WITHIN_MS = 15_000;
 
 export interface Fault {
   /** In the history and the report, for example `sequencer-killed`. */
