@@ -9,7 +9,7 @@
  * time. CPU is the server's user + system time over each stage; memory is taken after full collections, over the inspector, against that
  * of the same process before the stage. A round in which the load's core was over 90 % busy does not count for CPU.
  */
-import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,6 +25,7 @@ import {
   STAGES,
   type Stage,
 } from './connections/messages.ts';
+import { heard } from './support/child-messages.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { type Memory, memoryOf } from './support/inspector.ts';
 import { median, round } from './support/latency.ts';
@@ -73,16 +74,7 @@ interface Round {
   readonly void: readonly string[];
 }
 
-/** The next message that the child sends. */
-const heard = (child: ChildProcess): Promise<LoadSaid> =>
-  new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => reject(new Error(`the load process ended with ${code}`));
-    child.once('exit', onExit);
-    child.once('message', (said: Serializable) => {
-      child.off('exit', onExit);
-      resolve(said as LoadSaid);
-    });
-  });
+const next = (load: ChildProcess) => heard(load, (said: LoadSaid) => said);
 
 function startServer(stack: BenchStack, side: Side, secret: string, inspect: number): Promise<ServerProcess> {
   const port = nextPort;
@@ -124,12 +116,12 @@ async function playRound(stack: BenchStack, side: Side, secret: string): Promise
   };
   const load = fork(join(ROOT, 'bench/connections/load.ts'), [JSON.stringify(job)]);
   try {
-    const ready = heard(load);
+    const ready = next(load);
     pin(load.pid as number, cores?.clients[0]);
     await ready;
     const ask = async (asked: LoadAsked): Promise<Extract<LoadSaid, { said: 'done' }>> => {
       load.send(asked);
-      return (await heard(load)) as Extract<LoadSaid, { said: 'done' }>;
+      return (await next(load)) as Extract<LoadSaid, { said: 'done' }>;
     };
     await ask({ ask: 'warm-up' });
     const stages: Partial<Record<Stage, StageCost>> = {};

@@ -16,10 +16,11 @@ import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
 import { buildNative } from './fan-out/build-native.ts';
-import { CONTENDERS, type Contender, heard, type Setting } from './fan-out/contenders.ts';
+import { CONTENDERS, type Contender, type Setting } from './fan-out/contenders.ts';
 import { report } from './fan-out/figures.ts';
 import type { EventsJob, EventsSaid } from './fan-out/messages.ts';
 import { type Case, PLANS, playCase, QUICK_PLANS } from './fan-out/plan.ts';
+import { heard } from './support/child-messages.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { withStack } from './support/stack.ts';
 

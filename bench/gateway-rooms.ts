@@ -7,13 +7,14 @@
  * and so on. Memory is taken after full collections, over the inspector. A producer writes outbound in the sequencer's place. A round
  * is void where the members' or Kafka's core was over 90 % busy, the hypervisor took over 8 % of all, or an event did not arrive.
  */
-import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
 import type { MembersAsked, MembersJob, MembersSaid } from './gateway-rooms/messages.ts';
+import { heard } from './support/child-messages.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { writeGatewayConfig } from './support/gateway-config.ts';
 import { memoryOf } from './support/inspector.ts';
@@ -60,21 +61,6 @@ interface Size {
 interface Round {
   readonly sizes: readonly Size[];
   readonly void: readonly string[];
-}
-
-function heard<Message, Picked>(child: ChildProcess, pick: (message: Message) => Picked | undefined): Promise<Picked> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => reject(new Error(`${child.spawnargs[1]} ended with ${code}`));
-    const onMessage = (message: Serializable): void => {
-      const picked = pick(message as Message);
-      if (picked === undefined) return;
-      child.off('message', onMessage);
-      child.off('exit', onExit);
-      resolve(picked);
-    };
-    child.on('message', onMessage);
-    child.once('exit', onExit);
-  });
 }
 
 async function playRound(stack: BenchStack, config: string, token: string, events: ChildProcess): Promise<Round> {

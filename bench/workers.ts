@@ -7,12 +7,13 @@
  * much as they can. Windows are off, so that each delivery is a write of its own and the gateway is what limits. Workers have a core each; half of the members and
  * the writer share one, the other half and Kafka another; a round in which these were over 90 % busy, or the hypervisor took over 8 % of all, is void.
  */
-import { type ChildProcess, fork, type Serializable } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
+import { heard } from './support/child-messages.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { writeGatewayConfig } from './support/gateway-config.ts';
 import { median, round } from './support/latency.ts';
@@ -55,23 +56,10 @@ interface Round {
   readonly void: readonly string[];
 }
 
-function heard<Said extends LoadSaid['said']>(
-  child: ChildProcess,
-  said: Said,
-): Promise<Extract<LoadSaid, { said: Said }>> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void => reject(new Error(`the load process ended with ${code}`));
-    const onMessage = (serial: Serializable): void => {
-      const message = serial as LoadSaid;
-      if (message.said !== said) return;
-      child.off('message', onMessage);
-      child.off('exit', onExit);
-      resolve(message as Extract<LoadSaid, { said: Said }>);
-    };
-    child.on('message', onMessage);
-    child.once('exit', onExit);
-  });
-}
+const told = <Said extends LoadSaid['said']>(load: ChildProcess, said: Said) =>
+  heard(load, (message: LoadSaid) =>
+    message.said === said ? (message as Extract<LoadSaid, { said: Said }>) : undefined,
+  );
 
 /** Process ids of the workers, each pinned to a core; of the gateway itself where it is alone. */
 async function pinWorkers(pid: number, adminUrl: string, workers: number): Promise<number[]> {
@@ -99,7 +87,7 @@ async function playRound(
     const ask = (asked: LoadAsked): void => {
       for (const load of loads) load.send(asked);
     };
-    const all = <Said extends LoadSaid['said']>(said: Said) => Promise.all(loads.map((load) => heard(load, said)));
+    const all = <Said extends LoadSaid['said']>(said: Said) => Promise.all(loads.map((load) => told(load, said)));
     const flowing = all('flowing');
     ask({ ask: 'begin', url: gateway.url });
     const byWorker: Record<string, number> = {};
@@ -172,7 +160,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
   for (const writes of [true, false]) {
     const load = fork(join(ROOT, 'bench/workers/load.ts'), [JSON.stringify({ ...job, writes })]);
     stack.atEnd(() => load.kill());
-    await heard(load, 'ready');
+    await told(load, 'ready');
     pin(load.pid as number, writes ? CORES?.load : CORES?.brokers);
     loads.push(load);
   }

@@ -1,9 +1,10 @@
 /** The servers that are compared, each started in a process of its own on the server's core. */
-import { type ChildProcess, fork, type Serializable, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../../scripts/stack/root.ts';
 import type { StackFile } from '../../scripts/stack/stack-file.ts';
+import { heard } from '../support/child-messages.ts';
 import { type Cores, pin } from '../support/pin.ts';
 import type { NativePrograms } from './build-native.ts';
 import type { Dialect, ServerJob } from './messages.ts';
@@ -41,26 +42,6 @@ export interface Server {
   readonly child: ChildProcess;
   readonly dialect: Dialect;
   readonly url: string;
-}
-
-/** Resolves with the next message for which `pick` gives something. */
-export function heard<Message, Picked>(
-  child: ChildProcess,
-  pick: (message: Message) => Picked | undefined,
-): Promise<Picked> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number | null): void =>
-      reject(new Error(`${child.spawnargs.slice(0, 3).join(' ')} ended with ${code}`));
-    const onMessage = (message: Serializable): void => {
-      const picked = pick(message as Message);
-      if (picked === undefined) return;
-      child.off('message', onMessage);
-      child.off('exit', onExit);
-      resolve(picked);
-    };
-    child.on('message', onMessage);
-    child.once('exit', onExit);
-  });
 }
 
 export function startServer(contender: Contender, setting: Setting): Promise<Server> {

@@ -5,11 +5,12 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../../scripts/stack/root.ts';
+import { heard } from '../support/child-messages.ts';
 import { cpuSeconds, startCpuMeter, startStealMeter } from '../support/cpu.ts';
 import { round, summarise } from '../support/latency.ts';
 import { pin } from '../support/pin.ts';
 import { voidReasons } from '../support/rounds.ts';
-import { type Contender, heard, type Server, type Setting, startServer } from './contenders.ts';
+import { type Contender, type Server, type Setting, startServer } from './contenders.ts';
 import type { ClientsAsked, ClientsJob, ClientsSaid, EventsAsked, EventsSaid, Phase } from './messages.ts';
 
 /** How long the last events may take to arrive, once all are sent: far more than a latency that is allowed. */
