@@ -8,8 +8,9 @@ import type { OffsetRange } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { placeInbound } from '../inbound-place.ts';
 import { findStart } from '../replay/start.ts';
+import { rangeOf } from '../retained-range.ts';
 import { firstNews } from './first-news.ts';
-import { type Folded, foldOn, type RepairLog, rangeOf, recordAt } from './source.ts';
+import { type Folded, foldOn, type RepairLog, recordAt } from './source.ts';
 
 /** What a skip would give up, and where sequencing would go on. */
 export interface SkipPlan {

@@ -9,7 +9,8 @@ import type { LogRecord, OffsetRange } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { decodeOutbound } from '../decode-outbound.ts';
 import { findStart } from '../replay/start.ts';
-import { type RepairLog, rangeOf } from './source.ts';
+import { rangeOf } from '../retained-range.ts';
+import type { RepairLog } from './source.ts';
 
 /** `logTime`: the highest timestamp answered; a record above it is news, whatever else there is. */
 export async function firstNews(

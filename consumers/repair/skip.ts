@@ -3,14 +3,16 @@
  * judged again as of that claim; then the record, once, in that epoch, and read back too. Whoever claims in between fences it, and nothing
  * was skipped.
  */
+
 import { Buffer } from 'node:buffer';
 import { RoomlogError } from '../../core/errors.ts';
 import { type Epoch, NO_EPOCH, NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
 import type { Verdict } from '../../core/log/chain.ts';
 import { FOLD_VERSION, type OutboundRecord } from '../../core/log/record.ts';
 import { pause } from '../patience.ts';
+import { rangeOf } from '../retained-range.ts';
 import { judge, type SkipPlan } from './diagnosis.ts';
-import { type Folded, foldOn, type RepairLog, rangeOf } from './source.ts';
+import { type Folded, foldOn, type RepairLog } from './source.ts';
 
 export interface SkipOptions extends RepairLog {
   /** P. */

@@ -4,7 +4,7 @@ import { NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
 import type { Chain, Verdict } from '../../core/log/chain.ts';
 import { FOLD_VERSION, type OutboundRecord } from '../../core/log/record.ts';
 import type { Topics } from '../../core/names.ts';
-import type { EventLog, LogRecord, OffsetRange } from '../../core/ports/event-log.ts';
+import type { EventLog, LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { decodeOutbound } from '../decode-outbound.ts';
@@ -59,10 +59,4 @@ export async function recordAt(
     if (found !== undefined) return found;
   }
   return null;
-}
-
-export function rangeOf(ranges: ReadonlyMap<Partition, OffsetRange>, partition: Partition): OffsetRange {
-  const range = ranges.get(partition);
-  if (range === undefined) throw new RoomlogError('topic_missing', undefined, { details: { partition } });
-  return range;
 }

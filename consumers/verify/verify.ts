@@ -12,6 +12,7 @@ import type { PublishersLimits } from '../../core/sequencing/publishers.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { pause } from '../patience.ts';
 import { type FoldStart, findStart } from '../replay/start.ts';
+import { rangeOf } from '../retained-range.ts';
 import { checkPartition, type PartitionReport } from './check.ts';
 import { Findings } from './finding.ts';
 import { LetterCheck } from './letters.ts';
@@ -183,12 +184,6 @@ class Run {
 function partitionsOf(only: VerifyOptions['only'], count: number): Partition[] {
   if (only === null) return Array.from({ length: count }, (_, number) => number as Partition);
   return ['room' in only ? partitionOf(only.room, count) : only.partition];
-}
-
-function rangeOf(ranges: ReadonlyMap<Partition, OffsetRange>, partition: Partition): OffsetRange {
-  const range = ranges.get(partition);
-  if (range === undefined) throw new RoomlogError('topic_missing', undefined, { details: { partition } });
-  return range;
 }
 
 /** Records, by offsets. */

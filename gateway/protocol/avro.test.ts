@@ -1,34 +1,15 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import { RoomlogError } from '../../core/errors.ts';
-import { offset, partition, pub, roomId, seq, sessionId, userId } from '../../core/ids.ts';
+import { pub, roomId, seq, sessionId, userId } from '../../core/ids.ts';
 import type { Member } from '../../core/ports/presence-store.ts';
 import { decodeServerFrame, serverFrameType } from '../../test/support/avro-frames.ts';
-import type { EphemeralEvent, StoredEvent } from '../stream.ts';
+import type { EphemeralEvent } from '../stream.ts';
 import { avroEncoding } from './avro.ts';
 import type { Encoding, Payload } from './encoding.ts';
 import { jsonEncoding } from './json.ts';
+import { event } from './stored-event.fixture.ts';
 
-const event = (overrides: Partial<StoredEvent> = {}): StoredEvent => ({
-  room: roomId('a/"b"/é'),
-  seq: seq(7),
-  time: 1_700_000_000_000,
-  prev: offset(3),
-  user: userId('al"ice'),
-  session: sessionId('0198c0de-0000-7000-8000-000000000001'),
-  pub: pub(2),
-  key: null,
-  origin: null,
-  event: 'say',
-  contentType: null,
-  data: Buffer.from('{"n":1}'),
-  expiresAt: null,
-  traceparent: null,
-  partition: partition(0),
-  offset: offset(9),
-  cursor: 'abc',
-  ...overrides,
-});
 const ephemeral: EphemeralEvent = {
   room: roomId('r'),
   user: userId('u'),

@@ -1,30 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { expect, test } from 'vitest';
-import { offset, partition, pub, roomId, seq, sessionId, userId } from '../../core/ids.ts';
-import type { StoredEvent } from '../stream.ts';
+import { roomId, seq } from '../../core/ids.ts';
 import { batchFrame, eventFrame, gapFrame, liveFrame } from './event-frame.ts';
 import { jsonEncoding } from './json.ts';
-
-const event = (overrides: Partial<StoredEvent> = {}): StoredEvent => ({
-  room: roomId('a/"b"/é'),
-  seq: seq(7),
-  time: 1_700_000_000_000,
-  prev: offset(3),
-  user: userId('al"ice'),
-  session: sessionId('0198c0de-0000-7000-8000-000000000001'),
-  pub: pub(2),
-  key: null,
-  origin: null,
-  event: 'say',
-  contentType: null,
-  data: Buffer.from('{"n":12345678901234567890}'),
-  expiresAt: null,
-  traceparent: null,
-  partition: partition(0),
-  offset: offset(9),
-  cursor: 'abc',
-  ...overrides,
-});
+import { event } from './stored-event.fixture.ts';
 
 test('an event frame carries exactly the data bytes of the log', () => {
   const text = eventFrame(event()).toString();
