@@ -7,9 +7,10 @@ import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
 import { systemClock } from '../../core/ports/clock.ts';
 import { TokenVerifier } from '../../gateway/auth/token.ts';
+import { openSocketIo } from '../support/socket-io.ts';
 import type { PeerJob } from './messages.ts';
 
-/** As much of Socket.IO as is used; its types come with the package, which only benches need. */
+/** As much of Socket.IO as is used. */
 interface SocketIo {
   readonly engine: { on(event: 'connection', listener: (raw: { request: unknown }) => void): void };
   use(middleware: (socket: IoSocket, next: (error?: Error) => void) => void): void;
@@ -27,14 +28,7 @@ const job = JSON.parse(process.argv[2] ?? '{}') as PeerJob;
 const server = createServer();
 
 async function socketIo(): Promise<void> {
-  const name: string = 'socket.io';
-  const { Server } = (await import(name)) as { Server: new (http: typeof server, options: object) => SocketIo };
-  const io = new Server(server, {
-    transports: ['websocket'],
-    serveClient: false,
-    perMessageDeflate: false,
-    httpCompression: false,
-  });
+  const io = await openSocketIo<SocketIo>(server);
   const verifier = new TokenVerifier({ secret: Buffer.from(job.secret), clockToleranceMs: 5_000, clock: systemClock });
   io.engine.on('connection', (raw) => {
     raw.request = null;

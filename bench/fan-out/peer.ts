@@ -17,6 +17,7 @@ import { frameMessages } from '../../gateway/fanout/writer.ts';
 import { LogEvent } from '../../gateway/history/log-event.ts';
 import { eventFrame } from '../../gateway/protocol/event-frame.ts';
 import { openLog } from '../support/open-log.ts';
+import { openSocketIo } from '../support/socket-io.ts';
 import type { ServerJob } from './messages.ts';
 
 /** Unused: a cursor has to look like one. */
@@ -29,7 +30,7 @@ interface Peer {
   onBatchEnd(): void;
 }
 
-/** As much of Socket.IO as is used; its types come with the package, which only this bench needs. */
+/** As much of Socket.IO as is used. */
 interface SocketIo {
   on(event: 'connection', listener: (socket: IoSocket) => void): void;
   to(room: string): { emit(event: string, body: object): void };
@@ -44,14 +45,7 @@ const job = JSON.parse(process.argv[2] ?? '{}') as ServerJob;
 const server = createServer();
 
 async function socketIo(): Promise<Peer> {
-  const name: string = 'socket.io';
-  const { Server } = (await import(name)) as { Server: new (http: typeof server, options: object) => SocketIo };
-  const io = new Server(server, {
-    transports: ['websocket'],
-    serveClient: false,
-    perMessageDeflate: false,
-    httpCompression: false,
-  });
+  const io = await openSocketIo<SocketIo>(server);
   io.on('connection', (socket) => {
     socket.on('join', (room) => {
       void socket.join(room);
