@@ -5,7 +5,7 @@ import { openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
 import { createMissing } from '../../adapters/kafka/topics.ts';
 import { type Config, configSchema } from '../../core/config/schema.ts';
 import { silentLog } from '../../core/ports/logger.ts';
-import type { LogHarness } from './event-log.ts';
+import type { LogHarness } from './log-under-test.ts';
 
 type Client = Config['kafka']['client'];
 
