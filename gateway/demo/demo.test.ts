@@ -46,7 +46,7 @@ describe('the demo page', () => {
   });
 
   it('serves nothing else', async () => {
-    for (const path of ['demo.ts', '../demo.ts', 'client/client.test.js', 'client/testing/scripted-gateway.js']) {
+    for (const path of ['demo.ts', '../demo.ts', 'client/joining.test.js', 'client/testing/scripted-gateway.js']) {
       expect((await app.inject(`/demo/assets/${path}`)).statusCode).toBe(404);
     }
   });
