@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Offset, RoomId } from '../../core/ids.ts';
 import { Fold } from '../../core/log/fold.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
-import { codec } from '../../gateway/tail/world.fixture.ts';
+import { codec } from '../../gateway/tail/test-sequencer.fixture.ts';
 import { claims, OutboundWriter } from './outbound-writer.ts';
 
 it('writes what a fold accepts, each room with seqs of its own', () => {

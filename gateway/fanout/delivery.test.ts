@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type Offset, type Partition, seq as seqOf } from '../../core/ids.ts';
 import { LogEvent } from '../history/log-event.ts';
 import { jsonEncoding } from '../protocol/json.ts';
-import { inboundEvent, unframe } from '../tail/world.fixture.ts';
+import { inboundEvent } from '../tail/test-sequencer.fixture.ts';
+import { unframe } from '../tail/test-sink.fixture.ts';
 import { Delivery } from './delivery.ts';
 
 const event = (seq: number, expiresAt: number | null = null, data: unknown = seq): LogEvent =>

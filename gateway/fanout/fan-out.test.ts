@@ -8,7 +8,8 @@ import { silentLog } from '../../core/ports/logger.ts';
 import { LogEvent } from '../history/log-event.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
 import { type Member, type Room, Rooms } from '../rooms/rooms.ts';
-import { inboundEvent, TestSink, unframe } from '../tail/world.fixture.ts';
+import { inboundEvent } from '../tail/test-sequencer.fixture.ts';
+import { TestSink, unframe } from '../tail/test-sink.fixture.ts';
 import { FanOut } from './fan-out.ts';
 
 const WINDOW_MAX_MS = 20;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Offset, type Partition, seq as seqOf } from '../../core/ids.ts';
 import { LogEvent } from '../history/log-event.ts';
-import { inboundEvent } from '../tail/world.fixture.ts';
+import { inboundEvent } from '../tail/test-sequencer.fixture.ts';
 import { RecentDeliveries } from './recent-deliveries.ts';
 
 const event = (seq: number, expiresAt: number | null = null): LogEvent =>

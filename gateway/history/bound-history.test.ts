@@ -5,7 +5,8 @@ import { silentLog } from '../../core/ports/logger.ts';
 import { AVRO_PAYLOAD, PayloadSchema } from '../../schemas/payload-schema.ts';
 import { awaitSchemas } from '../binding/await-schemas.ts';
 import { BoundEvents } from '../binding/bound-events.ts';
-import { codec, joinRoom, until, World } from '../tail/world.fixture.ts';
+import { codec } from '../tail/test-sequencer.fixture.ts';
+import { joinRoom, until, World } from '../tail/world.fixture.ts';
 
 let w: World;
 afterEach(() => w.close());

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { Chain } from '../../core/log/chain.ts';
-import { codec, inboundEvent } from '../tail/world.fixture.ts';
+import { codec, inboundEvent } from '../tail/test-sequencer.fixture.ts';
 import { KeptStretches } from './kept-stretches.ts';
 import { OVERHEAD_BYTES } from './log-event.ts';
 import { Stretch } from './stretch.ts';

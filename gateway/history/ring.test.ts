@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Offset, type Partition, type RoomId, seq as seqOf } from '../../core/ids.ts';
-import { inboundEvent } from '../tail/world.fixture.ts';
+import { inboundEvent } from '../tail/test-sequencer.fixture.ts';
 import { LogEvent } from './log-event.ts';
 import { Ring } from './ring.ts';
 

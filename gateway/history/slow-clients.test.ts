@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
-import { joinRoom, TestSink, TOPIC, until, World, type WorldOptions } from '../tail/world.fixture.ts';
+import { TOPIC } from '../tail/test-sequencer.fixture.ts';
+import { TestSink } from '../tail/test-sink.fixture.ts';
+import { joinRoom, until, World, type WorldOptions } from '../tail/world.fixture.ts';
 
 let worlds: World[] = [];
 const world = (options?: WorldOptions): World => {

@@ -4,7 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { RoomStream } from '../stream.ts';
-import { joinRoom, T0, TestSink, until, World } from '../tail/world.fixture.ts';
+import { T0 } from '../tail/test-sequencer.fixture.ts';
+import { TestSink } from '../tail/test-sink.fixture.ts';
+import { joinRoom, until, World } from '../tail/world.fixture.ts';
 
 let w: World;
 afterEach(() => w.close());

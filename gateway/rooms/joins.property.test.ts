@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
-import { type joinRoom, TestSink, until, World } from '../tail/world.fixture.ts';
+import { TestSink } from '../tail/test-sink.fixture.ts';
+import { type joinRoom, until, World } from '../tail/world.fixture.ts';
 
 type Step =
   | { readonly do: 'publish'; readonly room: string; readonly count: number }

@@ -5,7 +5,8 @@ import type { Epoch, Partition, RoomId } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import type { RoomStream } from '../stream.ts';
 import { takeSnapshot } from './snapshot.fixture.ts';
-import { codec, joinRoom, TOPIC, until, World } from './world.fixture.ts';
+import { codec, TOPIC } from './test-sequencer.fixture.ts';
+import { joinRoom, until, World } from './world.fixture.ts';
 
 const p0 = 0 as Partition;
 const p1 = 1 as Partition;

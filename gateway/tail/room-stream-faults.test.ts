@@ -4,7 +4,9 @@ import type { Epoch, Offset, RoomId } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
 import { createCodec } from '../../schemas/codec.ts';
 import { SCHEMAS } from '../../schemas/schemas.ts';
-import { codec, joinRoom, ORIGIN_TAG, TestSink, TOPIC, until } from './world.fixture.ts';
+import { codec, ORIGIN_TAG, TOPIC } from './test-sequencer.fixture.ts';
+import { TestSink } from './test-sink.fixture.ts';
+import { joinRoom, until } from './world.fixture.ts';
 import { ownWorlds } from './worlds.fixture.ts';
 
 const world = ownWorlds();

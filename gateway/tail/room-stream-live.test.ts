@@ -1,7 +1,9 @@
 import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import type { Offset, RoomId } from '../../core/ids.ts';
-import { joinRoom, ORIGIN_TAG, TestSink, until } from './world.fixture.ts';
+import { ORIGIN_TAG } from './test-sequencer.fixture.ts';
+import { TestSink } from './test-sink.fixture.ts';
+import { joinRoom, until } from './world.fixture.ts';
 import { ownWorlds } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Offset } from '../../core/ids.ts';
-import { joinRoom, T0, TOPIC, until } from './world.fixture.ts';
+import { T0, TOPIC } from './test-sequencer.fixture.ts';
+import { joinRoom, until } from './world.fixture.ts';
 import { ownWorlds } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -5,7 +5,9 @@ import type { Offset, RoomId } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import type { SequencedEvent } from '../../core/log/record.ts';
 import { createCodec } from '../../schemas/codec.ts';
-import { joinRoom, TestSink, TOPIC, until } from './world.fixture.ts';
+import { TOPIC } from './test-sequencer.fixture.ts';
+import { TestSink } from './test-sink.fixture.ts';
+import { joinRoom, until } from './world.fixture.ts';
 import { ownWorlds, seqs } from './worlds.fixture.ts';
 
 const world = ownWorlds();

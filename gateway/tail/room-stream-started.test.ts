@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Offset, RoomId } from '../../core/ids.ts';
-import { joinRoom, TestSink, TOPIC, until } from './world.fixture.ts';
+import { TOPIC } from './test-sequencer.fixture.ts';
+import { TestSink } from './test-sink.fixture.ts';
+import { joinRoom, until } from './world.fixture.ts';
 import { ownWorlds } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { RoomlogError } from '../../core/errors.ts';
 import type { RoomId } from '../../core/ids.ts';
 import { takeSnapshot, trim } from './snapshot.fixture.ts';
-import { joinRoom, SNAPSHOTS, T0, TOPIC, until, type World } from './world.fixture.ts';
+import { SNAPSHOTS, T0, TOPIC } from './test-sequencer.fixture.ts';
+import { joinRoom, until, type World } from './world.fixture.ts';
 import { caughtUp, folded, ownWorlds, p0, seqs } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { RoomlogError } from '../../core/errors.ts';
 import { takeSnapshot } from './snapshot.fixture.ts';
-import { SNAPSHOTS, type World } from './world.fixture.ts';
+import { SNAPSHOTS } from './test-sequencer.fixture.ts';
+import type { World } from './world.fixture.ts';
 import { ownWorlds } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, it } from 'vitest';
 import type { RoomId } from '../../core/ids.ts';
 import { takeSnapshot, trim } from './snapshot.fixture.ts';
-import { joinRoom, T0, until, type World } from './world.fixture.ts';
+import { T0 } from './test-sequencer.fixture.ts';
+import { joinRoom, until, type World } from './world.fixture.ts';
 import { caughtUp, ownWorlds, p0, seqs } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -2,7 +2,8 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, it, vi } from 'vitest';
 import type { Offset, RoomId, Seq } from '../../core/ids.ts';
 import { takeSnapshot } from './snapshot.fixture.ts';
-import { joinRoom, SNAPSHOTS, until, type World } from './world.fixture.ts';
+import { SNAPSHOTS } from './test-sequencer.fixture.ts';
+import { joinRoom, until, type World } from './world.fixture.ts';
 import { caughtUp, endOf, ownWorlds, p0, seqs } from './worlds.fixture.ts';
 
 const world = ownWorlds();

@@ -5,7 +5,8 @@ import { NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
 import { AnchorTrail } from '../../core/log/anchor-trail.ts';
 import { captureFold, type FoldCapture } from '../../core/log/capture.ts';
 import { Chain } from '../../core/log/chain.ts';
-import { codec, SNAPSHOTS, type TestSequencer, TOPIC, type World } from './world.fixture.ts';
+import { codec, SNAPSHOTS, type TestSequencer, TOPIC } from './test-sequencer.fixture.ts';
+import type { World } from './world.fixture.ts';
 
 export interface SnapshotWish {
   /** Changes what is written, hashes and all. */

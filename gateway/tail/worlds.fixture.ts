@@ -2,7 +2,9 @@
 import { afterEach } from 'vitest';
 import { type Partition, partition } from '../../core/ids.ts';
 import type { RoomStream } from '../stream.ts';
-import { type TestSink, TOPIC, until, World, type WorldOptions } from './world.fixture.ts';
+import { TOPIC } from './test-sequencer.fixture.ts';
+import type { TestSink } from './test-sink.fixture.ts';
+import { until, World, type WorldOptions } from './world.fixture.ts';
 
 /** Makes worlds for one test file, and closes each after its test. */
 export function ownWorlds(): (options?: WorldOptions) => World {
