@@ -21,7 +21,7 @@ export function decodeOutbound(
   goOn: () => boolean,
   logger: LogSink,
 ): OutboundRecord | Promise<OutboundRecord> {
-  const decoded = codec.decodeOutbound(value ?? EMPTY);
+  const decoded = codec.viewOutbound(value ?? EMPTY);
   if (!isUnknownSchema(decoded)) return decoded;
   return waitForSchema(codec, value ?? EMPTY, decoded.unknownSchema, goOn, logger);
 }
@@ -36,7 +36,7 @@ async function waitForSchema(
   return patiently(
     async () => {
       await codec.ensureSchema(id);
-      const decoded = codec.decodeOutbound(value);
+      const decoded = codec.viewOutbound(value);
       if (isUnknownSchema(decoded)) throw new Error(`schema ${id} was looked up and is still unknown`);
       return decoded;
     },

@@ -49,6 +49,13 @@ export class AvroReader {
     return found;
   }
 
+  /** Whether what stands under an id is written as this version writes it. Throws as `writer`. */
+  isOwn(id: number): boolean {
+    if (id === this.#ownId) return true;
+    const writer = this.writer(id);
+    return writer !== undefined && writer.resolver === undefined;
+  }
+
   /** The record's fields, in copies of their own: nothing points into `record`. Throws `corrupt_record`. */
   decode(writer: Writer, record: Buffer): unknown {
     if (writer.fits?.(record, HEADER_BYTES) === false) {
