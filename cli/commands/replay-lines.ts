@@ -1,32 +1,80 @@
 /** How `roomlog replay` prints an event. */
 import type { ReplayedEvent } from '../../consumers/replay/replay.ts';
+import type { LineBytes } from '../line-bytes.ts';
 import { printable } from '../output.ts';
 
 export type ReplayFormat = 'json' | 'text';
 
-/** One line, without its end. */
-export function replayLine(format: ReplayFormat): (event: ReplayedEvent) => string {
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const [ROOM, SEQ, CURSOR, TIME, USER, SESSION, PUB, EVENT, CONTENT_TYPE, DATA, END] = [
+  '{"room":',
+  ',"seq":',
+  ',"cursor":"',
+  '","time":',
+  ',"user":',
+  ',"session":',
+  ',"pub":',
+  ',"event":',
+  ',"contentType":',
+  ',"data":',
+  '}\n',
+].map((text) => Buffer.from(text)) as [
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+  Buffer,
+];
+
+/** Writes an event's line, and its end. */
+export function replayLine(format: ReplayFormat): (into: LineBytes, event: ReplayedEvent) => void {
   return format === 'json' ? jsonLine : textLine;
 }
 
 /** The event body of docs/protocol.md. The data's own bytes stand in it; line ends in JSON are only white space. */
-function jsonLine({ room, seq, cursor, time, user, session, pub, event, contentType, data }: ReplayedEvent): string {
-  const inSession = session === null ? '' : `,"session":${JSON.stringify(session)}`;
-  const numbered = pub === null ? '' : `,"pub":${pub}`;
+function jsonLine(
+  into: LineBytes,
+  { room, seq, cursor, time, user, session, pub, event, contentType, data }: ReplayedEvent,
+): void {
   // A cursor is base64url: nothing in it needs an escape.
-  const head = `{"room":${JSON.stringify(room)},"seq":${seq},"cursor":"${cursor}","time":${time},"user":${JSON.stringify(user)}${inSession}${numbered},"event":${JSON.stringify(event)}`;
+  into
+    .raw(ROOM)
+    .quoted(room)
+    .raw(SEQ)
+    .integer(seq)
+    .raw(CURSOR)
+    .text(cursor)
+    .raw(TIME)
+    .integer(time)
+    .raw(USER)
+    .quoted(user);
+  if (session !== null) into.raw(SESSION).quoted(session);
+  if (pub !== null) into.raw(PUB).integer(pub);
+  into.raw(EVENT).quoted(event);
   if (contentType !== null) {
-    return `${head},"contentType":${JSON.stringify(contentType)},"data":"${viewOf(data).toString('base64')}"}`;
+    into.raw(CONTENT_TYPE).quoted(contentType).raw(DATA).quoted(viewOf(data).toString('base64')).raw(END);
+    return;
   }
-  return `${head},"data":${oneLine(textOf(data))}}`;
+  into.raw(DATA);
+  const isOneLine = data.indexOf(LINE_FEED) === -1 && data.indexOf(CARRIAGE_RETURN) === -1;
+  if (isOneLine) into.raw(data);
+  else into.text(oneLine(textOf(data)));
+  into.raw(END);
 }
 
-function textLine({ room, seq, time, user, event, contentType, data }: ReplayedEvent): string {
+function textLine(into: LineBytes, { room, seq, time, user, event, contentType, data }: ReplayedEvent): void {
   const at = new Date(time).toISOString().slice(0, 23).replace('T', ' ');
   const shown = contentType === null ? textOf(data) : `(${data.byteLength} bytes of ${contentType})`;
-  return printable(`${room} #${seq} ${at} ${user} ${event} ${oneLine(shown)}`);
+  into.text(`${printable(`${room} #${seq} ${at} ${user} ${event} ${oneLine(shown)}`)}\n`);
 }
 
 const viewOf = (data: Uint8Array): Buffer => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 const textOf = (data: Uint8Array): string => viewOf(data).toString('utf8');
-const oneLine = (text: string): string => (/[\r\n]/.test(text) ? text.replace(/[\r\n]+/g, ' ') : text);
+const oneLine = (text: string): string => text.replace(/[\r\n]+/g, ' ');

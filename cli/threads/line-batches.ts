@@ -12,6 +12,7 @@ import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
 import { compilePattern } from '../../core/room-pattern.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { type ReplayFormat, replayLine } from '../commands/replay-lines.ts';
+import { LineBytes } from '../line-bytes.ts';
 import type { ReadableData } from '../readable-data.ts';
 
 export interface LineBatch {
@@ -51,28 +52,24 @@ export async function* lineBatches(
   range: OffsetRange,
   readable: ReadableData,
 ): AsyncGenerator<LineBatch> {
-  const line = replayLine(format);
+  const write = replayLine(format);
+  const lines = new LineBytes();
   for await (const events of replayPartition(options, partition, range))
-    yield batchOf(await readable.all(events), line);
+    yield batchOf(await readable.all(events), lines, write);
 }
 
-export function batchOf(events: readonly ReplayedEvent[], line: (event: ReplayedEvent) => string): LineBatch {
+function batchOf(
+  events: readonly ReplayedEvent[],
+  lines: LineBytes,
+  write: (into: LineBytes, event: ReplayedEvent) => void,
+): LineBatch {
   const times = new Float64Array(events.length);
   const ends = new Uint32Array(events.length);
-  const lines = events.map((event) => `${line(event)}\n`);
-  const all = lines.join('');
-  const bytes = Buffer.byteLength(all);
-  // As many bytes as characters: nothing but ASCII, as most logs are, and lengths need no second look.
-  const isAscii = bytes === all.length;
-  let end = 0;
-  for (let index = 0; index < lines.length; index++) {
-    const text = lines[index] as string;
-    end += isAscii ? text.length : Buffer.byteLength(text);
-    times[index] = (events[index] as ReplayedEvent).time;
-    ends[index] = end;
+  for (let index = 0; index < events.length; index++) {
+    const event = events[index] as ReplayedEvent;
+    write(lines, event);
+    times[index] = event.time;
+    ends[index] = lines.length;
   }
-  // Not out of Node's pool, which could not be handed over.
-  const text = Buffer.from(new ArrayBuffer(bytes));
-  text.write(all, isAscii ? 'latin1' : 'utf8');
-  return { times, ends, text };
+  return { times, ends, text: lines.take() };
 }

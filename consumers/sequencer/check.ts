@@ -103,6 +103,10 @@ function checkSize(record: LogRecord, event: InboundEvent): Checked | null {
 const scratch = Buffer.allocUnsafeSlow(4 * MAX_ROOM_BYTES);
 
 function isUtf8Of(bytes: Buffer, room: string): boolean {
+  let at = 0;
+  // What is ASCII needs no copy; `bytes` that end before give undefined, which no unit is.
+  while (at < room.length && room.charCodeAt(at) < 0x80 && room.charCodeAt(at) === bytes[at]) at++;
+  if (at === room.length) return at === bytes.length;
   const length = scratch.write(room);
   return length === bytes.length && scratch.compare(bytes, 0, length, 0, length) === 0;
 }

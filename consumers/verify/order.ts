@@ -2,28 +2,28 @@
  * The order of one partition's accepted events: every room's seq, every session's pub, every key, one after the other. Holds the
  * rooms and what a sequencer holds of publishers, without their windows: sessions and keys are let go of when they are too old to count.
  */
-import type { RoomId } from '../../core/ids.ts';
+import type { RoomId, SessionId, UserId } from '../../core/ids.ts';
 import type { Answer, SequencedEvent } from '../../core/log/record.ts';
-import { idempotencyKey, type PublishersLimits, publisherKey } from '../../core/sequencing/publishers.ts';
+import { idempotencyKey, type PublishersLimits } from '../../core/sequencing/publishers.ts';
 import { FORGET_AFTER_MS } from '../../core/sequencing/sessions.ts';
 import { sessionTime } from '../../core/sequencing/uuidv7.ts';
 import type { FindingKind } from './finding.ts';
+import { LastPubs } from './last-pubs.ts';
 
 export type Report = (kind: FindingKind, message: string) => void;
 
-/** Sessions minted within the same span are let go of together. */
-const BUCKET_MS = 600_000;
-const bucketOf = (mintedAt: number): number => Math.floor(mintedAt / BUCKET_MS);
+/** Keys that are too old are looked for so often, ms of log time. */
+const SWEEP_MS = 600_000;
 
 export class Order {
   readonly #limits: PublishersLimits;
   /** Whether the partition was read from its first record; else the first number seen of a room or session is believed. */
   readonly #complete: boolean;
   readonly #heads = new Map<RoomId, number>();
-  readonly #pubs = new Map<number, Map<string, number>>();
+  readonly #pubs = new LastPubs();
   /** Log time of the last use, in the order of time. */
   readonly #keys = new Map<string, number>();
-  #sweptBucket = Number.NEGATIVE_INFINITY;
+  #sweptAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: PublishersLimits, complete: boolean) {
     this.#limits = limits;
@@ -50,7 +50,7 @@ export class Order {
       report('answer_unfounded', `it names seq ${seq} of ${room} as the original, whose last event has ${head}`);
     }
     if (session === null || pub === null) return;
-    const last = this.#lastPub(publisherKey(room, user, session), sessionTime(session));
+    const last = this.#lastPub(room, user, session);
     if (last === undefined) return;
     if (code === 'duplicate' && pub > last) {
       report(
@@ -84,18 +84,17 @@ export class Order {
       report('session_invalid', `the session ${session} is no UUIDv7, or too old for what was accepted of it`);
       return;
     }
-    const name = publisherKey(room, user, session);
-    const last = this.#lastPub(name, mintedAt) ?? pub - 1;
+    const last = this.#pubs.get(room, user, session, mintedAt) ?? (this.#complete ? 0 : pub - 1);
     if (pub > last + 1) report('pub_hole', `session ${session} of ${user} in ${room} has publish ${pub} after ${last}`);
     if (pub <= last)
       report('pub_repeat', `session ${session} of ${user} in ${room} has publish ${pub} again, after ${last}`);
-    const bucket = this.#pubs.get(bucketOf(mintedAt)) ?? new Map<string, number>();
-    this.#pubs.set(bucketOf(mintedAt), bucket.set(name, Math.max(last, pub)));
+    this.#pubs.set(room, user, session, mintedAt, Math.max(last, pub));
   }
 
   /** undefined where it can't be known: nothing of the session was seen, and not all was read. */
-  #lastPub(name: string, mintedAt: number | null): number | undefined {
-    const known = mintedAt === null ? undefined : this.#pubs.get(bucketOf(mintedAt))?.get(name);
+  #lastPub(room: RoomId, user: UserId, session: SessionId): number | undefined {
+    const mintedAt = sessionTime(session);
+    const known = mintedAt === null ? undefined : this.#pubs.get(room, user, session, mintedAt);
     return known ?? (this.#complete ? 0 : undefined);
   }
 
@@ -114,11 +113,9 @@ export class Order {
   }
 
   #sweep(logTime: number): void {
-    const bucketNow = bucketOf(logTime);
-    if (bucketNow === this.#sweptBucket) return;
-    this.#sweptBucket = bucketNow;
-    const keepFrom = bucketOf(this.#forgottenBefore(logTime));
-    for (const bucket of this.#pubs.keys()) if (bucket < keepFrom) this.#pubs.delete(bucket);
+    if (logTime - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = logTime;
+    this.#pubs.forget(this.#forgottenBefore(logTime));
     for (const [name, usedAt] of this.#keys) {
       if (logTime - usedAt <= this.#limits.keyWindowMs) break;
       this.#keys.delete(name);

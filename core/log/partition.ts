@@ -39,8 +39,13 @@ const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /** murmur2 of the name's UTF-8 bytes. */
 export function murmur2OfRoom(room: RoomId): number {
-  if (room.length * 3 <= SCRATCH_BYTES) return murmur2(scratch, scratch.write(room));
-  return murmur2(Buffer.from(room));
+  if (room.length * 3 > SCRATCH_BYTES) return murmur2(Buffer.from(room));
+  for (let at = 0; at < room.length; at++) {
+    const unit = room.charCodeAt(at);
+    if (unit >= 0x80) return murmur2(scratch, scratch.write(room));
+    scratch[at] = unit;
+  }
+  return murmur2(scratch, room.length);
 }
 
 /** The partition of a room's name (or of the raw bytes of a record's key). */

@@ -1,0 +1,104 @@
+/** Lines put together as the bytes that are printed: most of what stands in them is bytes already, and no string is made that is only copied. */
+import { Buffer } from 'node:buffer';
+
+const FIRST_BYTES = 1_048_576;
+const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
+const ZERO = 0x30;
+const TWO_31 = 2 ** 31;
+const TEN_MILLION = 10_000_000;
+/** Of a safe integer, with its sign. */
+const MAX_DIGITS = 17;
+/** What one UTF-16 unit takes at most: in UTF-8, and in JSON as \u and four digits. */
+const MAX_UNIT_BYTES = 3;
+const MAX_QUOTED_UNIT_BYTES = 6;
+
+export class LineBytes {
+  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #at = 0;
+
+  /** Bytes written since the last `take`. */
+  get length(): number {
+    return this.#at;
+  }
+
+  /** What was written, in a buffer of its own that another thread can be given. */
+  take(): Uint8Array<ArrayBuffer> {
+    const taken = new Uint8Array(this.#bytes.subarray(0, this.#at));
+    this.#at = 0;
+    return taken;
+  }
+
+  raw(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+    return this;
+  }
+
+  text(text: string): this {
+    this.#reserve(text.length * MAX_UNIT_BYTES);
+    const bytes = this.#bytes;
+    const start = this.#at;
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit >= 0x80) {
+        this.#at = start + bytes.write(text, start, 'utf8');
+        return this;
+      }
+      bytes[start + index] = unit;
+    }
+    this.#at = start + text.length;
+    return this;
+  }
+
+  /** As `JSON.stringify` has it. */
+  quoted(text: string): this {
+    this.#reserve(text.length * MAX_QUOTED_UNIT_BYTES + 2);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    bytes[at++] = QUOTE;
+    for (let index = 0; index < text.length; index++) {
+      const unit = text.charCodeAt(index);
+      if (unit < 0x20 || unit >= 0x80 || unit === QUOTE || unit === BACKSLASH) return this.text(JSON.stringify(text));
+      bytes[at++] = unit;
+    }
+    bytes[at++] = QUOTE;
+    this.#at = at;
+    return this;
+  }
+
+  /** @param value an integer */
+  integer(value: number): this {
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) return this.text(`${value}`);
+    this.#reserve(MAX_DIGITS);
+    if (value < TWO_31) {
+      let digits = 1;
+      for (let limit = 10; limit <= value; limit *= 10) digits++;
+      return this.#digits(value, digits);
+    }
+    const high = Math.floor(value / TEN_MILLION);
+    return this.integer(high).#digits(value - high * TEN_MILLION, 7);
+  }
+
+  /** @param value below 2^31, with zeros in front of it up to `digits` */
+  #digits(value: number, digits: number): this {
+    const bytes = this.#bytes;
+    let rest = value;
+    for (let at = this.#at + digits - 1; at >= this.#at; at--) {
+      const next = (rest / 10) | 0;
+      bytes[at] = ZERO + rest - next * 10;
+      rest = next;
+    }
+    this.#at += digits;
+    return this;
+  }
+
+  #reserve(bytes: number): void {
+    const needed = this.#at + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+}
