@@ -49,8 +49,12 @@ export class StallWatch {
   }
 
   answered(partition: Partition): void {
-    if (!this.#waiting.has(partition)) return;
-    this.expect(partition);
+    const waiting = this.#waiting.get(partition);
+    if (waiting === undefined) return;
+    const { stallMs } = this.#options;
+    waiting.since = this.#options.clock.monotonic();
+    waiting.restartAfterMs = stallMs;
+    waiting.restartAt = waiting.since + stallMs;
     if (this.#reported !== '') this.#check();
   }
 

@@ -42,14 +42,15 @@ function readFetch(request: WireRequest<FetchAnswer>): Asked {
 function setup(onRecords: TailOptions['onRecords'], now?: () => number) {
   const asked: Asked[] = [];
   const empty = () => new Promise<FetchAnswer>((resolve) => setImmediate(resolve, { errorCode: 0, partitions: [] }));
-  const first = [0, 1].map((partition) => ({
+  // In another order than asked for, as brokers may.
+  const first = [1, 0].map((partition) => ({
     partition,
     errorCode: 0,
     highWatermark: 1,
     lastStableOffset: 1,
     logStartOffset: 0,
     aborted: [],
-    records: encodeBatch([{ key: null, value: Buffer.from('a') }], 1),
+    records: encodeBatch([{ key: null, value: Buffer.from(`of ${partition}`) }], 1),
   }));
   const open = Promise.withResolvers<FetchAnswer>();
   const topicLeaders = { topic: 't', askedAt: 0, leaders: new Map([0, 1].map((p) => [p as Partition, leader])) };
@@ -84,6 +85,16 @@ test('a partition whose handler had nothing to wait for is in the very next fetc
   const { tail, asked } = setup((partition) => (partition === 0 ? Promise.resolve() : undefined));
   await vi.waitFor(() => expect(asked).toHaveLength(2));
   expect(asked[1]).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 0: 1, 1: 1 } });
+  await tail.stop();
+});
+
+test('what a broker answers in another order than it was asked goes to the right partitions', async () => {
+  const seen: string[] = [];
+  const { tail, asked } = setup((partition, records) => {
+    for (const { value } of records) seen.push(`${partition}: ${value}`);
+  });
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
+  expect(seen.sort()).toEqual(['0: of 0', '1: of 1']);
   await tail.stop();
 });
 

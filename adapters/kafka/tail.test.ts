@@ -52,6 +52,7 @@ afterEach(async () => {
 
 function setup(world: World, parts: Partial<TailParts> = {}) {
   const seen: LogRecord[] = [];
+  const ends: number[] = [];
   const stalls: Array<string | null> = [];
   const givenUp: number[] = [];
   const restarts: string[] = [];
@@ -80,7 +81,10 @@ function setup(world: World, parts: Partial<TailParts> = {}) {
   const tail = new KafkaTail(
     {
       topic: 't',
-      onRecords: (_, records) => void seen.push(...records),
+      onRecords: (_, records, { end }) => {
+        seen.push(...records);
+        ends.push(end);
+      },
       onError: () => {},
       onStall: (error) => void stalls.push(error?.code ?? null),
     },
@@ -104,6 +108,7 @@ function setup(world: World, parts: Partial<TailParts> = {}) {
   return {
     tail,
     seen,
+    ends,
     stalls,
     givenUp,
     restarts,
@@ -170,6 +175,15 @@ test('a leader that was deposed without knowing is left, though it answers', asy
   expect(asked(2)).toBe(0);
   time = LEADER_CHECK_MS;
   await eventually(() => expect(seen.map((r) => r.offset)).toEqual([0]));
+});
+
+test('where nothing comes its user is told of the end once, and when it moves', async () => {
+  const { ends, asked } = setup({
+    leader: 1,
+    fetch: async (_, count) => answerWith(NO_RECORDS, { stable: count < 5 ? 0 : 3, written: 3 }),
+  });
+  await eventually(() => expect(asked(1)).toBeGreaterThan(10));
+  expect(ends).toEqual([0, 3]);
 });
 
 test('a transaction that stays open is told, and when it is over', async () => {

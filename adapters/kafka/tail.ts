@@ -35,8 +35,8 @@ interface Reading extends Seeker {
   busy: boolean;
   /** On the monotonic clock, when that last became so. */
   busySinceMs: number;
-  /** What `onRecords` was last told, so that an idle partition is not reported again and again. */
-  told: string;
+  /** What `onRecords` was last told, so that an idle partition is not reported again and again; null at first. */
+  told: Required<TailProgress> | null;
 }
 
 /** What an answer says of its partition's end; as in `TailProgress`. */
@@ -102,7 +102,7 @@ export class KafkaTail implements Tail {
       busySinceMs: 0,
       leader,
       failures: 0,
-      told: '',
+      told: null,
     });
     this.#stalls.expect(partition);
     if (leader) this.#wake();
@@ -177,8 +177,10 @@ export class KafkaTail implements Tail {
         return;
       }
       if (isGivenUp()) return;
-      for (const answer of answered) {
-        const index = wanted.findIndex((reading) => reading.partition === answer.partition);
+      for (const [place, answer] of answered.entries()) {
+        // Brokers answer in the order of the request, where nothing is wrong.
+        const isInOrder = wanted[place]?.partition === answer.partition;
+        const index = isInOrder ? place : wanted.findIndex((reading) => reading.partition === answer.partition);
         const reading = wanted[index];
         // Released, moved or paused while the answer was on its way: it is asked for again when wanted.
         if (!reading || this.#readings.get(reading.partition) !== reading || reading.paused) continue;
@@ -239,6 +241,8 @@ export class KafkaTail implements Tail {
     this.#stalls.answered(partition);
     this.#transactions.note(partition, answer.lastStableOffset, answer.highWatermark);
     const ends = { end: answer.lastStableOffset as Offset, written: answer.highWatermark as Offset };
+    // Most partitions of most answers have nothing new.
+    if (answer.records.length === 0 && isTold(reading, reading.next as Offset, ends)) return;
     try {
       const settling = handOver(new BatchDecoder(answer.records, reading.next, answer.aborted), {
         isWanted: () => this.#readings.get(partition) === reading && !reading.paused,
@@ -257,10 +261,10 @@ export class KafkaTail implements Tail {
       this.#parts.logger.warn({ topic, partition, before: next, unreadable }, 'records could not be unpacked');
     }
     reading.next = next;
-    const told = `${next}/${ends.end}/${ends.written}`;
-    if (records.length === 0 && (more || told === reading.told)) return;
+    if (records.length === 0 && (more || isTold(reading, next as Offset, ends))) return;
+    const told = { next: next as Offset, end: ends.end, written: ends.written };
     reading.told = told;
-    return this.#options.onRecords(partition, records, { next: next as Offset, ...ends });
+    return this.#options.onRecords(partition, records, told);
   }
 
   #holdBack(reading: Reading, settling: Promise<void>): void {
@@ -339,3 +343,6 @@ export class KafkaTail implements Tail {
     }
   }
 }
+
+const isTold = ({ told }: Reading, next: Offset, { end, written }: Ends): boolean =>
+  told !== null && told.next === next && told.end === end && told.written === written;

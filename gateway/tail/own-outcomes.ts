@@ -1,4 +1,7 @@
-/** Picks out of all that is sequenced what this gateway itself had published, by the first bytes of `origin`. */
+/**
+ * Picks out of all that is sequenced what this gateway itself had published, by the first bytes of `origin`. Publishers are told when the
+ * members are written to, not before: most publishers are members, and an ack that goes with its event costs no write of its own.
+ */
 import { encodeCursor } from '../../core/log/cursor.ts';
 import type { Answer } from '../../core/log/record.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
@@ -15,18 +18,28 @@ export interface OwnOutcomesOptions {
 
 export class OwnOutcomes {
   readonly #options: OwnOutcomesOptions;
+  /** To be told at the next flush, in the log's order: at most what the tail hands over between two of them. */
+  #held: Array<() => void> = [];
 
   constructor(options: OwnOutcomesOptions) {
     this.#options = options;
   }
 
   event(event: StoredEvent): void {
-    if (this.#isOurs(event.origin)) this.#tell(() => this.#options.outcomes.onEvent(event));
+    if (this.#isOurs(event.origin)) this.#held.push(() => this.#options.outcomes.onEvent(event));
   }
 
   answer(answer: Answer): void {
     if (!this.#isOurs(answer.origin)) return;
-    this.#tell(() => this.#options.outcomes.onAnswer({ ...answer, cursor: this.#cursorOf(answer) }));
+    this.#held.push(() => this.#options.outcomes.onAnswer({ ...answer, cursor: this.#cursorOf(answer) }));
+  }
+
+  /** Tells what was held. */
+  flush(): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const tell of held) this.#tell(tell);
   }
 
   #isOurs(origin: Uint8Array | null): boolean {

@@ -58,6 +58,29 @@ describe('the live path', () => {
     expect(second.writes).toBe(2);
   });
 
+  it('tells a publisher in the turn in which its event is written, so that both are one write', async () => {
+    const w = world();
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'lobby', { kind: 'live' });
+    let isTelling = false;
+    const writtenWhileTelling: boolean[] = [];
+    w.published.push = () => {
+      isTelling = true;
+      process.nextTick(() => {
+        isTelling = false;
+      });
+      return 0;
+    };
+    const send = sink.sendFramed.bind(sink);
+    sink.sendFramed = (frames) => {
+      writtenWhileTelling.push(isTelling);
+      send(frames);
+    };
+    w.publish('lobby', 1, { origin: Buffer.concat([ORIGIN_TAG, Buffer.alloc(8)]) });
+    await until(() => sink.seqs().length === 1);
+    expect(writtenWhileTelling).toEqual([true]);
+  });
+
   it('lets the tail ask for more before it writes to members', async () => {
     const w = world();
     const sink = new TestSink();

@@ -232,6 +232,7 @@ class OutboundRoomStream implements RoomStream {
     this.#snapshots.stop();
     this.#canaries.stop();
     this.#ranges.stop();
+    this.#outcomes.flush();
     this.#fanOut.stop();
     this.#rooms.leaveAll();
     await this.#tail?.stop();
@@ -281,8 +282,14 @@ class OutboundRoomStream implements RoomStream {
     this.#flushIsDue = true;
     setImmediate(() => {
       this.#flushIsDue = false;
-      if (this.#state !== 'stopped') this.#fanOut.flush();
+      if (this.#state !== 'stopped') this.#flush();
     });
+  }
+
+  /** Acks first: what a socket gets of both is one write. */
+  #flush(): void {
+    this.#outcomes.flush();
+    this.#fanOut.flush();
   }
 
   #listen(number: Partition): Omit<PartitionListener, 'onClaim'> {
@@ -293,7 +300,7 @@ class OutboundRoomStream implements RoomStream {
         if (room !== undefined) this.#fanOut.add(room, event);
       },
       onAnswer: (answer) => this.#outcomes.answer(answer),
-      onPause: () => this.#fanOut.flush(),
+      onPause: () => this.#flush(),
       onTaken: () => this.#flushSoon(),
       onVerdict: (kind) => {
         this.#folded += 1;
@@ -306,7 +313,7 @@ class OutboundRoomStream implements RoomStream {
         this.#tail?.assign(number, from);
       },
       onJump: () => {
-        this.#fanOut.flush();
+        this.#flush();
         for (const room of this.#rooms) if (room.history.partition === number) this.#fanOut.jumped(room);
       },
       onHalt: () => this.#tail?.release(number),

@@ -47,6 +47,7 @@ export interface FetchAnswer {
 
 const READ_COMMITTED = 1;
 const NO_RECORDS = Buffer.alloc(0);
+const NONE_ABORTED: readonly AbortedTransaction[] = [];
 
 export function fetchRequest(options: FetchOptions): WireRequest<FetchAnswer> {
   const body = new ByteWriter()
@@ -87,11 +88,18 @@ function decodePartition(reader: ByteReader): FetchedPartition {
   const lastStableOffset = reader.int64();
   const logStartOffset = reader.int64();
   const abortedCount = reader.int32();
+  const aborted = abortedCount > 0 ? decodeAborted(reader, abortedCount) : NONE_ABORTED;
+  reader.int32();
+  const length = reader.int32();
+  // Most partitions of most answers have none.
+  const records = length > 0 ? reader.take(length) : NO_RECORDS;
+  return { partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records };
+}
+
+function decodeAborted(reader: ByteReader, count: number): AbortedTransaction[] {
   const aborted: AbortedTransaction[] = [];
-  for (let i = 0; i < abortedCount; i++) {
+  for (let i = 0; i < count; i++) {
     aborted.push({ producerId: reader.int64Text(), firstOffset: reader.int64() });
   }
-  reader.int32();
-  const records = reader.nullableBytes() ?? NO_RECORDS;
-  return { partition, errorCode, highWatermark, lastStableOffset, logStartOffset, aborted, records };
+  return aborted;
 }
