@@ -1,9 +1,9 @@
 /**
  * P3: publish → delivered to all members, against a bare produce → consume → produce → consume loop on the same brokers in the same run.
  *
- *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--gateways 2] [--quick]
+ *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--gateways N] [--quick]
  *
- * A case is events a second × members a room. Roomlog, the usual kafkajs group loop and the best loop there is (raw, no group) take turns
+ * A case is events a second × members a room; it has one gateway where that is enough, else two, or as many as are asked for. Roomlog, the usual kafkajs group loop and the best loop there is (raw, no group) take turns
  * after one round each that does not count: brokers' and programs' code is compiled by then. The load is spread over processes that
  * publish and receive for rooms of their own, so that one clock stamps and reads. Members and publishers are spread over the gateways. All
  * processes share all cores.
@@ -12,22 +12,27 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import '../adapters/kafka/kafkajs-timers.ts';
-import type { LoadJob, LoadResult, LoopJob, RoomsJob } from './load/messages.ts';
+import type { LoadJob, LoadResult, LoopJob } from './load/messages.ts';
 import { runLoad } from './load/run.ts';
+import { EVENTS_PER_ROOM, runSpread } from './load/spread.ts';
 import { startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
-import { type LatencySummary, summarise } from './support/latency.ts';
+import type { LatencySummary } from './support/latency.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
+import { type ServerProcess, startGateway } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
 const WARM_UP_SECONDS = 3;
 /** Between rounds, so that one's sockets and logs are gone before the next begins. */
 const PAUSE_MS = 500;
-const EVENTS_PER_ROOM = 20;
-/** A load process receives no more than this many events a second. */
-const RECEIVED_PER_PROCESS = 20_000;
+/** Deliveries a second up to which one gateway is enough. A second one reads and folds all of the log as well. */
+const DELIVERED_PER_GATEWAY = 20_000;
+/** Further ones are of no use: brokers, sequencer, load and gateways share four cores. */
+const MAX_GATEWAYS = 2;
+/** From the first port on; below are those of the stack. */
+const FIRST_OWN_PORT = 70;
 const SIDES = ['roomlog', 'group loop', 'best loop'] as const;
 type Side = (typeof SIDES)[number];
 
@@ -37,7 +42,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '8' },
     repeats: { type: 'string', default: '3' },
     payload: { type: 'string', default: '200' },
-    gateways: { type: 'string', default: '2' },
+    gateways: { type: 'string' },
     quick: { type: 'boolean', default: false },
     'port-base': { type: 'string', default: '17400' },
     out: { type: 'string', default: 'publish-delivered' },
@@ -56,6 +61,10 @@ const cases = options.cases.split(',').map((text): Case => {
   const [rate = 0, members = 0] = text.split('x').map(Number);
   return { rate, members };
 });
+const gatewaysFor = ({ rate, members }: Case) =>
+  options.gateways === undefined
+    ? Math.min(MAX_GATEWAYS, Math.ceil((rate * members) / DELIVERED_PER_GATEWAY))
+    : Number(options.gateways);
 const nameOf = ({ rate, members }: Case) => `${rate.toLocaleString('en')} events/s, ${members} members a room`;
 
 interface Round {
@@ -66,35 +75,6 @@ interface Round {
   readonly reasons: readonly string[];
 }
 
-/** Several load processes at once, as one. */
-async function runRooms(stack: BenchStack, base: LoadJob, { rate, members }: Case): Promise<LoadResult> {
-  const processes = Math.max(1, Math.ceil((rate * members) / RECEIVED_PER_PROCESS));
-  const results = await Promise.all(
-    Array.from({ length: processes }, (_, number) => {
-      const job: RoomsJob = {
-        ...base,
-        perSecond: rate / processes,
-        warmUpEvents: Math.round((rate / processes) * WARM_UP_SECONDS),
-        events: Math.round((rate / processes) * seconds),
-        urls: stack.file.gateways.map(({ ws }) => ws),
-        token: stack.token(`bench-${number}`),
-        rooms: Math.round(rate / processes / EVENTS_PER_ROOM),
-        membersPerRoom: members,
-        keepSamples: true,
-      };
-      return runLoad('rooms.ts', job, WARM_UP_SECONDS + seconds);
-    }),
-  );
-  const all = (pick: (result: LoadResult) => readonly number[] | undefined) =>
-    results.flatMap((one) => pick(one) ?? []);
-  return {
-    delivered: summarise(all(({ samples }) => samples?.delivered)),
-    acked: summarise(all(({ samples }) => samples?.acked)),
-    lost: results.reduce((sum, { lost }) => sum + lost, 0),
-    loadCpu: Math.max(...results.map(({ loadCpu }) => loadCpu)),
-  };
-}
-
 const runLoop = (base: LoadJob, loop: LoopJob['loop']): Promise<LoadResult> =>
   runLoad(
     'bare-loop.ts',
@@ -102,8 +82,14 @@ const runLoop = (base: LoadJob, loop: LoopJob['loop']): Promise<LoadResult> =>
     WARM_UP_SECONDS + seconds,
   );
 
-async function play(stack: BenchStack, side: Side, one: Case): Promise<Round> {
-  const { gateways, sequencers, kafka, partitions } = stack.file;
+interface Setting {
+  readonly stack: BenchStack;
+  /** All that the case has. */
+  readonly gateways: readonly Pick<ServerProcess, 'pid' | 'url'>[];
+}
+
+async function play({ stack, gateways }: Setting, side: Side, one: Case): Promise<Round> {
+  const { sequencers, kafka, partitions } = stack.file;
   const base: LoadJob = {
     brokers: kafka.brokers,
     partitions,
@@ -115,11 +101,20 @@ async function play(stack: BenchStack, side: Side, one: Case): Promise<Round> {
   await wait(PAUSE_MS);
   const readCpu = startCpuMeter({
     ...Object.fromEntries(kafka.pids.map((pid, index) => [`kafka-${index + 1}`, pid])),
-    ...Object.fromEntries([...gateways, ...sequencers].map(({ name, pid }) => [name, pid])),
+    ...Object.fromEntries(gateways.map(({ pid }, index) => [`gateway-${index + 1}`, pid])),
+    ...Object.fromEntries(sequencers.map(({ name, pid }) => [name, pid])),
   });
   const stolenShare = startStealMeter();
   const result = await (side === 'roomlog'
-    ? runRooms(stack, base, one)
+    ? runSpread(
+        {
+          ...base,
+          urls: gateways.map(({ url }) => url),
+          token: (user) => stack.token(user),
+          membersPerRoom: one.members,
+        },
+        WARM_UP_SECONDS + seconds,
+      )
     : runLoop(base, side === 'best loop' ? 'raw' : 'group'));
   const cpu = readCpu();
   const reasons = voidReasons({ load: result.loadCpu, stolen: stolenShare() });
@@ -131,8 +126,29 @@ async function play(stack: BenchStack, side: Side, one: Case): Promise<Round> {
   return { delivered: result.delivered, acked: result.acked ?? null, lost: result.lost, cpu, reasons };
 }
 
-await withStack({ portBase: Number(options['port-base']), up: ['--gateways', options.gateways] }, async (stack) => {
-  const { kafka, partitions, gateways, sequencers } = stack.file;
+/** The stack has one gateway; the others are there for their case only. */
+async function withGateways<Result>(
+  stack: BenchStack,
+  count: number,
+  use: (setting: Setting) => Promise<Result>,
+): Promise<Result> {
+  const [first] = stack.file.gateways;
+  if (first === undefined) throw new Error('the stack has no gateway');
+  const more: ServerProcess[] = [];
+  stack.atEnd(() => Promise.all(more.map((gateway) => gateway.stop())));
+  for (let number = 2; number <= count; number++) {
+    const port = Number(options['port-base']) + FIRST_OWN_PORT + 2 * number;
+    more.push(await startGateway({ config: stack.configOf(first.name), name: `bench-${number}`, port }));
+  }
+  try {
+    return await use({ stack, gateways: [{ pid: first.pid, url: first.ws }, ...more] });
+  } finally {
+    await Promise.all(more.map((gateway) => gateway.stop()));
+  }
+}
+
+await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
+  const { kafka, partitions, sequencers } = stack.file;
   const admin = new Kafka({ clientId: 'bench', brokers: [...kafka.brokers], logLevel: logLevel.ERROR }).admin();
   await admin.connect();
   await admin.createTopics({
@@ -144,12 +160,14 @@ await withStack({ portBase: Number(options['port-base']), up: ['--gateways', opt
   const goals: BenchGoal[] = [];
   const played: Array<readonly [Case, ReadonlyMap<Side, Played<Round>>]> = [];
   for (const one of cases) {
-    for (const side of SIDES) await play(stack, side, one);
-    const rounds = await playInTurn<Side, Round>({
-      sides: SIDES,
-      repeats,
-      play: (side) => play(stack, side, one),
-      isVoid: ({ reasons }) => reasons.length > 0,
+    const rounds = await withGateways(stack, gatewaysFor(one), async (setting) => {
+      for (const side of SIDES) await play(setting, side, one);
+      return playInTurn<Side, Round>({
+        sides: SIDES,
+        repeats,
+        play: (side) => play(setting, side, one),
+        isVoid: ({ reasons }) => reasons.length > 0,
+      });
     });
     played.push([one, rounds]);
     const medians = new Map<string, number>();
@@ -172,15 +190,15 @@ await withStack({ portBase: Number(options['port-base']), up: ['--gateways', opt
   writeResult(options.out, {
     bench: 'publish-delivered',
     figure: 'P3',
-    command: `scripts/bench publish-delivered --cases ${options.cases} --seconds ${seconds} --repeats ${repeats} --payload ${payloadBytes} --gateways ${gateways.length}`,
-    versions: { kafka: await kafkaVersion(), ...packageVersions('kafkajs', 'ws') },
+    command: `scripts/bench publish-delivered --cases ${options.cases} --seconds ${seconds} --repeats ${repeats} --payload ${payloadBytes}${options.gateways === undefined ? '' : ` --gateways ${options.gateways}`}`,
+    versions: { kafka: await kafkaVersion(), ...packageVersions('kafkajs') },
     settings: {
       cases: options.cases,
       payloadBytes,
       secondsMeasured: seconds,
       partitions,
       brokers: kafka.brokers.length,
-      gateways: gateways.length,
+      gateways: Object.fromEntries(cases.map((one) => [nameOf(one), gatewaysFor(one)])),
       sequencers: sequencers.length,
       eventsPerSecondAndRoom: EVENTS_PER_ROOM,
       groupLoop: 'kafkajs: one send in flight, events of one tick share it; consumers with maxWaitTimeInMs 20',

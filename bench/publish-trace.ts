@@ -1,19 +1,18 @@
 /**
  * Where a publish's time goes: the stations of P3's way on the machine's clock, with Roomlog's own programs.
  *
- *   scripts/bench publish-trace [--rate 1000] [--seconds 10] [--rooms 50] [--members 10] [--profile DIR]
+ *   scripts/bench publish-trace [--rate 1000] [--seconds 10] [--members 10] [--gateways 1] [--profile DIR]
  *
- * Prints a table: the time between neighbouring stations (mean, p50, p99), the requests to Kafka a second, and CPU by process. `--profile`
- * keeps CPU profiles of gateway and sequencer in a folder.
+ * Prints a table: the time between neighbouring stations (mean, p50, p99; of several gateways, the first that an event passes), the requests to Kafka a second, and CPU by process. `--profile`
+ * keeps CPU profiles of gateway and sequencer, from the first seconds of load on, in a folder.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import type { RoomsJob } from './load/messages.ts';
-import { runLoad } from './load/run.ts';
+import { runSpread } from './load/spread.ts';
 import { startCpuMeter } from './support/cpu.ts';
 import { summarise } from './support/latency.ts';
 import { withStack } from './support/stack.ts';
@@ -25,8 +24,8 @@ const { values: options } = parseArgs({
   options: {
     rate: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '10' },
-    rooms: { type: 'string', default: '50' },
     members: { type: 'string', default: '10' },
+    gateways: { type: 'string', default: '1' },
     payload: { type: 'string', default: '200' },
     'port-base': { type: 'string', default: '17500' },
     profile: { type: 'string' },
@@ -60,12 +59,13 @@ const BESIDE: ReadonlyArray<readonly [from: string, to: string]> = [
 ];
 
 const dir = mkdtempSync(join(tmpdir(), 'roomlog-trace-'));
-const profiling = options.profile === undefined ? '' : ` --cpu-prof --cpu-prof-dir=${options.profile}`;
+const profiling = options.profile === undefined ? {} : { ROOMLOG_TEST_TRACE_PROFILES: resolve(options.profile) };
 try {
   await withStack(
     {
       portBase: Number(options['port-base']),
-      env: { NODE_OPTIONS: `--import ${HOOKS}${profiling}`, ROOMLOG_TEST_TRACE_DIR: dir },
+      up: ['--gateways', options.gateways],
+      env: { NODE_OPTIONS: `--import ${HOOKS}`, ROOMLOG_TEST_TRACE_DIR: dir, ...profiling },
     },
     async (stack) => {
       const { file } = stack;
@@ -74,7 +74,7 @@ try {
         ...own.map(({ name, pid }) => [name, pid] as const),
         ...file.kafka.pids.map((pid, index) => [`kafka-${index + 1}`, pid] as const),
       ]);
-      const job: RoomsJob = {
+      const job = {
         brokers: file.kafka.brokers,
         partitions: file.partitions,
         perSecond: rate,
@@ -82,14 +82,13 @@ try {
         events: rate * seconds,
         payloadBytes: Number(options.payload),
         urls: file.gateways.map(({ ws }) => ws),
-        token: stack.token(),
-        rooms: Number(options.rooms),
+        token: (user: string) => stack.token(user),
         membersPerRoom: Number(options.members),
         traceFile: join(dir, 'load.json'),
       };
       const readCpu = startCpuMeter(pids);
       const startedAt = performance.now();
-      const result = await runLoad('rooms.ts', job, WARM_UP_SECONDS + seconds);
+      const result = await runSpread(job, WARM_UP_SECONDS + seconds);
       const took = (performance.now() - startedAt) / 1000;
       const cpu = readCpu();
       for (const { pid } of own) process.kill(pid, 'SIGUSR2');
@@ -99,7 +98,11 @@ try {
         .map((name) => [name, JSON.parse(readFileSync(join(dir, name), 'utf8')) as Trace] as const);
       const stations: Record<string, Record<string, number>> = {};
       for (const [, trace] of traces)
-        for (const [name, times] of Object.entries(trace.stations)) stations[name] = times;
+        for (const [name, times] of Object.entries(trace.stations)) {
+          stations[name] ??= {};
+          const firsts = stations[name];
+          for (const [mark, ms] of Object.entries(times)) firsts[mark] = Math.min(ms, firsts[mark] ?? ms);
+        }
       const marks = Object.keys(stations['delivered to all'] ?? {});
       const line = (from: string, to: string) => {
         const times = marks

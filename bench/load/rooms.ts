@@ -1,9 +1,9 @@
 /**
  * Load process for Roomlog: `rooms` rooms with `membersPerRoom` members on as many connections, one publisher a room, all in one process
- * so that one clock stamps and reads. Latency is from the intended send time to each member's receipt. A publisher keeps to the
+ * so that one clock stamps and reads; with clients that do no more than that. Latency is from the intended send time to each member's receipt. A publisher keeps to the
  * protocol's window of unanswered publishes; what has to wait for it counts from when it should have been sent all the same.
  */
-import { WebSocket } from 'ws';
+import { LeanClient } from '../fan-out/lean-client.ts';
 import { round, summarise } from '../support/latency.ts';
 import { machineNow } from '../support/machine-clock.ts';
 import { pace } from '../support/pace.ts';
@@ -34,20 +34,14 @@ let firstMeasured = Number.POSITIVE_INFINITY;
 
 const roomName = (index: number) => `bench/${process.pid}/${index}`;
 
-function open(index: number): Promise<WebSocket> {
+async function open(index: number): Promise<LeanClient> {
   const room = roomName(index % job.rooms);
-  const socket = new WebSocket(job.urls[index % job.urls.length] ?? '', 'roomlog.v1.json', {
-    perMessageDeflate: false,
-  });
-  return new Promise((resolve, reject) => {
-    const fail = (error: unknown) => reject(error instanceof Error ? error : new Error(String(error)));
-    socket.once('error', fail);
-    socket.once('close', (code) => fail(`closed with ${code} before live`));
-    socket.once('open', () => {
-      socket.send(JSON.stringify({ type: 'hello', token: job.token }));
-      socket.send(JSON.stringify({ type: 'join', id: 1, room }));
-    });
-    socket.on('message', (bytes: Buffer) => {
+  const { promise: live, resolve, reject } = Promise.withResolvers<void>();
+  const client = await LeanClient.open({
+    url: job.urls[index % job.urls.length] ?? '',
+    protocol: 'roomlog.v1.json',
+    compression: false,
+    onText(bytes) {
       const now = performance.now();
       if (bytes.compare(EVENT, 0, EVENT.length, 0, EVENT.length) === 0) {
         const intended = intendedTimeIn(bytes);
@@ -68,12 +62,17 @@ function open(index: number): Promise<WebSocket> {
         return;
       }
       const frame = JSON.parse(bytes.toString()) as { type: string; code?: string; message?: string };
-      if (frame.type === 'live') resolve(socket);
+      if (frame.type === 'live') resolve();
       if (frame.type !== 'error') return;
       errors.set(frame.code ?? '', (errors.get(frame.code ?? '') ?? 0) + 1);
-      fail(`${frame.code}: ${frame.message}`);
-    });
+      reject(new Error(`${frame.code}: ${frame.message}`));
+    },
+    onClose: () => reject(new Error('closed before live')),
   });
+  client.send(JSON.stringify({ type: 'hello', token: job.token }));
+  client.send(JSON.stringify({ type: 'join', id: 1, room }));
+  await live;
+  return client;
 }
 
 function send(room: number): void {
@@ -92,7 +91,7 @@ function send(room: number): void {
   }
 }
 
-const sockets: WebSocket[] = [];
+const sockets: LeanClient[] = [];
 for (let index = 0; index < job.rooms * job.membersPerRoom; index += CONNECT_AT_ONCE) {
   const many = Math.min(CONNECT_AT_ONCE, job.rooms * job.membersPerRoom - index);
   sockets.push(...(await Promise.all(Array.from({ length: many }, (_, i) => open(index + i)))));
@@ -126,6 +125,6 @@ const result: LoadResult = {
   errors: Object.fromEntries(errors),
   loadCpu,
 };
-for (const socket of sockets) socket.terminate();
+for (const socket of sockets) socket.end();
 stations?.write();
 process.stdout.write(`${JSON.stringify(result)}\n`);

@@ -1,7 +1,7 @@
 /**
  * Loaded before a gateway or a sequencer (preload.mjs) by `bench/publish-trace.ts`: notes on the machine's clock when each event of the bench
  * passes a station of the Kafka adapter, and how many requests of each kind were sent. On SIGUSR2 all of it goes to a file in
- * ROOMLOG_TEST_TRACE_DIR. Nothing of it is in the programs themselves.
+ * ROOMLOG_TEST_TRACE_DIR, and a CPU profile to ROOMLOG_TEST_TRACE_PROFILES where that is set. Nothing of it is in the programs themselves.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,9 @@ import type { AppendRecord, LogRecord } from '../../core/ports/event-log.ts';
 import { AppendBatcher } from '../../gateway/publish/append-batcher.ts';
 import { machineNow } from '../support/machine-clock.ts';
 import { markIn } from './mark.ts';
+import { Profile } from './profile.ts';
 
+const profile = process.env.ROOMLOG_TEST_TRACE_PROFILES === undefined ? null : new Profile();
 const dir = process.env.ROOMLOG_TEST_TRACE_DIR;
 const role = ['gateway', 'sequencer'].find((name) => process.argv.includes(name));
 
@@ -22,6 +24,7 @@ const requests: Record<string, { count: number; ms: number }> = {};
 
 function note(station: string, records: readonly (AppendRecord | LogRecord)[]): void {
   const now = machineNow();
+  profile?.begin();
   stations[station] ??= {};
   const times = stations[station];
   for (const { value } of records) {
@@ -64,7 +67,7 @@ if (dir !== undefined && role !== undefined) {
   };
   process.on('SIGUSR2', () => {
     const file = join(dir, `${role}-${process.pid}.json`);
-
+    profile?.end(join(process.env.ROOMLOG_TEST_TRACE_PROFILES ?? '', `${role}-${process.pid}.cpuprofile`));
     writeFileSync(file, JSON.stringify({ role, stations, requests }));
   });
 }
