@@ -17,6 +17,8 @@ import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 const PATIENCE_MS = 30_000;
 /** Before the first answer: so many tries, each after a back-off, then `kafka_unreachable`. */
 const FIRST_TRIES = 6;
+/** Records decoded at a time: fewer than of a tail, since what is read here is never urgent, and what waits behind it may be. */
+const SLICE_RECORDS = 256;
 /** What is asked for is there already, so the broker has nothing to wait for. */
 const MAX_WAIT_MS = 100;
 
@@ -34,6 +36,7 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
   if (signal?.aborted || options.from >= options.to) return;
   let to: number = options.to;
   let hasAnswer = false;
+  let yielded = false;
   let next: number = options.from;
   let failures = 0;
   let progressAt = parts.clock.monotonic();
@@ -59,16 +62,20 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       continue;
     }
     const before = next;
-    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted);
+    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted, SLICE_RECORDS);
     for (let more = true; more && next < to && !signal?.aborted; ) {
       const slice = await decode(decoder, options);
       ({ next, more } = slice);
       const last = slice.records.at(-1);
       const wanted = last && last.offset >= to ? slice.records.filter((r) => r.offset < to) : slice.records;
-      if (wanted.length > 0 && !signal?.aborted) yield wanted;
+      if (wanted.length > 0 && !signal?.aborted) {
+        yielded = true;
+        yield wanted;
+      }
       if (more) await turn();
     }
     if (next > before) {
+      if (options.oneFetch === true && yielded) return;
       failures = 0;
       progressAt = parts.clock.monotonic();
     } else if (parts.clock.monotonic() - progressAt >= PATIENCE_MS) {

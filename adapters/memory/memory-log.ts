@@ -84,7 +84,9 @@ export class MemoryLog implements EventLog {
       }
       const read = chunk(source, next, to, options.maxBytesPerFetch ?? 1_048_576);
       next = read.next;
-      if (read.records.length > 0) yield read.records;
+      if (read.records.length === 0) continue;
+      yield read.records;
+      if (options.oneFetch === true) return;
     }
   }
 

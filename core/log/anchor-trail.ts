@@ -10,7 +10,7 @@ import type { Anchor, Chain } from './chain.ts';
 const EVERY_RECORDS = 250;
 const EVERY_BYTES = 65_536;
 /** Anchors kept; with one more, the one that is missed least goes. */
-const MAX_ANCHORS = 2_048;
+const MAX_ANCHORS = 8_192;
 
 export class AnchorTrail {
   readonly #max: number;

@@ -135,6 +135,8 @@ export interface RangeOptions {
   /** Exclusive. */
   readonly to: Offset;
   readonly maxBytesPerFetch?: number;
+  /** Ends once a fetch has brought records, all of which are yielded: what it has is not cut off, and nothing is asked for that may not be needed. */
+  readonly oneFetch?: boolean;
   readonly signal?: AbortSignal;
 }
 

@@ -11,6 +11,7 @@ import { Anchors } from './anchors.ts';
 import type { PartitionHistory } from './partition-history.ts';
 import { Ranges } from './ranges.ts';
 import { readStretch } from './read-stretch.ts';
+import { Ring } from './ring.ts';
 
 let w: World;
 afterEach(() => w.close());
@@ -63,10 +64,49 @@ describe('many readers of the same past', () => {
   });
 });
 
+describe('one reader', () => {
+  it('proves its cursor by the read that brings it up to date', async () => {
+    w = new World({ gateway: { ringBytes: 1 } });
+    const seen = watchReads(w);
+    const offsets = Array.from({ length: 400 }, () => w.publish('a', 'x'.repeat(1_000)).offset);
+    const cursor = encodeCursor(w.streamId, 'a' as RoomId, { offset: offsets[99] as Offset, seq: 100 as Seq });
+    const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'after', cursor });
+    await until(() => sink.of('live').length === 1);
+    expect(sink.seqs()).toHaveLength(300);
+    expect(seen.reads).toBe(1);
+  });
+
+  it('reads up to where the ring begins', async () => {
+    w = new World({ gateway: { ringBytes: 280_000 } });
+    const seen = watchReads(w);
+    for (let count = 0; count < 400; count += 1) w.publish('a', 'x'.repeat(1_000));
+    const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'start' });
+    await until(() => sink.of('live').length === 1);
+    expect(sink.seqs()).toHaveLength(400);
+    // The ring holds two hundred events.
+    expect(seen.records).toBeGreaterThanOrEqual(200);
+    expect(seen.records).toBeLessThan(230);
+  });
+
+  it('reads a short rest along with what comes before it', async () => {
+    const readsOf = async (events: number): Promise<number> => {
+      w = new World({ gateway: { ringBytes: 1 } });
+      const seen = watchReads(w);
+      for (let count = 0; count < events; count += 1) w.publish('a', 'x'.repeat(60_000));
+      const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'start' });
+      await until(() => sink.of('live').length === 1);
+      await w.close();
+      return seen.reads;
+    };
+    expect(await readsOf(24)).toBe(1);
+    expect(await readsOf(30)).toBeGreaterThan(1);
+  });
+});
+
 describe('a long range', () => {
   it('is judged in slices, between which the event loop turns as often as the budget says', async () => {
     w = new World({ anchors: { everyRecords: 1_000_000 } });
-    w.publishMany('a', 640);
+    w.publishMany('a', 480);
     const stretchOf = async (isSpent: boolean): Promise<number> => {
       let turns = 0;
       const budget = {
@@ -77,13 +117,19 @@ describe('a long range', () => {
       };
       const from = Chain.atStart().anchor(0 as Offset);
       const anchors = new Anchors();
-      const view = { partition: 0, streamId: 's', position: 642, anchors } as unknown as PartitionHistory;
+      const view = {
+        partition: 0,
+        streamId: 's',
+        position: 482,
+        anchors,
+        ring: new Ring(1),
+      } as unknown as PartitionHistory;
       const parts = { log: w.log, codec, topic: TOPIC, budget, signal: new AbortController().signal };
-      const { stretch, records } = await readStretch({ view, from, planned: 642, bytes: 1e6 }, parts);
-      expect([records, stretch.next.offset]).toEqual([642, 642]);
+      const { stretch, records } = await readStretch({ view, from, bytes: 1e6 }, parts);
+      expect([records, stretch.next.offset]).toEqual([482, 482]);
       return turns;
     };
-    expect(await stretchOf(true)).toBe(Math.ceil(642 / 32));
+    expect(await stretchOf(true)).toBe(Math.ceil(482 / 32));
     expect(await stretchOf(false)).toBe(0);
   });
 
@@ -111,7 +157,13 @@ describe('a long range', () => {
       onShared: () => {},
     });
     const from = Chain.atStart().anchor(0 as Offset);
-    const view = { partition: 0, streamId: 's', position: 22, anchors: new Anchors() } as unknown as PartitionHistory;
+    const view = {
+      partition: 0,
+      streamId: 's',
+      position: 22,
+      anchors: new Anchors(),
+      ring: new Ring(1),
+    } as unknown as PartitionHistory;
     let done = 0;
     const all = Array.from({ length: 100 }, () => ranges.read(view, from).then(() => ++done));
     for (let served = 10; served <= 100; served += 10) {
@@ -156,7 +208,13 @@ describe('a partition that is not believed any more', () => {
     const rest = { codec, topic: TOPIC, clock: systemClock, bytesPerSecond: 1e9, cacheBytes: 1e9 };
     const ranges = new Ranges({ ...rest, log, budget, onRead: () => {}, onShared: () => {} });
     const from = Chain.atStart().anchor(0 as Offset);
-    const view = { partition: 0, streamId: 's', position: 22, anchors: new Anchors() } as unknown as PartitionHistory;
+    const view = {
+      partition: 0,
+      streamId: 's',
+      position: 22,
+      anchors: new Anchors(),
+      ring: new Ring(1),
+    } as unknown as PartitionHistory;
     const begun = ranges.read(view, from);
     await until(() => gates.length === 1);
     ranges.forget(0 as Partition);

@@ -17,10 +17,14 @@ import { Stretch } from './stretch.ts';
 
 /** Bytes of records of a stretch, about: large, since what a fetch cuts off at its end is sent for nothing. */
 const STRETCH_BYTES = 1_048_576;
+/** So many stretches are read as one. */
+const LONGEST_STRETCHES = 1.5;
 /** A read of one record takes what is around it up to so many bytes: they cost no more. */
 const LEAST_BYTES = 65_536;
 /** What a record takes before any was folded or read. */
 const FIRST_GUESS_BYTES = 400;
+/** What its key and the batch format add to a record’s value, about. */
+const KEY_BYTES = 32;
 /** How much of the newest read's average goes into the guess. */
 const GUESS_WEIGHT = 0.3;
 
@@ -128,9 +132,7 @@ export class Ranges {
     const planned = this.#plan(view, from.offset, upTo, others);
     const bytes = Math.ceil((planned - from.offset) * this.#recordBytes(view));
     const isBelieved = (): boolean => this.#reading.get(partition) === others;
-    const done = this.#order.run(partition, from.offset, bytes, () =>
-      this.#read({ view, from, planned, bytes }, isBelieved),
-    );
+    const done = this.#order.run(partition, from.offset, bytes, () => this.#read({ view, from, bytes }, isBelieved));
     const reading = { from: from.offset, planned, done };
     others.add(reading);
     const over = (): boolean => others.delete(reading);
@@ -138,13 +140,18 @@ export class Ranges {
     return done;
   }
 
-  /** The end of a read: where somebody else's begins, or where it is long enough. */
+  /** The end of a read: where somebody else's begins, or the ring, or where it is long enough. */
   #plan(view: PartitionHistory, from: number, upTo: number, others: ReadonlySet<Reading>): number {
     const { partition, position } = view;
-    const long = from + this.recordsIn(view, STRETCH_BYTES);
+    const long = this.recordsIn(view, STRETCH_BYTES);
     const least = from + this.recordsIn(view, LEAST_BYTES);
-    let planned = Math.min(position, long, Math.max(upTo, least), this.#kept.beginAbove(partition, from));
+    let planned = Math.min(position, Math.max(upTo, least), this.#kept.beginAbove(partition, from));
     for (const other of others) if (other.from > from) planned = Math.min(planned, other.from);
+    // What the ring holds, it has of all rooms.
+    const held = view.ring.oldest?.offset ?? 0;
+    if (held > from) planned = Math.min(planned, held);
+    // A short rest is read with it.
+    if (planned - from > long * LONGEST_STRETCHES) planned = from + long;
     return Math.max(planned, from + 1);
   }
 
@@ -163,7 +170,8 @@ export class Ranges {
   }
 
   #recordBytes({ partition, anchors }: PartitionHistory): number {
-    return this.#guesses.get(partition) ?? anchors.recordBytes ?? FIRST_GUESS_BYTES;
+    const folded = anchors.recordBytes;
+    return this.#guesses.get(partition) ?? (folded === null ? FIRST_GUESS_BYTES : folded + KEY_BYTES);
   }
 
   #empty({ partition, streamId }: PartitionHistory, from: Anchor): Stretch {
@@ -173,15 +181,19 @@ export class Ranges {
   }
 }
 
-/** What stands at an offset, proven from the anchor below it: an accepted event, a claim, or nothing that counts. */
+/**
+ * What stands at an offset, proven from the anchor below it: an accepted event, a claim, or nothing that counts.
+ * @param upTo see `Ranges.read`
+ */
 export async function recordAt(
   ranges: Ranges,
   view: PartitionHistory,
   offset: Offset,
+  upTo: number = offset + 1,
 ): Promise<LogEvent | 'claim' | null> {
   let from = view.anchors.atOrBelow(offset);
   while (from !== undefined && from.offset <= offset && offset < view.position) {
-    const stretch = await ranges.read(view, from, offset + 1);
+    const stretch = await ranges.read(view, from, upTo);
     if (stretch.covers(offset)) return stretch.at(offset);
     if (stretch.next.offset <= from.offset) return null;
     from = stretch.next;

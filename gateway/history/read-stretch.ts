@@ -14,8 +14,6 @@ const RECORDS_PER_LOOK = 32;
 const RECORD_BYTES = 16;
 /** Asked for beyond what a range is guessed to have: a fetch that cuts the last batch off costs another one. */
 const SPARE_BYTES = 8_192;
-/** A range that turns out to have more bytes than guessed is read no further once it has this part of them. */
-const ENOUGH = 0.7;
 
 /** Lets long work go on in a later turn of the event loop. */
 export interface TurnBudget {
@@ -26,9 +24,7 @@ export interface TurnBudget {
 export interface PlannedRead {
   readonly view: PartitionHistory;
   readonly from: Anchor;
-  /** Read up to here, about. */
-  readonly planned: number;
-  /** What that is guessed to be. */
+  /** What it is guessed to have. */
   readonly bytes: number;
 }
 
@@ -51,7 +47,7 @@ export interface ReadOutcome {
 
 /** Throws as `Ranges.read`. */
 export async function readStretch(read: PlannedRead, parts: ReadParts): Promise<ReadOutcome> {
-  const { view, from, planned, bytes: guessedBytes } = read;
+  const { view, from, bytes: guessedBytes } = read;
   const { log, codec, topic, budget, signal } = parts;
   const { partition, streamId, position: to } = view;
   const stretch = new Stretch({ partition, streamId, codec, from: from.offset });
@@ -59,9 +55,10 @@ export async function readStretch(read: PlannedRead, parts: ReadParts): Promise<
   let records = 0;
   let bytes = 0;
   let keyBytes = 0;
+  // Where nothing comes, there is nothing up to there.
   let next: Offset = to;
   const maxBytesPerFetch = Math.ceil(guessedBytes) + SPARE_BYTES;
-  const range = { topic, partition, from: from.offset, to, maxBytesPerFetch, signal };
+  const range = { topic, partition, from: from.offset, to, maxBytesPerFetch, oneFetch: true, signal };
   for await (const chunk of log.readRange(range)) {
     for (const record of chunk) {
       if (records % RECORDS_PER_LOOK === 0 && budget.spent()) await budget.turn();
@@ -73,8 +70,6 @@ export async function readStretch(read: PlannedRead, parts: ReadParts): Promise<
       keyBytes += record.key?.length ?? 0;
       next = (record.offset + 1) as Offset;
     }
-    if (next >= planned || bytes + keyBytes >= ENOUGH * guessedBytes) break;
-    next = to;
   }
   if (signal.aborted) throw new RoomlogError('unavailable', 'This gateway is shutting down.');
   stretch.end(judge.anchor(next));

@@ -60,6 +60,7 @@ export class RoomReader {
   readonly #ranges: Ranges;
   readonly #walks: Walks;
   readonly #position: Position;
+  readonly #portionBytes: number;
   #seq: number | null;
   /** While `#seq` is null: the newest event seen that was not wanted. */
   #skippedSeq = 0;
@@ -74,13 +75,21 @@ export class RoomReader {
   /** Reading began at the oldest anchor, so what was not found is not there. */
   #fromOldest = false;
 
-  constructor(view: PartitionHistory, { ranges, walks }: HistoryReads, room: RoomId, position: Position) {
+  /** @param portionBytes events taken at once, at least one */
+  constructor(
+    view: PartitionHistory,
+    { ranges, walks }: HistoryReads,
+    room: RoomId,
+    position: Position,
+    portionBytes: number = PORTION_BYTES,
+  ) {
     this.#view = view;
     this.#ranges = ranges;
     this.#walks = walks;
     this.room = room;
     this.#position = position;
     this.#seq = position.seq;
+    this.#portionBytes = portionBytes;
   }
 
   /** The seq of the last event handed out (or not wanted); null while unknown. */
@@ -95,8 +104,8 @@ export class RoomReader {
     if (this.#seq === null) return 'log';
     if (this.#seq >= (head?.seq ?? 0)) return 'end';
     const events =
-      this.#view.ring.after(this.room, this.#seq, PORTION_BYTES) ??
-      this.#walks.after(this.room, this.#seq, PORTION_BYTES);
+      this.#view.ring.after(this.room, this.#seq, this.#portionBytes) ??
+      this.#walks.after(this.room, this.#seq, this.#portionBytes);
     const last = events?.at(-1);
     if (events === null || last === undefined) return 'log';
     this.#seq = last.seq;
@@ -124,7 +133,7 @@ export class RoomReader {
       const stretch = this.#stretch ?? (await this.#ranges.read(this.#view, from));
       if (stretch.next.offset <= from.offset) return this.#atEnd();
       const at = Math.max(this.#at, from.offset) as Offset;
-      const { events, more } = await stretch.eventsOf(this.room, at, PORTION_BYTES);
+      const { events, more } = await stretch.eventsOf(this.room, at, this.#portionBytes);
       this.#at = (more ? (events.at(-1) as LogEvent).offset + 1 : stretch.next.offset) as Offset;
       this.#next = more ? from : stretch.next;
       this.#stretch = more ? stretch : null;

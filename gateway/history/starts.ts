@@ -9,9 +9,12 @@ import type { LogEvent } from './log-event.ts';
 import { expiryTime, type PartitionHistory } from './partition-history.ts';
 import { recordAt } from './ranges.ts';
 import { type HistoryReads, type Position, RoomReader } from './room-reader.ts';
+import { isDense } from './walk-back.ts';
 
 /** Portions read before `joined` to learn whether the backlog holds a gap; past it the answer is "not recovered". */
 const MAX_PORTIONS_AHEAD = 256;
+/** A portion's bytes where the first event tells. */
+const ONE_EVENT = 1;
 /** Told to a client whose cursor can't be judged by this gateway yet, ms. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -96,9 +99,13 @@ export class Starts {
         details: { retryAfter: RETRY_AFTER_MS },
       });
     }
+    const { ranges } = this.#reads;
     let record: LogEvent | 'claim' | null;
     try {
-      record = await recordAt(this.#reads.ranges, view, offset);
+      // Whoever will read on from there reads it at once.
+      const wanted = { throughSeq: seq, beforeTime: Number.NEGATIVE_INFINITY, scanFrom: offset + 1 };
+      const upTo = isDense({ view, ranges, room }, wanted) ? view.position : offset + 1;
+      record = await recordAt(ranges, view, offset, upTo);
     } catch (error) {
       if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
       // Retention has passed since the anchors were noted.
@@ -113,9 +120,9 @@ export class Starts {
 
   /** Whether everything between the position and the head can be delivered: nothing deleted, nothing expired. */
   async #isWhole(view: PartitionHistory, room: RoomId, position: Position): Promise<boolean> {
-    const reader = new RoomReader(view, this.#reads, room, position);
     // A deletion shows in the first read, or before the first event found; an expired event may be anywhere.
     const mayExpire = view.newestExpiring >= position.from;
+    const reader = new RoomReader(view, this.#reads, room, position, mayExpire ? undefined : ONE_EVENT);
     const now = expiryTime(view, this.#options.clock);
     for (let portions = 0; portions < MAX_PORTIONS_AHEAD; portions += 1) {
       const taken = reader.take();

@@ -23,6 +23,23 @@ export function rangeContract(world: LogUnderTest): void {
     expect((await world.log.ranges(topic, [p(0)])).get(p(0))).toEqual({ start: 3, end: 4 });
   });
 
+  test('ends after one fetch where asked to, with all that it brought', async () => {
+    const topic = await world.newTopic(1);
+    for (const value of ['a', 'b', 'c']) await world.appendAll(topic, p(0), [value.repeat(600), value.repeat(600)]);
+    const read = async (from: number, maxBytesPerFetch: number): Promise<number[]> => {
+      const offsets: number[] = [];
+      const range = { topic, partition: p(0), from: at(from), to: at(6), maxBytesPerFetch, oneFetch: true };
+      for await (const chunk of world.log.readRange(range)) offsets.push(...chunk.map(({ offset }) => offset));
+      return offsets;
+    };
+    const first = await read(0, 1_000);
+    expect(first.length).toBeGreaterThan(0);
+    expect(first.length).toBeLessThan(6);
+    const rest = await read(first.length, 1_000_000);
+    expect([...first, ...rest]).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(await read(6, 1_000)).toEqual([]);
+  });
+
   test('ends a range read when its signal is aborted', async () => {
     const topic = await world.newTopic(1);
     await world.appendAll(topic, p(0), ['0', '1']);
