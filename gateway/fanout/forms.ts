@@ -16,8 +16,8 @@ export interface Piece {
 export class Forms {
   readonly encoding: EventEncoding;
   readonly #pieces: readonly Piece[];
-  /** One for each piece. */
-  readonly #frames: readonly Buffer[];
+  /** One for each piece; null until they are needed, and when let go. */
+  #made: readonly Buffer[] | null = null;
   #plain: Buffer | null = null;
   #batched: Buffer | null = null;
   #deflated: Buffer | null = null;
@@ -26,9 +26,19 @@ export class Forms {
   constructor(pieces: readonly Piece[], encoding: EventEncoding) {
     this.encoding = encoding;
     this.#pieces = pieces;
-    this.#frames = pieces.map(({ from, event }) =>
+  }
+
+  /** Keeps only the forms that were asked for. */
+  letGo(): void {
+    this.#made = null;
+  }
+
+  get #frames(): readonly Buffer[] {
+    const { encoding } = this;
+    this.#made ??= this.#pieces.map(({ from, event }) =>
       from === null ? encoding.event(event) : encoding.gap(event.room, from, event.seq, event.cursor, 'expired'),
     );
+    return this.#made;
   }
 
   framed({ batch, deflate }: Pick<Sink, 'batch' | 'deflate'>): Buffer {
@@ -57,6 +67,7 @@ export class Forms {
     const messages: Buffer[] = [];
     let pending: Buffer[] = [];
     let pendingBytes = 0;
+    const frames = this.#frames;
     const close = (): void => {
       if (pending.length === 1) messages.push(pending[0] as Buffer);
       else if (pending.length > 1) messages.push(this.encoding.batch(pending));
@@ -64,7 +75,7 @@ export class Forms {
       pendingBytes = 0;
     };
     for (let index = 0; index < this.#pieces.length; index += 1) {
-      const frame = this.#frames[index] as Buffer;
+      const frame = frames[index] as Buffer;
       const isEvent = this.#pieces[index]?.from === null;
       if (!isEvent || pendingBytes + frame.length > MAX_BATCH_FRAME_BYTES) close();
       if (!isEvent) {

@@ -13,7 +13,7 @@ const event = (seq: number, expiresAt: number | null = null): LogEvent =>
   });
 
 it('builds what many lack once', () => {
-  const recent = new RecentDeliveries();
+  const recent = new RecentDeliveries(1_000_000);
   const [one, two, three] = [event(1), event(2), event(3)];
   const delivery = recent.of([one, two], 0);
   expect(recent.of([one, two], 5)).toBe(delivery);
@@ -22,7 +22,7 @@ it('builds what many lack once', () => {
 });
 
 it('asks again whether an event has expired', () => {
-  const recent = new RecentDeliveries();
+  const recent = new RecentDeliveries(1_000_000);
   const events = [event(1), event(2, 100)];
   expect(recent.of(events, 99).gaps).toBe(0);
   expect(recent.of(events, 100).gaps).toBe(1);

@@ -1,12 +1,10 @@
 /**
- * After a network cut many members come back with the same position: what was built for the first of them serves the others.
- * Holds little, since those members come together or not at all.
+ * After a network cut many members come back with the same position: what was built for the first of them serves the others. They come in no order of
+ * rooms, so it pays only while it holds what all rooms' members are behind: with less, each would find that its own was let go for others'.
  */
 import type { StoredEvent } from '../stream.ts';
 import { Delivery } from './delivery.ts';
 
-/** Default for `limitBytes`. */
-const LIMIT_BYTES = 8_388_608;
 /** What a frame holds beyond an event's data, about. */
 const FRAME_BYTES = 250;
 
@@ -17,7 +15,7 @@ export class RecentDeliveries {
   #bytes = 0;
 
   /** @param limitBytes kept, about; the events' frames are counted, in one of their forms. */
-  constructor(limitBytes: number = LIMIT_BYTES) {
+  constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
   }
 

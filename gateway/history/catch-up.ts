@@ -38,6 +38,8 @@ export interface CatchUpOptions {
   readonly reads: HistoryReads;
   readonly clock: Clock;
   readonly slow: SlowMembers;
+  /** Bytes of frames kept for others who are as far behind, about. */
+  readonly framesBytes: number;
   readonly logger: LogSink;
   onDelivered(events: number): void;
   onGap(reason: GapReason, count: number): void;
@@ -46,11 +48,12 @@ export interface CatchUpOptions {
 export class CatchUp {
   readonly #options: CatchUpOptions;
   readonly #pace: SocketPace;
-  readonly #deliveries = new RecentDeliveries();
+  readonly #deliveries: RecentDeliveries;
   #active = 0;
 
   constructor(options: CatchUpOptions) {
     this.#options = options;
+    this.#deliveries = new RecentDeliveries(options.framesBytes);
     this.#pace = new SocketPace({ logger: options.logger, onStuck: (member) => options.slow.closed(member, 'stuck') });
   }
 
@@ -142,6 +145,7 @@ export class CatchUp {
     }
     const delivery = this.#deliveries.of(events, expiryTime(room.history, this.#options.clock));
     sink.sendFramed(delivery.framed(sink));
+    delivery.letGo();
     member.gave(delivery.last.seq, (delivery.last.offset + 1) as Offset);
     this.#options.onDelivered(events.length);
     if (delivery.gaps > 0) this.#options.onGap('expired', delivery.gaps);

@@ -41,3 +41,19 @@ it('wakes as many in one turn as its share allows', async () => {
   await all;
   expect(woken.filter((turn) => turn === woken[0])).toHaveLength(3);
 });
+
+it('lets what comes first in a turn be written before anybody is woken', async () => {
+  let now = 0;
+  const order: string[] = [];
+  const budget = new LoopBudget({ now: () => now, monotonic: () => now }, 20, () => {
+    order.push('first');
+    process.nextTick(() => order.push('written'));
+  });
+  const work = async (name: string): Promise<void> => {
+    await budget.turn();
+    order.push(name);
+    now += 30;
+  };
+  await Promise.all([work('a'), work('b')]);
+  expect(order).toEqual(['first', 'written', 'a', 'first', 'written', 'b']);
+});

@@ -10,12 +10,15 @@ const SETTLING_STEPS = 8;
 export class LoopBudget {
   readonly #clock: Clock;
   readonly #turnMs: number;
+  readonly #first: () => void;
   readonly #waiting: Array<() => void> = [];
   #startedAt: number | null = null;
 
-  constructor(clock: Clock, turnMs: number) {
+  /** @param first what comes before the work of each turn; what it writes is on its way before anybody is woken */
+  constructor(clock: Clock, turnMs: number, first: () => void = () => {}) {
     this.#clock = clock;
     this.#turnMs = turnMs;
+    this.#first = first;
   }
 
   /** Whether this turn's share is used up, or others wait for theirs. */
@@ -39,6 +42,7 @@ export class LoopBudget {
 
   async #nextTurn(): Promise<void> {
     this.#startedAt = null;
+    this.#first();
     while (this.#waiting.length > 0 && !this.spent()) {
       this.#waiting.shift()?.();
       // Lets the one just woken do its work, so that the clock tells what it took.

@@ -36,7 +36,9 @@ import { watched } from './watched-listener.ts';
 /** What folding may take of one turn of the event loop, ms. */
 const FOLD_TURN_MS = 20;
 /** What bringing members up to date may take of one turn, ms: less, since those who are live come first. */
-const CATCH_UP_TURN_MS = 4;
+const CATCH_UP_TURN_MS = 2;
+/** Frames built for those who catch up are kept up to this part of `gateway.historyCacheBytes`. */
+const FRAMES_PART = 2;
 /** What a client is told to wait, ms. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -90,7 +92,8 @@ class OutboundRoomStream implements RoomStream {
       deliveries.add(events);
       eventFrames.add(events);
     };
-    const catchUpBudget = new LoopBudget(clock, CATCH_UP_TURN_MS);
+    const catchUpBudget = new LoopBudget(clock, CATCH_UP_TURN_MS, () => this.#flushDue());
+    const historyCacheBytes = options.historyCacheBytes ?? config.gateway.historyCacheBytes;
     this.#ranges = new Ranges({
       log,
       codec,
@@ -98,7 +101,7 @@ class OutboundRoomStream implements RoomStream {
       clock,
       budget: catchUpBudget,
       bytesPerSecond: config.gateway.historyBytesPerSecond,
-      cacheBytes: options.historyCacheBytes ?? config.gateway.historyCacheBytes,
+      cacheBytes: historyCacheBytes,
       onRead: (bytes) => {
         historyReads.read.add();
         historyBytes.add(bytes);
@@ -119,6 +122,7 @@ class OutboundRoomStream implements RoomStream {
       reads,
       clock,
       slow,
+      framesBytes: historyCacheBytes / FRAMES_PART,
       logger,
       onDelivered: delivered,
       onGap: (reason, count) => gaps[reason].add(count),
@@ -280,10 +284,13 @@ class OutboundRoomStream implements RoomStream {
   #flushSoon(): void {
     if (this.#flushIsDue) return;
     this.#flushIsDue = true;
-    setImmediate(() => {
-      this.#flushIsDue = false;
-      if (this.#state !== 'stopped') this.#flush();
-    });
+    setImmediate(() => this.#flushDue());
+  }
+
+  #flushDue(): void {
+    if (!this.#flushIsDue) return;
+    this.#flushIsDue = false;
+    if (this.#state !== 'stopped') this.#flush();
   }
 
   /** Acks first: what a socket gets of both is one write. */
