@@ -8,8 +8,10 @@ import { OVERHEAD_BYTES } from './log-event.ts';
 import { Stretch } from './stretch.ts';
 
 const p = (number: number): Partition => number as Partition;
+/** Never spent. */
+const UNBOUNDED = { spent: () => false, turn: async () => {} };
 function stretch(from: number, to: number, number = 0): Stretch {
-  const made = new Stretch({ partition: p(number), streamId: 's', codec, from: from as Offset });
+  const made = new Stretch({ partition: p(number), streamId: 's', codec, budget: UNBOUNDED, from: from as Offset });
   for (let offset = from; offset < to; offset += 1) made.add(offset as Offset, 'r' as RoomId, Buffer.alloc(1));
   made.end(Chain.atStart().anchor(to as Offset));
   return made;
@@ -68,12 +70,14 @@ it('forgets a partition', () => {
   expect(kept.bytes).toBe(10 * RECORD);
 });
 
-it('hands out a room’s events in portions, and decodes each once', async () => {
+it('hands out a room’s events in portions, and decodes each once, in slices between which the event loop may turn', async () => {
   let decoded = 0;
+  const turnsAt: number[] = [];
   const counting = new Stretch({
     partition: p(0),
     streamId: 's',
     from: 0 as Offset,
+    budget: { spent: () => true, turn: async () => void turnsAt.push(decoded) },
     codec: {
       decodeOutbound: (record) => {
         decoded += 1;
@@ -93,17 +97,21 @@ it('hands out a room’s events in portions, and decodes each once', async () =>
       skipped: null,
       event: { ...inboundEvent(room, 'x'), seq: seq as never, time: 1, prev: -1 as never },
     });
-  for (let offset = 0; offset < 20; offset += 1) {
+  for (let offset = 0; offset < 80; offset += 1) {
     const room = offset % 2 === 0 ? 'a' : 'b';
     counting.add(offset as Offset, room as RoomId, record(room, offset));
   }
-  counting.end(Chain.atStart().anchor(20 as Offset));
+  counting.end(Chain.atStart().anchor(80 as Offset));
   const first = await counting.eventsOf('a' as RoomId, 0 as Offset, 1);
   expect([first.events.map(({ offset }) => offset), first.more]).toEqual([[0], true]);
   const rest = await counting.eventsOf('a' as RoomId, 1 as Offset, 1e9);
-  expect([rest.events.map(({ offset }) => offset), rest.more]).toEqual([[2, 4, 6, 8, 10, 12, 14, 16, 18], false]);
-  expect((await counting.eventsOf('a' as RoomId, 0 as Offset, 1e9)).events).toHaveLength(10);
-  // Each of the ten once.
-  expect(decoded).toBe(10);
+  expect([rest.events.map(({ offset }) => offset), rest.more]).toEqual([
+    Array.from({ length: 39 }, (_, index) => 2 * (index + 1)),
+    false,
+  ]);
+  expect((await counting.eventsOf('a' as RoomId, 0 as Offset, 1e9)).events).toHaveLength(40);
+  // Each of the forty once.
+  expect(decoded).toBe(40);
+  expect(turnsAt).toEqual([0, 1, 17, 33]);
   expect(await counting.at(3 as Offset)).toMatchObject({ room: 'b', offset: 3 });
 });

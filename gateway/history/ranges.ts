@@ -12,8 +12,8 @@ import { KeptStretches } from './kept-stretches.ts';
 import type { LogEvent } from './log-event.ts';
 import type { PartitionHistory } from './partition-history.ts';
 import { ReadOrder } from './read-order.ts';
-import { type PlannedRead, readStretch, type TurnBudget } from './read-stretch.ts';
-import { Stretch } from './stretch.ts';
+import { type PlannedRead, readStretch } from './read-stretch.ts';
+import { Stretch, type TurnBudget } from './stretch.ts';
 
 /** Bytes of records of a stretch, about: large, since what a fetch cuts off at its end is sent for nothing. */
 const STRETCH_BYTES = 1_048_576;
@@ -175,7 +175,8 @@ export class Ranges {
   }
 
   #empty({ partition, streamId }: PartitionHistory, from: Anchor): Stretch {
-    const stretch = new Stretch({ partition, streamId, codec: this.#options.codec, from: from.offset });
+    const { codec, budget } = this.#options;
+    const stretch = new Stretch({ partition, streamId, codec, budget, from: from.offset });
     stretch.end(from);
     return stretch;
   }

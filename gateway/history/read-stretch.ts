@@ -6,7 +6,7 @@ import type { OutboundHead } from '../../core/log/record.ts';
 import type { EventLog, LogRecord } from '../../core/ports/event-log.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import type { PartitionHistory } from './partition-history.ts';
-import { Stretch } from './stretch.ts';
+import { Stretch, type TurnBudget } from './stretch.ts';
 
 /** Records judged between two looks at the clock. */
 const RECORDS_PER_LOOK = 32;
@@ -14,12 +14,6 @@ const RECORDS_PER_LOOK = 32;
 const RECORD_BYTES = 16;
 /** Asked for beyond what a range is guessed to have: a fetch that cuts the last batch off costs another one. */
 const SPARE_BYTES = 8_192;
-
-/** Lets long work go on in a later turn of the event loop. */
-export interface TurnBudget {
-  spent(): boolean;
-  turn(): Promise<void>;
-}
 
 export interface PlannedRead {
   readonly view: PartitionHistory;
@@ -50,7 +44,7 @@ export async function readStretch(read: PlannedRead, parts: ReadParts): Promise<
   const { view, from, bytes: guessedBytes } = read;
   const { log, codec, topic, budget, signal } = parts;
   const { partition, streamId, position: to } = view;
-  const stretch = new Stretch({ partition, streamId, codec, from: from.offset });
+  const stretch = new Stretch({ partition, streamId, codec, budget, from: from.offset });
   const judge = new Judge(view, from);
   let records = 0;
   let bytes = 0;

@@ -8,10 +8,21 @@ import type { Anchor } from '../../core/log/chain.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { LogEvent, OVERHEAD_BYTES } from './log-event.ts';
 
+/** Bodies decoded between two looks at the clock. */
+const BODIES_PER_LOOK = 16;
+
+/** Lets long work go on in a later turn of the event loop. */
+export interface TurnBudget {
+  spent(): boolean;
+  turn(): Promise<void>;
+}
+
 export interface StretchOptions {
   readonly partition: Partition;
   readonly streamId: string;
   readonly codec: Pick<Codec, 'decodeOutbound' | 'ensureSchema'>;
+  /** What decoding bodies may take of a turn. */
+  readonly budget: TurnBudget;
   readonly from: Offset;
 }
 
@@ -88,12 +99,17 @@ export class Stretch {
    * been looked up. Throws `corrupt_record`, and what a look-up throws.
    */
   async eventsOf(room: RoomId, from: Offset, maxBytes: number): Promise<RoomPart> {
+    const { budget } = this.#options;
     const places = this.#rooms.get(room) ?? [];
+    let decoded = 0;
     const events: LogEvent[] = [];
     let bytes = 0;
     let index = atLeast(places, atLeast(this.#offsets, from));
     for (; index < places.length && bytes < maxBytes; index += 1) {
-      const made = this.#event(places[index] as number);
+      const place = places[index] as number;
+      const isNew = !(this.#entries[place] instanceof LogEvent);
+      if (isNew && decoded++ % BODIES_PER_LOOK === 0 && budget.spent()) await budget.turn();
+      const made = this.#event(place);
       const event = made instanceof LogEvent ? made : await made;
       events.push(event);
       bytes += event.bytes;
