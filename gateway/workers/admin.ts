@@ -19,11 +19,13 @@ const SUPERVISOR = 'supervisor';
 /** A worker that takes longer counts as not ready: probes themselves wait for about 3 s. */
 const READY_TIMEOUT_MS = 2_000;
 
+type ShownWorker = Pick<WorkerProcess, 'name' | 'state' | 'pid' | 'restarts' | 'adminUrl'>;
+
 export interface WorkersAdminOptions {
   readonly name: string;
   readonly host: string;
   readonly port: number;
-  readonly workers: readonly WorkerProcess[];
+  readonly workers: readonly ShownWorker[];
   readonly metrics: Metrics;
   /** Whether all of them have served. */
   readonly started: () => boolean;

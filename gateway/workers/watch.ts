@@ -1,11 +1,13 @@
 /** Asks workers over their admin ports: probes, health, metrics; and tells when one has stopped answering. */
 import type { WorkerProcess } from './worker-process.ts';
 
-/** How often each worker is asked whether its event loop turns, and how long it may take to answer. */
-const ASK_EVERY_MS = 5_000;
 export const ASK_TIMEOUT_MS = 5_000;
+/** How often each worker is asked whether its event loop turns, and how long it may take to answer. */
+const PACE = { everyMs: 5_000, withinMs: ASK_TIMEOUT_MS };
 /** Times in a row without an answer after which a worker is killed: like the chart's liveness probe for a gateway alone. */
-const MAX_SILENCES = 6;
+export const MAX_SILENCES = 6;
+
+type Watched = Pick<WorkerProcess, 'adminUrl' | 'pid' | 'kill'>;
 
 export interface WorkerAnswer {
   readonly ok: boolean;
@@ -14,7 +16,7 @@ export interface WorkerAnswer {
 
 /** null where it has no port yet or does not answer in time. */
 export async function askWorker(
-  { adminUrl }: WorkerProcess,
+  { adminUrl }: Pick<WorkerProcess, 'adminUrl'>,
   path: string,
   timeoutMs = ASK_TIMEOUT_MS,
 ): Promise<WorkerAnswer | null> {
@@ -28,15 +30,15 @@ export async function askWorker(
 }
 
 /** Kills workers that live and say nothing; they are started again. The returned function ends the watch. */
-export function watchWorkers(workers: readonly WorkerProcess[]): () => void {
-  const silences = new Map<WorkerProcess, { readonly pid: number | null; readonly count: number }>();
+export function watchWorkers(workers: readonly Watched[], pace = PACE): () => void {
+  const silences = new Map<Watched, { readonly pid: number | null; readonly count: number }>();
   const timer = setInterval(() => {
     for (const worker of workers) void look(worker);
-  }, ASK_EVERY_MS);
-  const look = async (worker: WorkerProcess): Promise<void> => {
+  }, pace.everyMs);
+  const look = async (worker: Watched): Promise<void> => {
     const { pid, adminUrl } = worker;
     if (adminUrl === null) return;
-    const answer = await askWorker(worker, '/live');
+    const answer = await askWorker(worker, '/live', pace.withinMs);
     const before = silences.get(worker);
     const count = answer !== null ? 0 : before?.pid === pid ? before.count + 1 : 1;
     silences.set(worker, { pid, count });
