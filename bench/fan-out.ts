@@ -85,6 +85,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     compression: options.compression,
     native,
     profileDir: options.profile ?? null,
+    inspectPort: null,
   };
   const job: EventsJob = {
     brokers: stack.kafka.brokers,

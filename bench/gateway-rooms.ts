@@ -3,7 +3,8 @@
  *
  *   scripts/bench gateway-rooms [--rooms 25000,50000,100000] [--rate 4000] [--seconds 8] [--repeats 3] [--quick]
  *
- * Each round in a fresh gateway: rooms get a member each (1,000 rooms a connection, the default limit) up to the first number, then events go to them in turn, then up to the next number,
+ * First each room gets an event, while a gateway without members follows: what a room costs of which it has only heard. Then each round in a fresh gateway, which has heard of all of them and
+ * whose hot ring is small and full: rooms get a member each (1,000 rooms a connection, the default limit) up to the first number, then events go to them in turn, then up to the next number,
  * and so on. Memory is taken after full collections, over the inspector. A producer writes outbound in the sequencer's place. A round
  * is void where the members' or Kafka's core was over 90 % busy, the hypervisor took over 8 % of all, or an event did not arrive.
  */
@@ -12,7 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
-import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
+import { type EventsAsked, type EventsJob, type EventsSaid, WARM_UP_EVENTS } from './fan-out/messages.ts';
 import type { MembersAsked, MembersJob, MembersSaid } from './gateway-rooms/messages.ts';
 import { heard } from './support/child-messages.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
@@ -45,6 +46,12 @@ const repeats = options.quick ? 1 : Number(options.repeats);
 const cores = layOutCores();
 const ROOMS_PER_CONNECTION = 1_000;
 const SETTLE_MS = 10_000;
+/** The ring is full before anything is measured: it is no part of what a room costs. */
+const RING_BYTES = 262_144;
+/** The first event of each room. */
+const INTRODUCED_PER_SECOND = 8_000;
+/** Until a gateway has read what was written last. */
+const FOLLOWED_MS = 1_000;
 /** How much more of something the largest size may cost than the smallest. */
 const FLAT = 1.25;
 let nextPort = Number(options['port-base']) + 100;
@@ -61,6 +68,34 @@ interface Size {
 interface Round {
   readonly sizes: readonly Size[];
   readonly void: readonly string[];
+}
+
+/** Has the events' process write; resolves when all is sent. `onMeasuring`: the warm-up is over. */
+async function write(events: ChildProcess, asked: EventsAsked, onMeasuring?: () => Promise<void>): Promise<void> {
+  const measuring = heard(events, ({ said }: EventsSaid) => (said === 'measuring' ? true : undefined));
+  const sent = heard(events, ({ said }: EventsSaid) => (said === 'sent' ? true : undefined));
+  events.send(asked);
+  await measuring;
+  await onMeasuring?.();
+  await sent;
+}
+
+/** Heap and buffers that a room costs a gateway which has only heard of it: no member, no event in the ring. */
+async function measureHeardOf(config: string, events: ChildProcess): Promise<number> {
+  const port = nextPort;
+  nextPort += 3;
+  const nodeArgs = [`--inspect=127.0.0.1:${port + 2}`];
+  const gateway = await startGateway({ config, name: 'bench-rooms', port, cores: cores?.server, nodeArgs });
+  try {
+    const rooms = Math.max(...sizes);
+    const before = await memoryOf(gateway.pid, port + 2);
+    await write(events, { rooms, perSecond: INTRODUCED_PER_SECOND, warmUpEvents: 0, events: rooms });
+    await sleep(FOLLOWED_MS);
+    const after = await memoryOf(gateway.pid, port + 2);
+    return (after.heapBytes - before.heapBytes) / (rooms - Math.min(rooms, WARM_UP_EVENTS));
+  } finally {
+    await gateway.stop();
+  }
 }
 
 async function playRound(stack: BenchStack, config: string, token: string, events: ChildProcess): Promise<Round> {
@@ -89,26 +124,28 @@ async function playRound(stack: BenchStack, config: string, token: string, event
       const { elapsedMs } = await ask({ ask: 'join', rooms }, 'joined');
       const memory = await memoryOf(gateway.pid, port + 2);
       const first = await ask({ ask: 'count' }, 'count');
-      const measuring = heard(events, ({ said }: EventsSaid) => (said === 'measuring' ? true : undefined));
-      const sent = heard(events, ({ said }: EventsSaid) => (said === 'sent' ? true : undefined));
       const asked: EventsAsked = {
         rooms,
         perSecond,
         warmUpEvents: perSecond * warmUpSeconds,
         events: perSecond * seconds,
       };
-      events.send(asked);
-      await measuring;
-      const atMs = performance.now();
       const watched = [...stack.file.kafka.pids, events.pid as number];
       const read = () => ({
         gateway: cpuSeconds(gateway.pid),
         infrastructure: watched.reduce((sum, pid) => sum + cpuSeconds(pid), 0),
       });
-      const cpu = read();
-      const stolenShare = startStealMeter();
-      const clientsBefore = await ask({ ask: 'count' }, 'count');
-      await sent;
+      const begin = async () => ({
+        atMs: performance.now(),
+        cpu: read(),
+        stolenShare: startStealMeter(),
+        clients: await ask({ ask: 'count' }, 'count'),
+      });
+      let begun = await begin();
+      await write(events, asked, async () => {
+        begun = await begin();
+      });
+      const { atMs, cpu, stolenShare, clients: clientsBefore } = begun;
       const used = read();
       const elapsed = performance.now() - atMs;
       const expected = first.messages + asked.warmUpEvents + asked.events;
@@ -143,6 +180,7 @@ async function playRound(stack: BenchStack, config: string, token: string, event
 
 await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, async (stack) => {
   const config = writeGatewayConfig(stack, {
+    ringBytes: RING_BYTES,
     drainWindowMs: 100,
     joinsPerSecond: 100_000,
     handshakesPerSecond: 100_000,
@@ -161,6 +199,8 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
   stack.pinInfrastructure(cores, { gatewaysToo: true });
   pin(events.pid as number, cores?.infrastructure);
   const token = stack.token();
+  const heardOfBytes = await measureHeardOf(config, events);
+  process.stderr.write(`${round(heardOfBytes)} bytes for a room that was heard of\n`);
   const played = await playInTurn<'roomlog', Round>({
     sides: ['roomlog'],
     repeats,
@@ -174,11 +214,11 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     const about = { case: `${rooms.toLocaleString('en-US')} rooms with a member`, side: 'roomlog' };
     return [
       rowOf(
-        { ...about, metric: 'resident memory per room', unit: 'bytes' },
+        { ...about, metric: 'resident memory per room with a member', unit: 'bytes' },
         of(rooms, (size) => size.residentBytesPerRoom),
       ),
       rowOf(
-        { ...about, metric: 'heap and buffers per room', unit: 'bytes' },
+        { ...about, metric: 'heap and buffers per room with a member', unit: 'bytes' },
         of(rooms, (size) => size.heapBytesPerRoom),
       ),
       rowOf(
@@ -191,6 +231,10 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
       ),
     ];
   });
+  const about = { case: `${Math.max(...sizes).toLocaleString('en-US')} rooms without a member`, side: 'roomlog' };
+  rows.push(
+    rowOf({ ...about, metric: 'heap and buffers per room that was heard of', unit: 'bytes' }, [heardOfBytes], 0),
+  );
   const growth = (pick: (size: Size) => number): number =>
     round(median(of(sizes.at(-1) ?? 0, pick)) / median(of(sizes[0] ?? 0, pick)));
   const span = `${sizes.at(-1)?.toLocaleString('en-US')} rooms to ${sizes[0]?.toLocaleString('en-US')}`;
@@ -204,7 +248,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     },
     {
       figure: 'P10',
-      what: `heap per room, ${span}`,
+      what: `heap and buffers per room with a member, ${span}`,
       value: growth((size) => size.heapBytesPerRoom),
       unit: '×',
       atMost: FLAT,
@@ -232,7 +276,8 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     rows,
     goals,
     notes: [
-      'Memory is against the same gateway without any room, after full collections; each room has one member, and a subscription of its own in Redis.',
+      'Memory is what a member adds to a room that the gateway has heard of, after full collections: against the same gateway without a member. Each room has one, and a subscription of its own in Redis.',
+      `The hot ring is ${RING_BYTES / 1_024} KiB a partition and full from the start, so that it does not count as rooms’ memory.`,
       'CPU is of the whole gateway process over the measured seconds, reading twelve partitions included.',
     ],
     detail: valid,

@@ -1,11 +1,12 @@
 /**
  * P10: what one unit of work costs as rooms, members, connections and partitions grow to 2 and 4 times: flat where growth is linear.
  *
- *   scripts/bench growth [--only fan-out,inbound] [--scales 1,2,4] [--repeats 1] [--port-base 27000] [--out NAME]
+ *   scripts/bench growth [--only P1,P2,inbound] [--scales 1,2,4] [--repeats 1] [--port-base 27000] [--out NAME]
  *
  * Runs the programs of the other figures in a short form, Roomlog's side alone where they allow it, one after the other; each starts a stack of its
  * own. What a program has measured at several sizes by itself (many-rooms) is taken from its committed result. What is not in
- * the short form stays as those programs have it. Writes bench/results/growth.json; with `--only` what is not measured again stays as it was there.
+ * the short form stays as those programs have it. Writes bench/results/growth.json; with `--only` (a figure or a program) what is not
+ * measured again stays as it was there, so that it can be taken piece by piece.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +44,11 @@ const { values: options } = parseArgs({
 });
 const scales = options.scales.split(',').map(Number);
 const only = options.only?.split(',');
-const chosen = SERIES.filter(({ bench }) => only === undefined || only.includes(bench));
+const chosen = SERIES.filter(
+  ({ bench, name }) => only === undefined || only.includes(bench) || only.includes(name.split(' ')[0] ?? ''),
+);
+if (chosen.length === 0)
+  throw new Error(`nothing is named ${options.only}: ${SERIES.map(({ name }) => name).join('; ')}`);
 
 interface Grown {
   readonly series: Series;
@@ -131,7 +136,7 @@ function report(): void {
   writeResult(options.out, {
     bench: 'growth',
     figure: 'P10',
-    command: `scripts/bench growth${only === undefined ? '' : ` --only ${options.only}`} --scales ${options.scales} --repeats ${options.repeats}`,
+    command: `scripts/bench growth --scales ${options.scales} --repeats ${options.repeats}`,
     versions: {},
     settings: { scales: options.scales, countsAsLinear: `up to ${LINEAR} times the smallest size's cost` },
     rounds: rows.filter(({ metric }) => metric === COST).reduce((sum, row) => sum + row.rounds, 0),

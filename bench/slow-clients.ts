@@ -4,7 +4,7 @@
  *   scripts/bench slow-clients [--clients 1000] [--rooms 10] [--rate 300] [--payload 2000] [--repeats 3] [--quick]
  *
  * A round is one gateway: the healthy ones alone; then as many stalled ones join their rooms and fall behind; then, once all of those have left the
- * live path, the minute that counts. The stalled ones never read again; their sockets' buffers are made small (`slow-clients/stalled.py`), so that
+ * live path, and ten seconds later, the minute that counts. The stalled ones never read again; their sockets' buffers are made small (`slow-clients/stalled.py`), so that
  * they go past the gateway's limit and not only the kernel's. Events come as in `fan-out`, straight into outbound. A round in which a
  * process of clients or Kafka's core was over 90 % busy, or the hypervisor took over 8 % of the cores, is void, repeated and
  * counted. Needs Python 3. Writes bench/results/slow-clients.json.
@@ -21,6 +21,7 @@ import type { Setting } from './fan-out/contenders.ts';
 import type { EventsAsked, EventsJob, EventsSaid, Phase } from './fan-out/messages.ts';
 import { end, Session } from './fan-out/session.ts';
 import { heard } from './support/child-messages.ts';
+import { type Memory, memoryOf } from './support/inspector.ts';
 import { median, round } from './support/latency.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
@@ -53,6 +54,7 @@ const aloneSeconds = quick ? 10 : Number(options['alone-seconds']);
 const repeats = quick ? 1 : Number(options.repeats);
 const WARM_UP_SECONDS = 6;
 const PORT = Number(options['port-base']) + 90;
+const INSPECT_PORT = PORT + 2;
 /** Of the gateway under measurement: the default limit; no stalled client is closed while it is looked at; a ring that is full by then. */
 const GATEWAY = {
   slowClientBytes: 1_048_576,
@@ -66,31 +68,25 @@ const SOCKET = { receiveBytes: 4_096, maxSegmentBytes: 536 };
 const FRAME_BYTES = 250;
 /** Of the limit, until all of a room's stalled members are surely above it. */
 const FILL_FACTOR = 1.2;
-const FILL_SLACK_SECONDS = 3;
+const FILL_SLACK_SECONDS = 10;
 const SETTLE_SECONDS = 2;
 const RSS_EVERY_MS = 250;
 const COURSE_STEP = 20;
 const KAFKA_WARM_UP = { rooms: 1, perSecond: 2_000, warmUpEvents: 0, events: 10_000 } satisfies EventsAsked;
 const GOALS = { p99Factor: 1.25, growthPart: 0.05 };
 
-/** Collections of garbage make it go up and down: so what counts is the highest of each third. */
-interface Memory {
-  readonly firstThird: number;
-  readonly lastThird: number;
-  /** Every five seconds. */
-  readonly course: readonly number[];
-}
-
 interface Watched {
   readonly phase: Phase;
-  /** The gateway's resident memory, MB. */
-  readonly rss: Memory;
+  /** The gateway's resident memory, garbage included, MB: the highest, and every five seconds. */
+  readonly rss: { readonly highest: number; readonly course: readonly number[] };
 }
 
 interface Round {
   readonly alone: Watched;
   readonly falling: Watched;
   readonly beside: Watched;
+  /** After full collections: without stalled clients, when the minute begins, and when it ends. */
+  readonly memory: { readonly without: Memory; readonly begin: Memory; readonly end: Memory };
   /** Stalled members off the live path when the minute begins, and when it ends. */
   readonly behind: readonly [number, number];
   readonly void: readonly string[];
@@ -99,20 +95,15 @@ interface Round {
 const rssMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
+const mb = (bytes: number): number => round(bytes / 2 ** 20);
+
 async function watch(session: Session, warmUpSeconds: number, forSeconds: number): Promise<Watched> {
   const rss = [rssMb(session.serverPid)];
   const timer = setInterval(() => rss.push(rssMb(session.serverPid)), RSS_EVERY_MS);
   try {
     const phase = await session.play({ perSecond, warmUpSeconds, seconds: forSeconds });
-    const third = Math.floor(rss.length / 3);
-    return {
-      phase,
-      rss: {
-        firstThird: Math.round(Math.max(...rss.slice(0, third))),
-        lastThird: Math.round(Math.max(...rss.slice(-third))),
-        course: rss.filter((_, at) => at % COURSE_STEP === 0).map(Math.round),
-      },
-    };
+    const course = rss.filter((_, at) => at % COURSE_STEP === 0).map(Math.round);
+    return { phase, rss: { highest: Math.round(Math.max(...rss)), course } };
   } finally {
     clearInterval(timer);
   }
@@ -140,17 +131,21 @@ async function play(setting: Setting, events: ChildProcess): Promise<Round> {
   const session = await Session.open('roomlog', { rooms, membersPerRoom }, setting, events);
   let stalled: ChildProcess | null = null;
   try {
+    const memoryNow = () => memoryOf(session.serverPid, INSPECT_PORT);
     const alone = await watch(session, WARM_UP_SECONDS, aloneSeconds);
+    const without = await memoryNow();
     stalled = await startStalled(setting);
     const perMember = (perSecond / rooms) * (payloadBytes + FRAME_BYTES);
     const fillSeconds = Math.ceil((FILL_FACTOR * GATEWAY.slowClientBytes) / perMember) + FILL_SLACK_SECONDS;
     const falling = await watch(session, 0, fillSeconds);
     const before = await slowMembers();
+    const begin = await memoryNow();
     const beside = await watch(session, SETTLE_SECONDS, seconds);
+    const memory = { without, begin, end: await memoryNow() };
     const behind = [before, await slowMembers()] as const;
     const reasons = [...alone.phase.void, ...beside.phase.void];
     if (before !== clients) reasons.push(`only ${before} had left the live path`);
-    const one = { alone, falling, beside, behind, void: reasons };
+    const one = { alone, falling, beside, memory, behind, void: reasons };
     tell(one);
     return one;
   } finally {
@@ -159,12 +154,15 @@ async function play(setting: Setting, events: ChildProcess): Promise<Round> {
   }
 }
 
-function tell({ alone, falling, beside, behind, void: reasons }: Round): void {
+function tell({ alone, falling, beside, memory, behind, void: reasons }: Round): void {
   const one = ({ phase: { deliveredMs, serverCpu, lost }, rss }: Watched): string =>
     `p50 ${deliveredMs.p50} p99 ${deliveredMs.p99} ms, CPU ${serverCpu}, lost ${lost}, RSS ${rss.course.join(' ')} MB`;
   const state = reasons.length > 0 ? `; VOID: ${reasons.join(', ')}` : '';
+  const live = Object.entries(memory).map(
+    ([when, { heapBytes, residentBytes }]) => `${when} ${mb(heapBytes)} of ${mb(residentBytes)}`,
+  );
   process.stderr.write(
-    `alone: ${one(alone)}\n  falling behind: ${one(falling)}\n  beside ${behind.join(' to ')} stalled: ${one(beside)}${state}\n`,
+    `alone: ${one(alone)}\n  falling behind: ${one(falling)}\n  beside ${behind.join(' to ')} stalled: ${one(beside)}${state}\n  in use after collections, of resident, MB: ${live.join(', ')}\n`,
   );
 }
 
@@ -175,7 +173,23 @@ function rowsOf(valid: readonly Round[]): BenchRow[] {
     [`while ${clients} stalled ones fall behind`, 'falling'],
     [`beside ${clients} stalled ones`, 'beside'],
   ] as const;
-  return sides.flatMap(([side, phase]) => {
+  const moments = [
+    ['alone', 'without'],
+    [`beside ${clients} stalled ones, as the minute begins`, 'begin'],
+    [`beside ${clients} stalled ones, as the minute ends`, 'end'],
+  ] as const;
+  const inUse = moments.flatMap(([side, moment]) => {
+    const row = (metric: string, pick: (memory: Memory) => number): BenchRow =>
+      rowOf(
+        { case: about, side, metric, unit: 'MB' },
+        valid.map(({ memory }) => mb(pick(memory[moment]))),
+      );
+    return [
+      row('heap and buffers in use', ({ heapBytes }) => heapBytes),
+      row('resident memory after collections', ({ residentBytes }) => residentBytes),
+    ];
+  });
+  const played = sides.flatMap(([side, phase]) => {
     const row = (metric: string, unit: string, pick: (one: Watched) => number): BenchRow =>
       rowOf(
         { case: about, side, metric, unit },
@@ -185,16 +199,18 @@ function rowsOf(valid: readonly Round[]): BenchRow[] {
       row('p99', 'ms', ({ phase: { deliveredMs } }) => deliveredMs.p99),
       row('p50', 'ms', ({ phase: { deliveredMs } }) => deliveredMs.p50),
       row('gateway CPU', 'cores', ({ phase: { serverCpu } }) => serverCpu),
-      row('highest RSS of the first third', 'MB', ({ rss }) => rss.firstThird),
-      row('highest RSS of the last third', 'MB', ({ rss }) => rss.lastThird),
+      row('highest resident memory', 'MB', ({ rss }) => rss.highest),
       row('lost or out of order', 'events', ({ phase: { lost, outOfOrder } }) => lost + outOfOrder),
     ];
   });
+  return [...played, ...inUse];
 }
 
 function goalsOf(valid: readonly Round[]): BenchGoal[] {
   const factor = valid.map(({ alone, beside }) => beside.phase.deliveredMs.p99 / alone.phase.deliveredMs.p99);
-  const growth = valid.map(({ beside: { rss } }) => (rss.lastThird - rss.firstThird) / rss.firstThird);
+  const growth = (pick: (memory: Memory) => number): number =>
+    round(median(valid.map(({ memory: { begin, end } }) => pick(end) / pick(begin) - 1)));
+  const minute = `over ${seconds} s beside ${clients} stalled clients`;
   return [
     {
       figure: 'issue',
@@ -205,8 +221,15 @@ function goalsOf(valid: readonly Round[]): BenchGoal[] {
     },
     {
       figure: 'issue',
-      what: `growth of the gateway’s memory beside ${clients} stalled clients, the last third of ${seconds} s against the first`,
-      value: round(median(growth)),
+      what: `growth of the gateway’s heap and buffers ${minute}`,
+      value: growth(({ heapBytes }) => heapBytes),
+      unit: '',
+      atMost: GOALS.growthPart,
+    },
+    {
+      figure: 'issue',
+      what: `growth of its resident memory ${minute}`,
+      value: growth(({ residentBytes }) => residentBytes),
       unit: '',
       atMost: GOALS.growthPart,
     },
@@ -231,6 +254,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     compression: false,
     native: null,
     profileDir: null,
+    inspectPort: INSPECT_PORT,
   };
   const job: EventsJob = {
     brokers: stack.kafka.brokers,
@@ -280,11 +304,12 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     notes: [
       `A stalled client’s socket has a receive buffer of ${SOCKET.receiveBytes} bytes and segments of ${SOCKET.maxSegmentBytes}: otherwise the kernel takes some 4 MB for each on loopback before the gateway notices anything.`,
       `The limit of unsent bytes is the default. The time without progress is ${GATEWAY.slowClientTimeoutMs / 1_000} s in place of 60, so that no stalled client is closed while it is measured, and the hot ring is ${GATEWAY.ringBytes / 1_048_576} MiB a partition, so that it is full by then and does not grow.`,
+      'Memory is compared after full collections, over the inspector, as the minute begins and as it ends: between two collections the process grows by garbage, with stalled clients and without, as its highest resident memory shows.',
       'The minute beside stalled clients begins when the last of them has left the live path; what happens until then has rows of its own.',
     ],
     plots: [
       { metric: 'p99', as: 'bars' },
-      { metric: 'highest RSS of the last third', as: 'bars' },
+      { metric: 'heap and buffers in use', as: 'bars' },
     ],
     detail: { rounds: [...played.values()].flatMap((one) => [...one.valid, ...one.void]) },
   });

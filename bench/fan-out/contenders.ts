@@ -36,6 +36,8 @@ export interface Setting {
   readonly native: NativePrograms | null;
   /** Where profiles of the servers go; null for none. */
   readonly profileDir: string | null;
+  /** Port of a gateway's inspector (`memoryOf`); null for none. */
+  readonly inspectPort: number | null;
 }
 
 export interface Server {
@@ -71,10 +73,14 @@ async function startGateway(contender: 'roomlog' | 'roomlog-unbatched', setting:
     ROOMLOG_GATEWAY_DRAIN_WINDOW_MS: '100',
     ROOMLOG_LOG_LEVEL: 'warn',
   };
-  const child = spawn(process.execPath, [...profiling(setting), join(ROOT, 'cli/main.ts'), 'gateway'], {
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...inspecting(setting), ...profiling(setting), join(ROOT, 'cli/main.ts'), 'gateway'],
+    {
+      env,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    },
+  );
   pin(child.pid as number, setting.cores?.server);
   const deadline = performance.now() + READY_WITHIN_MS;
   for (;;) {
@@ -123,6 +129,10 @@ async function startNative(kind: 'native' | 'nats', setting: Setting): Promise<S
     child.once('error', reject);
   });
   return { child, dialect: kind === 'native' ? 'ws' : 'nats', url: `ws://127.0.0.1:${port}/` };
+}
+
+function inspecting({ inspectPort }: Setting): string[] {
+  return inspectPort === null ? [] : [`--inspect=127.0.0.1:${inspectPort}`];
 }
 
 function profiling({ profileDir }: Setting): string[] {

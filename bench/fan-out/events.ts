@@ -12,13 +12,12 @@ import { payload } from '../load/messages.ts';
 import { machineNow } from '../support/machine-clock.ts';
 import { openLog } from '../support/open-log.ts';
 import { pace } from '../support/pace.ts';
-import { type EventsAsked, type EventsJob, type EventsSaid, roomName } from './messages.ts';
+import { type EventsAsked, type EventsJob, type EventsSaid, roomName, WARM_UP_EVENTS } from './messages.ts';
 import { claims, OutboundWriter } from './outbound-writer.ts';
 
 /** Events share appends, as a sequencer's do that come while its last batch is on the way: one each would be most of what Kafka does. */
 const HOLD_MS = 3;
 const WARM_UP_PER_SECOND = 1_500;
-const WARM_UP_EVENTS = 12_000;
 
 const job = JSON.parse(process.argv[2] ?? '{}') as EventsJob;
 const log = await openLog(job.brokers);

@@ -99,3 +99,6 @@ export interface Phase {
 
 /** A room's name. */
 export const roomName = (number: number): string => `bench/fan-out/${number}`;
+
+/** Before the events' process is ready: so many to all rooms in turn, then as many to the first. */
+export const WARM_UP_EVENTS = 12_000;

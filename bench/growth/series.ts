@@ -64,7 +64,9 @@ export const SERIES: readonly Series[] = [
     name: 'P4 sequenced event, partitions',
     bench: 'many-rooms',
     size: (scale) => times(scale, 16, 'partitions'),
-    args: (scale) => ['--quick', '--partitions', `${scale * 16}`],
+    args: (scale) => [
+      ...['--partitions', `${scale * 16}`, '--rooms', '40000', '--scales', '1', '--events', '150000', '--rounds', '3'],
+    ],
     unit: 'µs CPU',
     cost: (result) => first(result, 'roomlog', 'CPU per event'),
   },
@@ -126,7 +128,7 @@ export const MEASURED_SERIES: readonly MeasuredSeries[] = [
   {
     name: 'gateway: memory of a room with a member',
     result: 'gateway-rooms',
-    metric: 'resident memory per room',
+    metric: 'heap and buffers per room with a member',
     unit: 'bytes',
   },
   { name: 'P4 sequenced event, rooms', result: 'many-rooms', metric: 'CPU per event', unit: 'µs CPU' },
