@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 
-/** Channels per SSUBSCRIBE when many are subscribed again. */
+/** Channels per SSUBSCRIBE. */
 const CHANNELS_PER_COMMAND = 500;
 
 type Hear = (message: Buffer) => void;
@@ -14,6 +14,8 @@ export class ShardChannels {
   readonly #wanted = new Map<string, Hear>();
   readonly #confirmed = new Set<string>();
   readonly #pending = new Map<string, Promise<void>>();
+  /** Asked for in this turn of the event loop: they share commands, which cost this process about as much for one channel as for many. */
+  #asked: { readonly channels: string[]; readonly sent: Promise<void> } | null = null;
 
   constructor(connection: Redis) {
     this.#connection = connection;
@@ -26,7 +28,7 @@ export class ShardChannels {
   /** One hearer per channel; a second replaces the first. */
   listen(channel: string, hear: Hear): void {
     this.#wanted.set(channel, hear);
-    if (!this.#confirmed.has(channel) && !this.#pending.has(channel)) this.#subscribe([channel]);
+    if (!this.#confirmed.has(channel) && !this.#pending.has(channel)) this.#ask(channel);
   }
 
   unlisten(channel: string): void {
@@ -38,7 +40,7 @@ export class ShardChannels {
 
   /** Resolves when a subscription under way is confirmed or has failed; at once where none is. */
   async settled(channel: string): Promise<void> {
-    await this.#pending.get(channel);
+    for (let step = this.#pending.get(channel); step !== undefined; step = this.#pending.get(channel)) await step;
   }
 
   /** After a connect: nothing of an earlier connection counts. */
@@ -50,14 +52,35 @@ export class ShardChannels {
 
   /** Tries those again that failed. */
   subscribeMissing(): void {
-    const missing = [...this.#wanted.keys()].filter((one) => !this.#confirmed.has(one) && !this.#pending.has(one));
-    for (let at = 0; at < missing.length; at += CHANNELS_PER_COMMAND) {
-      this.#subscribe(missing.slice(at, at + CHANNELS_PER_COMMAND));
+    this.#subscribeAll([...this.#wanted.keys()].filter((one) => !this.#confirmed.has(one) && !this.#pending.has(one)));
+  }
+
+  #ask(channel: string): void {
+    if (this.#connection.status !== 'ready') return;
+    if (this.#asked === null) {
+      const channels: string[] = [];
+      const sent = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+        this.#asked = null;
+        // Those that were unlistened to, or subscribed anew, in the meantime are left out.
+        this.#subscribeAll(channels.filter((one) => this.#pending.get(one) === sent));
+      });
+      this.#asked = { channels, sent };
+    }
+    this.#asked.channels.push(channel);
+    this.#pending.set(channel, this.#asked.sent);
+  }
+
+  #subscribeAll(channels: readonly string[]): void {
+    for (let at = 0; at < channels.length; at += CHANNELS_PER_COMMAND) {
+      this.#subscribe(channels.slice(at, at + CHANNELS_PER_COMMAND));
     }
   }
 
   #subscribe(channels: readonly string[]): void {
-    if (this.#connection.status !== 'ready') return;
+    if (this.#connection.status !== 'ready') {
+      for (const channel of channels) this.#pending.delete(channel);
+      return;
+    }
     const settled: Promise<void> = this.#connection.ssubscribe(...channels).then(
       () => this.#settle(channels, settled, true),
       () => this.#settle(channels, settled, false),

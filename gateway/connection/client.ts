@@ -25,7 +25,7 @@ export interface Client extends PublishOwner, PresenceAudience {
   /** Throws `unauthorized` before `open`, as `session` does. */
   readonly principal: Principal;
   readonly session: SessionId;
-  /** Stops reading until `open`. */
+  /** What comes until `open` is held back. */
   startVerifying(): void;
   /** `welcome` is to be sent at once; frames that came meanwhile are handled when the caller has returned. */
   open(principal: Principal, session: SessionId): void;

@@ -98,12 +98,11 @@ export class Connection implements Client {
 
   // ---- what commands call
 
-  /** Stops reading until `open`. */
+  /** What comes until `open` is held back. */
   startVerifying(): void {
     this.#state = 'verifying';
     if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
     this.#helloTimer = null;
-    this.reader.startVerifying();
   }
 
   /** `welcome` follows; frames that came meanwhile are handled when the caller has returned. */

@@ -24,7 +24,8 @@ export class FrameReader implements HeldReader {
   readonly #websocket: WebSocket;
   readonly #inFlight: Pick<InFlight, 'has'>;
   readonly #allowance: Allowance;
-  #held: [Buffer, boolean][] = [];
+  /** Frames that came behind a hello whose token is still looked at; made by the first, since most clients wait for their welcome. */
+  #held: [Buffer, boolean][] | null = null;
   /** When the socket was last left unread for publishes, and not read on since: Infinity; else when it was read on. */
   #unreadUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -37,15 +38,11 @@ export class FrameReader implements HeldReader {
     websocket.on('ping', (data: Buffer) => this.#onPing(data));
   }
 
-  /** Until `verified`, frames are kept. */
-  startVerifying(): void {
-    this.#websocket.pause();
-  }
-
-  /** Handles the frames that came meanwhile, and reads on. */
+  /** Handles the frames that came while the token was looked at, and reads on. */
   verified(): void {
     const held = this.#held;
-    this.#held = [];
+    if (held === null) return;
+    this.#held = null;
     for (const [data, isBinary] of held) this.#onMessage(data, isBinary);
     if (this.#client.state !== 'closing' && this.#unreadUntilMs !== Number.POSITIVE_INFINITY) this.#websocket.resume();
   }
@@ -68,7 +65,7 @@ export class FrameReader implements HeldReader {
 
   /** The connection ends: only the client's close frame is still of interest. */
   end(): void {
-    this.#held = [];
+    this.#held = null;
     this.#client.services.publisher.forget(this);
   }
 
@@ -76,8 +73,7 @@ export class FrameReader implements HeldReader {
     const { state, encoding, services } = this.#client;
     if (state === 'closing') return;
     if (state === 'verifying') {
-      if (this.#held.length < MAX_HELD_FRAMES) this.#held.push([data, isBinary]);
-      else this.#client.close(CLOSE.policyViolation, 'too many frames before welcome');
+      this.#hold(data, isBinary);
       return;
     }
     if (isBinary !== (encoding.opcode === BINARY)) {
@@ -104,6 +100,16 @@ export class FrameReader implements HeldReader {
     if (frame.type === 'hello') this.#onHello(frame);
     else if (state === 'awaiting-hello') this.#client.close(CLOSE.policyViolation, 'the first frame is not hello');
     else this.#onCommand(frame);
+  }
+
+  /** The first of them leaves the socket unread; what was on its way by then still comes. */
+  #hold(data: Buffer, isBinary: boolean): void {
+    if (this.#held === null) {
+      this.#held = [];
+      this.#websocket.pause();
+    }
+    if (this.#held.length < MAX_HELD_FRAMES) this.#held.push([data, isBinary]);
+    else this.#client.close(CLOSE.policyViolation, 'too many frames before welcome');
   }
 
   #onHello(frame: Extract<ClientFrame, { type: 'hello' }>): void {

@@ -82,13 +82,21 @@ test('a client is written to once in a turn, whatever it is told, in order', asy
   await turn();
   expect(clients.map(({ socket }) => socket.calls)).toEqual([
     [['window;']],
-    [['window;', '\x81\x03ack'.replace('\x81', '\ufffd'), 'window of another room']],
+    [['window;\x81\x03ackwindow of another room'.replace('\x81', '\ufffd')]],
     [['window;']],
   ]);
   expect(clients[0]?.sink.bufferedBytes()).toBe(0);
   clients[0]?.sink.sendFramed(shared);
   await turn();
   expect(clients.map(({ socket }) => socket.calls.length)).toEqual([2, 1, 1]);
+});
+
+test('what is large is not copied to be joined, and still is one write', async () => {
+  const { sink, socket } = createNotingSink();
+  const large = 'x'.repeat(4_096);
+  for (const part of ['a', large, 'b']) sink.sendFramed(Buffer.from(part));
+  await turn();
+  expect(socket.calls).toEqual([['a', large, 'b']]);
 });
 
 test('what is queued can be written before a close frame, and nothing is written after one', async () => {

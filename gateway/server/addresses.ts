@@ -22,7 +22,7 @@ export class Addresses {
   readonly #limit: number;
   readonly #counts = new Map<string, number>();
 
-  /** @param limit per address; 0 for none */
+  /** @param limit per address, at least 1 */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -34,7 +34,6 @@ export class Addresses {
 
   /** Counts a socket; false, and nothing done, where its address has too many. Every one that entered has to exit. */
   enter(address: string): boolean {
-    if (this.#limit === 0) return true;
     const network = networkOf(address);
     const count = this.#counts.get(network) ?? 0;
     if (count >= this.#limit) return false;
@@ -43,7 +42,6 @@ export class Addresses {
   }
 
   exit(address: string): void {
-    if (this.#limit === 0) return;
     const network = networkOf(address);
     const count = this.#counts.get(network) ?? 0;
     if (count <= 1) this.#counts.delete(network);

@@ -122,7 +122,7 @@ export class Edge implements Health {
       metrics: this.#metrics,
       health: this,
       origins: new OriginList(config.auth.allowedOrigins),
-      addresses: new Addresses(maxConnectionsPerAddress),
+      addresses: maxConnectionsPerAddress === 0 ? null : new Addresses(maxConnectionsPerAddress),
       cookie: config.auth.cookie,
     });
   }

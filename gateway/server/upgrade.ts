@@ -46,7 +46,8 @@ export interface UpgradeOptions {
   readonly metrics: EdgeMetrics;
   readonly health: Health;
   readonly origins: OriginList;
-  readonly addresses: Addresses;
+  /** null where an address may have any number of connections. */
+  readonly addresses: Addresses | null;
   /** Name of the cookie that may carry the token; '' for none. */
   readonly cookie: string;
 }
@@ -93,10 +94,11 @@ export function acceptUpgrades(options: UpgradeOptions): void {
       metrics.refusedUpgrade(status);
       refuseUpgrade(socket, status, code, message, retryAfterMs);
     };
-    const url = readTarget(request.url ?? '');
-    if (url?.pathname !== WEBSOCKET_PATH) return refuse(404, 'bad_frame', 'There is no WebSocket at this path.');
-    if (url.searchParams.has('token')) {
-      return refuse(400, 'bad_frame', TOKEN_IN_URL);
+    // Nearly all ask for just that: a URL costs more to read than all else that is looked at here.
+    if (request.url !== WEBSOCKET_PATH) {
+      const url = readTarget(request.url ?? '');
+      if (url?.pathname !== WEBSOCKET_PATH) return refuse(404, 'bad_frame', 'There is no WebSocket at this path.');
+      if (url.searchParams.has('token')) return refuse(400, 'bad_frame', TOKEN_IN_URL);
     }
     const cookieToken = cookie === '' ? null : readCookie(request.headers.cookie, cookie);
     const verdict = origins.judge(request.headers.origin, cookieToken !== null);
@@ -106,9 +108,11 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     if (services === null || health.notReady() !== null)
       return refuse(503, 'unavailable', 'This gateway is not ready yet.');
     if (services.connections.full) return refuse(503, 'unavailable', 'This gateway is full.');
-    const address = request.socket.remoteAddress ?? '';
-    if (!addresses.enter(address)) return refuse(429, 'rate_limited', 'This address has too many connections.');
-    exitAtClose(socket, addresses, address);
+    if (addresses !== null) {
+      const address = request.socket.remoteAddress ?? '';
+      if (!addresses.enter(address)) return refuse(429, 'rate_limited', 'This address has too many connections.');
+      exitAtClose(socket, addresses, address);
+    }
     const token = readBearer(request.headers.authorization) ?? (verdict.cookieTrusted ? cookieToken : null);
     const awayMs = services.pace.handshakes.enter(() => {
       if (socket.destroyed) return false;
