@@ -12,6 +12,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
@@ -57,10 +58,16 @@ const cores = layOutCores();
 let nextPort = Number(options['port-base']) + 100;
 const KB = 1_024;
 const MAX_KB_OVER_WS = 4;
+/** How long the idle server is watched. */
+const IDLE_MS = 3_000;
+/** Nobody listens there: the gateway goes on without presence, as it does when Redis is away. */
+const NO_REDIS = 'redis://127.0.0.1:1';
 const MAX_CPU_OF_SOCKET_IO = 0.5;
 
 interface StageCost {
   readonly cpuUs: number;
+  /** From the first connection's step to the last one's. */
+  readonly elapsedMs: number;
   readonly heapBytes: number;
   readonly residentBytes: number;
 }
@@ -69,6 +76,8 @@ interface Round {
   readonly side: Side;
   /** Per connection, from the stage before. */
   readonly stages: Readonly<Record<Stage, StageCost>>;
+  /** What the server takes of a core while nobody comes. */
+  readonly idle: number;
   readonly load: number;
   readonly stolen: number;
   readonly void: readonly string[];
@@ -84,9 +93,10 @@ function startServer(stack: BenchStack, side: Side, secret: string, inspect: num
     nodeArgs: [`--inspect=127.0.0.1:${inspect}`],
     profileDir: options.profile ?? null,
   };
-  if (side === 'roomlog') {
+  if (side === 'roomlog' || side === 'roomlog without Redis') {
     const config = stack.configOf(stack.file.gateways[0]?.name ?? '');
     const args = [
+      ...(side === 'roomlog' ? [] : ['--redis-url', NO_REDIS]),
       '--gateway-max-connections-per-address',
       '0',
       '--gateway-hello-timeout-ms',
@@ -107,7 +117,7 @@ async function playRound(stack: BenchStack, side: Side, secret: string): Promise
   const inspect = nextPort + 2;
   const server = await startServer(stack, side, secret, inspect);
   const job: LoadJob = {
-    side,
+    dialect: side === 'socket.io' ? side : 'roomlog',
     url: server.url,
     secret,
     connections,
@@ -127,6 +137,9 @@ async function playRound(stack: BenchStack, side: Side, secret: string): Promise
     const stages: Partial<Record<Stage, StageCost>> = {};
     const stolenShare = startStealMeter();
     let before: Memory = await memoryOf(server.pid, inspect);
+    const idleFrom = cpuSeconds(server.pid);
+    await sleep(IDLE_MS);
+    const idle = round((cpuSeconds(server.pid) - idleFrom) / (IDLE_MS / 1_000));
     let [busiest, closed] = [0, 0];
     for (const stage of STAGES) {
       const cpuBefore = cpuSeconds(server.pid);
@@ -135,18 +148,19 @@ async function playRound(stack: BenchStack, side: Side, secret: string): Promise
       const memory = await memoryOf(server.pid, inspect);
       stages[stage] = {
         cpuUs: round(cpuUs),
+        elapsedMs: done.elapsedMs,
         heapBytes: Math.round((memory.heapBytes - before.heapBytes) / connections),
         residentBytes: Math.round((memory.residentBytes - before.residentBytes) / connections),
       };
       before = memory;
-      // `ws` has nothing to do in the later stages.
+      // `ws` answers as fast as anybody can ask.
       if (side !== 'ws' || stage === 'open') busiest = Math.max(busiest, done.load);
       closed = done.closed;
     }
     const stolen = stolenShare();
     const faults = closed > 0 ? [`${closed} connections closed`] : [];
     const reasons = [...voidReasons({ load: busiest, stolen }), ...faults];
-    const one: Round = { side, stages: stages as Round['stages'], load: busiest, stolen, void: reasons };
+    const one: Round = { side, stages: stages as Round['stages'], idle, load: busiest, stolen, void: reasons };
     tell(one);
     return one;
   } finally {
@@ -165,7 +179,7 @@ function tell(one: Round): void {
   });
   const verdict = one.void.length > 0 ? `, VOID: ${one.void.join('; ')}` : '';
   process.stderr.write(
-    `${one.side}: ${told.join('; ')}; load ${Math.round(one.load * 100)} %, stolen ${Math.round(one.stolen * 100)} %${verdict}\n`,
+    `${one.side}: ${told.join('; ')}; idle ${round(one.idle * 100)} % of a core; load ${Math.round(one.load * 100)} %, stolen ${Math.round(one.stolen * 100)} %${verdict}\n`,
   );
 }
 
@@ -184,7 +198,6 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
   for (const [side, { valid }] of played) {
     if (valid.length === 0) continue;
     for (const stage of STAGES) {
-      if (side === 'ws' && stage !== 'open') continue;
       const about = { case: `${connections.toLocaleString('en-US')} connections, ${stage}`, side };
       const resident = valid.map((one) => upTo(one, stage, (cost) => cost.residentBytes) / KB);
       const heap = valid.map((one) => upTo(one, stage, (cost) => cost.heapBytes) / KB);
@@ -197,6 +210,16 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
         rowOf({ ...about, metric: 'CPU per connection', unit: 'µs' }, cpuUs),
       );
     }
+  }
+  for (const [side, { valid }] of played) {
+    if (valid.length === 0) continue;
+    const about = { case: 'before anybody comes', side, metric: 'CPU of the idle server', unit: '% of a core' };
+    rows.push(
+      rowOf(
+        about,
+        valid.map((one) => one.idle * 100),
+      ),
+    );
   }
   const goals: BenchGoal[] = [];
   const [ours, bare] = [memory.get('roomlog in a room'), memory.get('ws open')];

@@ -14,14 +14,14 @@ let closed = 0;
 interface Dialect {
   /** What the server says first by itself, or null. */
   readonly greeting: string | null;
-  authenticate(token: string): string | null;
+  authenticate(token: string): string;
   /** Begins the answer that ends the stage. */
   readonly welcome: string;
-  join(room: string): string | null;
+  join(room: string): string;
   readonly joined: string;
 }
 
-const DIALECTS: Record<LoadJob['side'], Dialect> = {
+const DIALECTS: Record<LoadJob['dialect'], Dialect> = {
   roomlog: {
     greeting: null,
     authenticate: (token) => JSON.stringify({ type: 'hello', token }),
@@ -37,9 +37,8 @@ const DIALECTS: Record<LoadJob['side'], Dialect> = {
     join: (room) => `42${JSON.stringify(['join', room])}`,
     joined: '42["joined"',
   },
-  ws: { greeting: null, authenticate: () => null, welcome: '', join: () => null, joined: '' },
 };
-const dialect = DIALECTS[job.side];
+const dialect = DIALECTS[job.dialect];
 
 class Client {
   readonly #token: string;
@@ -78,8 +77,7 @@ class Client {
     this.#lean?.end();
   }
 
-  #ask(frame: string | null, prefix: string): Promise<void> {
-    if (frame === null) return Promise.resolve();
+  #ask(frame: string, prefix: string): Promise<void> {
     const answered = this.#await(prefix);
     this.#lean?.send(frame);
     return answered;
@@ -92,7 +90,7 @@ class Client {
   }
 
   #onText(payload: Buffer, lean: LeanClient): void {
-    if (job.side === 'socket.io' && payload.length === 1 && payload[0] === 0x32) lean.send('3');
+    if (job.dialect === 'socket.io' && payload.length === 1 && payload[0] === 0x32) lean.send('3');
     if (this.#awaited === null || !payload.toString('latin1', 0, 32).startsWith(this.#awaited.prefix)) return;
     const { resolve } = this.#awaited;
     this.#awaited = null;

@@ -1,5 +1,5 @@
 /** What the bench of connections tells its processes (one JSON job in argv), and its load process over IPC. */
-export const SIDES = ['roomlog', 'socket.io', 'ws'] as const;
+export const SIDES = ['roomlog', 'roomlog without Redis', 'socket.io', 'ws'] as const;
 export type Side = (typeof SIDES)[number];
 
 /** What a connection has become, in this order. */
@@ -7,14 +7,15 @@ export const STAGES = ['open', 'authenticated', 'in a room'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface PeerJob {
-  readonly side: Exclude<Side, 'roomlog'>;
+  readonly side: Exclude<Side, `roomlog${string}`>;
   readonly port: number;
   /** HS256. */
   readonly secret: string;
 }
 
 export interface LoadJob {
-  readonly side: Side;
+  /** How the server is spoken to. */
+  readonly dialect: 'roomlog' | 'socket.io';
   readonly url: string;
   readonly secret: string;
   readonly connections: number;

@@ -1,10 +1,10 @@
 /**
  * What Roomlog's connections are compared with. Socket.IO: WebSocket only, no compression, no client files, no engine timeouts beyond its defaults, the
  * first HTTP request let go as its documentation advises for memory; tokens verified in a middleware by Roomlog's own verifier, which is quicker than
- * `jose` or `jsonwebtoken`. Bare `ws`: sockets and nothing else.
+ * `jose` or `jsonwebtoken`. Bare `ws`: sockets, and to each of Roomlog's two commands an answer of the same length, unread: what nobody can do without.
  */
 import { createServer } from 'node:http';
-import { WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import { systemClock } from '../../core/ports/clock.ts';
 import { TokenVerifier } from '../../gateway/auth/token.ts';
 import { openSocketIo } from '../support/socket-io.ts';
@@ -50,12 +50,24 @@ async function socketIo(): Promise<void> {
   });
 }
 
+/** A welcome; joined and live together. */
+const ANSWER_BYTES = [330, 180] as const;
+const ANSWERS = [
+  `{"type":"welcome"`.padEnd(ANSWER_BYTES[0], ' '),
+  `{"type":"live"`.padEnd(ANSWER_BYTES[1], ' '),
+] as const;
+
 function bareWs(): void {
   const websockets = new WebSocketServer({ server, clientTracking: false, perMessageDeflate: false });
   websockets.on('connection', (websocket) => {
     websocket.on('error', () => {});
-    websocket.on('message', () => {});
+    websocket.on('message', answer);
   });
+}
+
+function answer(this: WebSocket & { welcomed?: true }): void {
+  this.send(ANSWERS[this.welcomed === true ? 1 : 0]);
+  this.welcomed = true;
 }
 
 if (job.side === 'socket.io') await socketIo();
