@@ -7,7 +7,6 @@
  * `frame-reader.ts` makes commands of what the client sends, `commands/` handles them, this sends their answers; each `id` gets exactly one.
  */
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { ConnectionId, RoomId, SessionId } from '../../core/ids.ts';
 import type { PresenceDiff } from '../../core/ports/presence-store.ts';
@@ -17,6 +16,7 @@ import type { Encoding, Payload } from '../protocol/encoding.ts';
 import type { SentType } from '../server/edge-metrics.ts';
 import type { SharedDeflate } from '../stream.ts';
 import type { Client, ConnectionState } from './client.ts';
+import { type ClientSocket, listenTo, type SocketOwner } from './client-socket.ts';
 import { Expiry } from './expiry.ts';
 import { FrameReader } from './frame-reader.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -39,7 +39,7 @@ export interface Handshake {
   readonly token: string | null;
 }
 
-export class Connection implements Client {
+export class Connection implements Client, SocketOwner {
   readonly id: ConnectionId;
   readonly services: Services;
   readonly sink: SocketSink;
@@ -48,7 +48,7 @@ export class Connection implements Client {
   readonly upgradeToken: string | null;
   readonly memberships: Memberships;
   readonly publishes: UnansweredPublishes;
-  readonly #websocket: WebSocket;
+  readonly #websocket: ClientSocket;
   readonly reader: FrameReader;
   readonly #offences = new Offences();
   readonly #inFlight = new InFlight();
@@ -60,7 +60,7 @@ export class Connection implements Client {
   #session: SessionId | null = null;
   #draining = false;
 
-  constructor(websocket: WebSocket, socket: Duplex, handshake: Handshake, services: Services) {
+  constructor(websocket: ClientSocket, socket: Duplex, handshake: Handshake, services: Services) {
     const { encoding, token } = handshake;
     const { limits, clock } = services;
     this.id = Buffer.from(services.random(12)).toString('base64url') as ConnectionId;
@@ -73,13 +73,10 @@ export class Connection implements Client {
     this.publishes = new UnansweredPublishes(this);
     this.#heartbeat = new Heartbeat(services.heartbeat, this);
     this.#expiry = new Expiry(clock, this);
-    this.#helloTimer = setTimeout(() => this.close(CLOSE.timeout, 'no hello in time'), limits.helloTimeoutMs);
+    this.#helloTimer = setTimeout(onNoHello, limits.helloTimeoutMs, this);
     services.connections.add(this);
     this.reader = new FrameReader(this, websocket, this.#inFlight);
-    websocket.on('pong', () => this.#heartbeat.onPong());
-    // `ws` closes with the right code by itself; without a listener the process would end.
-    websocket.on('error', (error) => services.logger.debug({ connection: this.id, error }, 'broken WebSocket'));
-    websocket.on('close', (code) => this.#onClosed(code));
+    listenTo(websocket, this);
   }
 
   get state(): ConnectionState {
@@ -186,6 +183,30 @@ export class Connection implements Client {
     this.close(CLOSE.restart, reason);
   }
 
+  // ---- what its socket tells
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.reader.onMessage(data, isBinary);
+  }
+
+  onPing(data: Buffer): void {
+    this.reader.onPing(data);
+  }
+
+  onPong(): void {
+    this.#heartbeat.onPong();
+  }
+
+  onBroken(error: Error): void {
+    this.services.logger.debug({ connection: this.id, error }, 'broken WebSocket');
+  }
+
+  onClosed(code: number): void {
+    if (this.#state !== 'closing') this.services.metrics.closed(code);
+    this.#end();
+    this.services.connections.remove(this);
+  }
+
   // ---- what its heartbeat asks
 
   ping(): void {
@@ -226,10 +247,8 @@ export class Connection implements Client {
     this.services.connections.exit(this.#principal.user);
     void this.services.registry.remove(this.#principal.user, this.id);
   }
+}
 
-  #onClosed(code: number): void {
-    if (this.#state !== 'closing') this.services.metrics.closed(code);
-    this.#end();
-    this.services.connections.remove(this);
-  }
+function onNoHello(connection: Connection): void {
+  connection.close(CLOSE.timeout, 'no hello in time');
 }

@@ -3,7 +3,7 @@
  * while a token is verified, and while publishes find no room; what was on its way by then still comes.
  */
 import type { Buffer } from 'node:buffer';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { ClientFrame, CommandFrame } from '../protocol/frames.ts';
@@ -21,7 +21,7 @@ const MAX_HELD_FRAMES = 4_096;
 
 export class FrameReader implements HeldReader {
   readonly #client: Client;
-  readonly #websocket: WebSocket;
+  readonly #websocket: Pick<WebSocket, 'pause' | 'resume' | 'pong'>;
   readonly #inFlight: Pick<InFlight, 'has'>;
   readonly #allowance: Allowance;
   /** Frames that came behind a hello whose token is still looked at; made by the first, since most clients wait for their welcome. */
@@ -29,13 +29,15 @@ export class FrameReader implements HeldReader {
   /** When the socket was last left unread for publishes, and not read on since: Infinity; else when it was read on. */
   #unreadUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(client: Client, websocket: WebSocket, inFlight: Pick<InFlight, 'has'>) {
+  constructor(
+    client: Client,
+    websocket: Pick<WebSocket, 'pause' | 'resume' | 'pong'>,
+    inFlight: Pick<InFlight, 'has'>,
+  ) {
     this.#client = client;
     this.#websocket = websocket;
     this.#inFlight = inFlight;
     this.#allowance = new Allowance(client.services.limits, client.services.clock);
-    websocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary));
-    websocket.on('ping', (data: Buffer) => this.#onPing(data));
   }
 
   /** Handles the frames that came while the token was looked at, and reads on. */
@@ -43,7 +45,7 @@ export class FrameReader implements HeldReader {
     const held = this.#held;
     if (held === null) return;
     this.#held = null;
-    for (const [data, isBinary] of held) this.#onMessage(data, isBinary);
+    for (const [data, isBinary] of held) this.onMessage(data, isBinary);
     if (this.#client.state !== 'closing' && this.#unreadUntilMs !== Number.POSITIVE_INFINITY) this.#websocket.resume();
   }
 
@@ -69,7 +71,7 @@ export class FrameReader implements HeldReader {
     this.#client.services.publisher.forget(this);
   }
 
-  #onMessage(data: Buffer, isBinary: boolean): void {
+  onMessage(data: Buffer, isBinary: boolean): void {
     const { state, encoding, services } = this.#client;
     if (state === 'closing') return;
     if (state === 'verifying') {
@@ -145,7 +147,7 @@ export class FrameReader implements HeldReader {
     this.#client.sendError(error, id);
   }
 
-  #onPing(data: Buffer): void {
+  onPing(data: Buffer): void {
     const { sink, services } = this.#client;
     if (sink.closed) return;
     const waitMs = this.#allowance.takeFrame();

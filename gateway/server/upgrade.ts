@@ -6,9 +6,10 @@
  */
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws';
+import { type ServerOptions, WebSocketServer } from 'ws';
 import { ERRORS, type ErrorCode } from '../../core/errors.ts';
 import type { OriginList } from '../auth/origin.ts';
+import { ClientSocket } from '../connection/client-socket.ts';
 import { Connection } from '../connection/connection.ts';
 import type { Services } from '../connection/services.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
@@ -54,7 +55,8 @@ export interface UpgradeOptions {
 
 export function acceptUpgrades(options: UpgradeOptions): void {
   const { server, health, origins, addresses, cookie, metrics, maxFrameBytes, deflate } = options;
-  const receiver: ServerOptions & ReceiverLimits = {
+  const receiver: ServerOptions<typeof ClientSocket> & ReceiverLimits = {
+    WebSocket: ClientSocket,
     noServer: true,
     clientTracking: false,
     // What the gateway sends is compressed past `ws`, so that it can be shared; what clients send is inflated by `ws`, to `maxPayload` at most.
@@ -77,7 +79,7 @@ export function acceptUpgrades(options: UpgradeOptions): void {
     if (takesSharedDeflate(headers)) deflating.add(request);
   });
 
-  const open = (websocket: WebSocket, request: IncomingMessage, token: string | null, services: Services): void => {
+  const open = (websocket: ClientSocket, request: IncomingMessage, token: string | null, services: Services): void => {
     const encoding = services.encodings.get(subprotocolOf(request, websocket));
     if (encoding === undefined) {
       rejectSubprotocol(websocket);
@@ -172,11 +174,11 @@ function chooseSubprotocol(offers: Set<string>): string | false {
 }
 
 /** `ws` has checked the header's syntax by now, and `protocol` is what was chosen. */
-function subprotocolOf(request: IncomingMessage, { protocol }: WebSocket): string {
+function subprotocolOf(request: IncomingMessage, { protocol }: ClientSocket): string {
   return request.headers['sec-websocket-protocol'] === undefined ? DEFAULT_SUBPROTOCOL : protocol;
 }
 
-function rejectSubprotocol(websocket: WebSocket): void {
+function rejectSubprotocol(websocket: ClientSocket): void {
   websocket.on('error', () => websocket.terminate());
   websocket.close(CLOSE.unknownSubprotocol, `offer ${SUBPROTOCOLS.join(' or ')}`);
 }

@@ -3,7 +3,6 @@
  * edge do it, with simulated sockets in place of ports and a token check that does no cryptography.
  */
 import type { Duplex } from 'node:stream';
-import type { WebSocket } from 'ws';
 import { MemoryConnectionRegistry } from '../../adapters/memory/connections.ts';
 import { MemoryEphemeralBus } from '../../adapters/memory/ephemeral.ts';
 import { MemoryPresence, PresenceHub } from '../../adapters/memory/presence.ts';
@@ -13,6 +12,7 @@ import { Permissions } from '../../gateway/auth/permissions.ts';
 import type { Principal } from '../../gateway/auth/token.ts';
 import { BoundEvents } from '../../gateway/binding/bound-events.ts';
 import { AcceptPace } from '../../gateway/connection/accept-pace.ts';
+import type { ClientSocket } from '../../gateway/connection/client-socket.ts';
 import { Connection } from '../../gateway/connection/connection.ts';
 import { Connections } from '../../gateway/connection/connections.ts';
 import type { Services } from '../../gateway/connection/services.ts';
@@ -92,7 +92,7 @@ export class GatewayProcess {
     const { server, socket } = line;
     const encoding = line.client.protocol === avroEncoding.subprotocol ? avroEncoding : jsonEncoding;
     const handshake = { encoding, deflate: null, token: null };
-    new Connection(server as unknown as WebSocket, socket as unknown as Duplex, handshake, this.#services);
+    new Connection(server as unknown as ClientSocket, socket as unknown as Duplex, handshake, this.#services);
   }
 
   /** With `silently`, as when the machine is gone: nobody is told. */
