@@ -65,6 +65,10 @@ export class CatchUp {
   /** Returns at once; the member is live already where nothing had to be waited for. Never rejects. */
   begin(member: Member): void {
     member.state = 'catching-up';
+    if (this.#hasNothingToRead(member)) {
+      this.#goLive(member, member.seq ?? 0);
+      return;
+    }
     this.#active += 1;
     this.#run(member)
       .catch((thrown: unknown) => this.#giveUp(member, asRoomlogError(thrown, 'unavailable')))
@@ -85,6 +89,12 @@ export class CatchUp {
     this.#options.slow.closed(member, 'policy');
     this.#options.slow.ended(member);
     member.sink.close(CLOSE.overloaded, 'too slow');
+  }
+
+  /** Most who join. To make them wait for a turn is more work than to let them in, and would cost their `live` a write of its own. */
+  #hasNothingToRead(member: Member): boolean {
+    if (member.saidLive || member.seq === null || this.#pace.isFull(member)) return false;
+    return member.seq >= (member.room.history.head(member.room.id)?.seq ?? 0);
   }
 
   async #run(member: Member): Promise<void> {

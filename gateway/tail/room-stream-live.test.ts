@@ -29,6 +29,19 @@ describe('the live path', () => {
     });
   });
 
+  it('lets in at once whoever has nothing to read, in a turn that has used up its share too', async () => {
+    const w = world();
+    w.publish('lobby', 'before');
+    const stream = await w.openStream();
+    const sinks = [new TestSink(), new TestSink()];
+    const joins = await Promise.all(sinks.map((sink) => stream.subscribe('lobby' as RoomId, { kind: 'live' }, sink)));
+    for (const { begin } of joins) {
+      begin();
+      for (const until = performance.now() + 10; performance.now() < until; );
+    }
+    expect(sinks.map(({ frames }) => frames.map(({ type }) => type))).toEqual([['live'], ['live']]);
+  });
+
   it('survives listeners and sinks that throw', async () => {
     const w = world();
     const stream = await w.openStream();
