@@ -1,10 +1,10 @@
 /**
  * P9: how fast `roomlog replay` and `roomlog verify` read the log, against Kafka's own kafka-consumer-perf-test on the same topics.
  *
- *   scripts/bench verify [--events 500000] [--rooms 1000] [--payload 200] [--repeats 3] [--quick] [--profile DIR] [--out NAME]
+ *   scripts/bench verify [--events 2000000] [--rooms 1000] [--payload 200] [--repeats 3] [--sides LIST] [--quick] [--profile DIR] [--out NAME]
  *
  * Starts a stack of its own, publishes, has the sequencer answer all of it, ends sequencer and gateway, and lets the readers read everything
- * in turn, each in a fresh process on the same cores; ours also with a single thread. Replay writes JSON lines, which are thrown away; it is held against the tool on outbound.
+ * in turn, each in a fresh process on the same cores; with `--sides` ours also with a single thread. Replay writes JSON lines, which are thrown away; it is held against the tool on outbound.
  * Verify reads inbound and outbound; it is held against the tool on both. Each counts as long as it says
  * itself that it read; whole processes and processor time stand beside. Writes bench/results/verify.json.
  */
@@ -24,12 +24,15 @@ import { type BenchStack, withStack } from './support/stack.ts';
 import { fill } from './verify/fill.ts';
 import { type Reading, readByKafkaTool, readByRoomlog } from './verify/readers.ts';
 
+const DEFAULT_SIDES = 'replay,perf-test outbound,verify,perf-test both';
+
 const { values: options } = parseArgs({
   options: {
-    events: { type: 'string', default: '500000' },
+    events: { type: 'string', default: '2000000' },
     rooms: { type: 'string', default: '1000' },
     payload: { type: 'string', default: '200' },
     repeats: { type: 'string', default: '3' },
+    sides: { type: 'string', default: DEFAULT_SIDES },
     quick: { type: 'boolean', default: false },
     profile: { type: 'string' },
     'port-base': { type: 'string', default: '17900' },
@@ -43,7 +46,7 @@ const GOAL = 0.5;
 
 const SIDES = {
   replay: { case: 'outbound', read: readByRoomlog.bind(null, 'replay', []), side: 'roomlog replay' },
-  'replay, one thread': {
+  'replay on one thread': {
     case: 'outbound',
     read: readByRoomlog.bind(null, 'replay', ['--threads', '1']),
     side: 'roomlog replay --threads 1',
@@ -54,7 +57,7 @@ const SIDES = {
     side: 'kafka-consumer-perf-test',
   },
   verify: { case: 'inbound and outbound', read: readByRoomlog.bind(null, 'verify', []), side: 'roomlog verify' },
-  'verify, one thread': {
+  'verify on one thread': {
     case: 'inbound and outbound',
     read: readByRoomlog.bind(null, 'verify', ['--threads', '1']),
     side: 'roomlog verify --threads 1',
@@ -66,6 +69,7 @@ const SIDES = {
   },
 } as const;
 type Side = keyof typeof SIDES;
+const sides = options.sides.split(',') as Side[];
 
 interface Round extends Reading {
   readonly brokers: number;
@@ -113,7 +117,6 @@ async function bench(stack: BenchStack): Promise<void> {
     );
     return one;
   };
-  const sides = Object.keys(SIDES) as Side[];
   const played = await playInTurn({ sides, repeats, play, isVoid: (one) => one.void.length > 0 });
   report(played, await kafkaVersion(), {
     ...setting,
@@ -130,7 +133,6 @@ function report(
 ): void {
   const rowsOf = (side: Side, metric: string, pick: (one: Round) => number, unit = 'events/s'): BenchRow =>
     rowOf({ case: SIDES[side].case, side: SIDES[side].side, metric, unit }, (played.get(side)?.valid ?? []).map(pick));
-  const sides = Object.keys(SIDES) as Side[];
   const speeds = sides.map((side) => rowsOf(side, 'read from the log', (one) => one.eventsPerSecond));
   const whole = sides.map((side) => rowsOf(side, 'whole process', (one) => one.wholeProcessMs, 'ms'));
   const efficiency = sides.map((side) => rowsOf(side, 'read per CPU-second', (one) => one.eventsPerCpuSecond));
@@ -145,7 +147,7 @@ function report(
   writeResult(options.out, {
     bench: 'verify',
     figure: 'P9',
-    command: `scripts/bench verify --events ${events} --rooms ${options.rooms} --payload ${options.payload} --repeats ${repeats}`,
+    command: `scripts/bench verify --events ${events} --rooms ${options.rooms} --payload ${options.payload} --repeats ${repeats}${options.sides === DEFAULT_SIDES ? '' : ` --sides '${options.sides}'`}`,
     versions: { 'Apache Kafka': kafka },
     settings,
     ...countRounds(played.values()),

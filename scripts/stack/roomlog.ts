@@ -94,7 +94,7 @@ function roomlogService(command: string, { name, file, environment, ports }: Pro
   };
 }
 
-/** As ./roomlog and the Helm chart give them. */
+/** As ./roomlog and the image's entrypoint give them. */
 function nodeFlags(command: string): string[] {
   // What a sequencer allocates lives until it is read back: a larger young generation is collected less often.
   return command === 'sequencer' ? ['--max-semi-space-size=64'] : [];

@@ -77,11 +77,6 @@ spec:
           value: 0.0.0.0
         - name: ROOMLOG_{{ upper .component }}_ADMIN_PORT
           value: "7401"
-        {{- if eq .component "sequencer" }}
-        # What a sequencer allocates lives until it is read back: a larger young generation is collected less often.
-        - name: NODE_OPTIONS
-          value: --max-semi-space-size=64
-        {{- end }}
         {{- if eq .component "gateway" }}
         - name: ROOMLOG_GATEWAY_HOST
           value: 0.0.0.0
