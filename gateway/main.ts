@@ -10,6 +10,7 @@ import { checkTopics } from '../adapters/kafka/topics.ts';
 import { createRedisStores, type RedisStores } from '../adapters/redis/stores.ts';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { Registry } from '../adapters/registry/registry.ts';
+import { watchHeap } from '../adapters/runtime/large-heap.ts';
 import { openAlarms } from '../adapters/telemetry/alarms.ts';
 import { createLogger, type Logger } from '../adapters/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../adapters/telemetry/metrics.ts';
@@ -87,6 +88,7 @@ class Gateway implements RunningGateway {
   readonly #alarms: Alarms;
   #stopWatching: () => void = () => {};
   readonly #stopObserving: () => void;
+  readonly #stopWatchingHeap: () => void;
   #admin: AdminServer | null = null;
   #log: EventLog | null = null;
   #stream: RoomStream | null = null;
@@ -109,6 +111,7 @@ class Gateway implements RunningGateway {
       : null;
     this.#edge = new Edge({ config, secret, clock, logger: this.#logger, metrics, routes });
     this.#stopObserving = observeProcess(metrics);
+    this.#stopWatchingHeap = watchHeap();
   }
 
   get url(): string {
@@ -188,6 +191,7 @@ class Gateway implements RunningGateway {
     await this.#log?.close();
     await this.#admin?.app.close();
     this.#stopObserving();
+    this.#stopWatchingHeap();
     if (this.#dependencies.metrics === undefined) await this.#metrics.shutdown();
   }
 

@@ -5,6 +5,7 @@ import { kafkaMetrics } from '../../adapters/kafka/kafka-metrics.ts';
 import { watchTopics } from '../../adapters/kafka/topic-watch.ts';
 import { checkTopics } from '../../adapters/kafka/topics.ts';
 import { openCodec } from '../../adapters/registry/open-codec.ts';
+import { watchHeap } from '../../adapters/runtime/large-heap.ts';
 import { openAlarms } from '../../adapters/telemetry/alarms.ts';
 import { createLogger, type Logger } from '../../adapters/telemetry/log.ts';
 import { createMetrics, type Metrics } from '../../adapters/telemetry/metrics.ts';
@@ -43,6 +44,7 @@ export async function startSequencer(
   const logger = dependencies.logger ?? createLogger(config, { name });
   const metrics = dependencies.metrics ?? createMetrics();
   const stopObserving = observeProcess(metrics);
+  const stopWatchingHeap = watchHeap();
   const alarms = openAlarms(logger, systemClock, metrics);
   let stopWatching = () => {};
   const startedAt = Date.now();
@@ -66,6 +68,7 @@ export async function startSequencer(
     await log?.close();
     await admin.close();
     stopObserving();
+    stopWatchingHeap();
     if (dependencies.metrics === undefined) await metrics.shutdown();
   };
 
