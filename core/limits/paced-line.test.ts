@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 describe('PacedLine', () => {
-  it('lets a hundredth of a second begin at once, and the rest at its rate, in order', async () => {
+  it('lets one begin at once, and the rest at its rate, in order', async () => {
     const paced = line(100, 10_000);
     const begun: number[] = [];
     for (let number = 0; number < 60; number += 1) {
@@ -34,6 +34,18 @@ describe('PacedLine', () => {
     await pass(490);
     expect(begun).toEqual(Array.from({ length: 60 }, (_, number) => number));
     expect(paced.waiting).toBe(0);
+  });
+
+  it('lets no more than a five-hundredth of a second’s worth begin in one turn, however late that is', async () => {
+    const paced = line(1_000, 10_000);
+    let begun = 0;
+    const enter = (): number => paced.enter(() => ++begun > 0);
+    for (let number = 0; number < 60; number += 1) expect(enter()).toBe(0);
+    expect(begun).toBe(2);
+    // A turn that took long.
+    now += 50;
+    await pass(1);
+    expect(begun).toBe(4);
   });
 
   it('sends away whom it could not serve in time, each to a later moment', async () => {

@@ -9,7 +9,7 @@ import { TokenBucket } from './token-bucket.ts';
 /** Longest time that anybody is told to stay away, ms. */
 const MAX_AWAY_MS = 60_000;
 /** This part of a second's may begin at once: few, since they take one turn of the event loop, and fewer begin while that is slow. */
-const BURSTS_PER_SECOND = 250;
+const BURSTS_PER_SECOND = 500;
 
 export interface PacedLineOptions {
   readonly perSecond: number;
