@@ -156,12 +156,16 @@ export const configSchema = z.strictObject({
       handshakesPerSecond: count()
         .default(500)
         .describe(
-          'Clients that may connect; more wait in line for `gateway.acceptWaitMs` at most, and get 503 with Retry-After beyond that. One that comes back costs about a millisecond with its handshake, hello, join and what it missed: at 500 half of the time is left for those who are live.',
+          'Clients that may connect, and fewer while the event loop is behind; more wait in line for `gateway.acceptWaitMs`, and get 503 with Retry-After beyond that. One that comes back costs about a millisecond with its handshake, hello, join and what it missed: at 500 half of the time is left for those who are live.',
         ),
       joinsPerSecond: count()
         .default(5_000)
         .describe('Joins of all clients; more wait in line, and are answered by `unavailable` beyond that.'),
-      acceptWaitMs: ms().default(10_000).describe('Longest wait in line for a handshake or a join.'),
+      acceptWaitMs: ms()
+        .default(10_000)
+        .describe(
+          'Longest wait in line for a handshake or a join at full pace; while the event loop is behind, the line moves slower.',
+        ),
       maxFrameBytes: bytes().default(65_536).describe('A larger frame closes with 1009.'),
       maxRoomsPerConnection: count().default(1_000).describe('Above it `join` answers `too_many_rooms`.'),
       helloTimeoutMs: ms().default(10_000).describe('No `hello` within this closes with 4408.'),
