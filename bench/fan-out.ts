@@ -1,7 +1,7 @@
 /**
  * P1 and P2: fan-out of rooms' events to their members, deliveries per CPU-second of the server, against what people would use instead.
  *
- *   scripts/bench fan-out [--figure P1] [--quick] [--repeats 3] [--contenders NAMES] [--window 20] [--payload 200] [--compression]
+ *   scripts/bench fan-out [--figure P1] [--quick] [--repeats 3] [--contenders NAMES] [--window MS] [--payload 200] [--compression]
  *                         [--profile DIR] [--port-base N] [--out NAME]
  *                         [--rooms 1 --members 1000 --rates 20,1000 --seconds 5]      one case of your own instead of the figure's
  *
@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
     members: { type: 'string', default: '1000' },
     rates: { type: 'string' },
     seconds: { type: 'string', default: '5' },
-    window: { type: 'string', default: '20' },
+    window: { type: 'string' },
     payload: { type: 'string', default: '200' },
     compression: { type: 'boolean', default: false },
     profile: { type: 'string' },
@@ -81,7 +81,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     token: bench.token(),
     cores,
     port: SERVER_PORT,
-    windowMs: Number(options.window),
+    windowMs: options.window === undefined ? null : Number(options.window),
     compression: options.compression,
     native,
     profileDir: options.profile ?? null,
@@ -118,7 +118,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
       brokers: stack.kafka.brokers.length,
       cores,
       payloadBytes: job.payloadBytes,
-      flushWindowMaxMs: setting.windowMs,
+      flushWindowMaxMs: setting.windowMs ?? 'default',
       compression: setting.compression,
       repeats,
     },

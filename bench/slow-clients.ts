@@ -250,7 +250,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     token: bench.token(),
     cores,
     port: PORT,
-    windowMs: 20,
+    windowMs: null,
     compression: false,
     native: null,
     profileDir: null,

@@ -5,17 +5,20 @@
  *
  * One process with all sockets on a core of its own, one that reads them on another; on loopback. Ways take turns:
  *
- *   write      `socket.write` of a whole frame: what Roomlog does
+ *   direct     the socket's handle called past `net.Socket`: what Roomlog does (gateway/connection/direct-writes.ts)
+ *   write      `socket.write` of a whole frame: the same as Node documents it
  *   two        header and payload, corked: what `ws.send` amounts to, without `ws`
- *   handle     the socket's handle called with a request of one's own, past `net.Socket`: Node's internals, to see what they would give
+ *   file       `fs.writeSync` on the socket's descriptor: the least that Node can do around the system call, without any answer to a full socket
  *
  * Writes bench/results/socket-writes.json.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { writeSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { DirectWrites } from '../gateway/connection/direct-writes.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { rowOf, writeResult } from './support/result.ts';
@@ -37,13 +40,17 @@ const { values: options } = parseArgs({
 const count = Number(options.sockets);
 const perSecond = Number(options.perSecond);
 
-/** What Node has behind a socket; it promises nothing about it. */
-interface Handle {
-  writeBuffer(request: object, bytes: Buffer): number;
-}
 type Way = (sockets: readonly Socket[], frame: Buffer) => void;
 
-const WAYS: Readonly<Record<'write' | 'two' | 'handle', Way>> = {
+const directWrites = DirectWrites.open();
+const owner = { onTaken: () => {} };
+
+const WAYS: Readonly<Record<'direct' | 'write' | 'two' | 'file', Way>> = {
+  direct: (sockets, frame) => {
+    for (const socket of sockets)
+      if (directWrites?.write(socket, frame, owner) !== 0)
+        throw new Error('a socket is full, or this Node has no direct writes');
+  },
   write: (sockets, frame) => {
     for (const socket of sockets) socket.write(frame);
   },
@@ -55,14 +62,10 @@ const WAYS: Readonly<Record<'write' | 'two' | 'handle', Way>> = {
       socket.uncork();
     }
   },
-  handle: (sockets, frame) => {
-    const { WriteWrap } = (process as unknown as { binding(name: string): { WriteWrap: new () => object } }).binding(
-      'stream_wrap',
-    );
+  file: (sockets, frame) => {
     for (const socket of sockets) {
-      const { _handle: handle } = socket as unknown as { _handle: Handle };
-      const status = handle.writeBuffer(Object.assign(new WriteWrap(), { handle, oncomplete: () => {} }), frame);
-      if (status !== 0) throw new Error(`a write failed with ${status}`);
+      const { _handle: handle } = socket as unknown as { _handle: { readonly fd: number } };
+      if (writeSync(handle.fd, frame) !== frame.length) throw new Error('a socket is full');
     }
   },
 };
@@ -139,7 +142,8 @@ async function main(): Promise<void> {
     goals: [],
     notes: [
       'What a write costs whatever it carries: most of it is the kernel’s, which on loopback includes the receiving half of TCP.',
-      'handle calls Node’s internals, which it does not promise to keep; Roomlog does not.',
+      'direct calls what net.Socket ends in, which Node does not document; write is what Roomlog does where gateway.directWrites is off, or this Node has no such call.',
+      'file is no way to write to a socket: it shows what is left when Node does nothing but the system call.',
     ],
   });
   for (const { side, metric, median } of rows) process.stderr.write(`${side}: ${metric} ${median} µs\n`);

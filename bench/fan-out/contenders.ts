@@ -12,6 +12,8 @@ import type { Dialect, ServerJob } from './messages.ts';
 const READY_WITHIN_MS = 60_000;
 const MAX_CONNECTIONS = 20_000;
 const READY_POLL_MS = 50;
+/** What Roomlog's window is in a room of 1,000 members, see gateway/fanout/window.ts. */
+const FIXED_WINDOW_MS = 20;
 
 export const CONTENDERS = [
   'roomlog',
@@ -30,7 +32,8 @@ export interface Setting {
   readonly token: string;
   readonly cores: Cores | null;
   readonly port: number;
-  readonly windowMs: number;
+  /** Of all who have windows; null: Roomlog's default, and for a fixed one what that comes to in the hot room. */
+  readonly windowMs: number | null;
   readonly compression: boolean;
   /** null where no contender needs them. */
   readonly native: NativePrograms | null;
@@ -54,6 +57,7 @@ export function startServer(contender: Contender, setting: Setting): Promise<Ser
 
 async function startGateway(contender: 'roomlog' | 'roomlog-unbatched', setting: Setting): Promise<Server> {
   const { stack, port, windowMs, compression, secretFile } = setting;
+  const maxMs = contender === 'roomlog' ? windowMs : 0;
   const env = {
     ...process.env,
     ROOMLOG_STREAM_PREFIX: stack.topics.outbound.slice(0, stack.topics.outbound.lastIndexOf('.')),
@@ -65,7 +69,7 @@ async function startGateway(contender: 'roomlog' | 'roomlog-unbatched', setting:
     ROOMLOG_GATEWAY_NAME: contender,
     ROOMLOG_GATEWAY_PORT: `${port}`,
     ROOMLOG_GATEWAY_ADMIN_PORT: `${port + 1}`,
-    ROOMLOG_GATEWAY_FLUSH_WINDOW_MAX_MS: `${contender === 'roomlog' ? windowMs : 0}`,
+    ...(maxMs === null ? {} : { ROOMLOG_GATEWAY_FLUSH_WINDOW_MAX_MS: `${maxMs}` }),
     ROOMLOG_GATEWAY_COMPRESSION: `${compression}`,
     // All members are one user's, from one address.
     ROOMLOG_GATEWAY_MAX_CONNECTIONS_PER_USER: `${MAX_CONNECTIONS}`,
@@ -100,7 +104,7 @@ async function startNode(kind: ServerJob['kind'], setting: Setting): Promise<Ser
     brokers: stack.kafka.brokers,
     registry: stack.registry.url,
     topic: stack.topics.outbound,
-    windowMs,
+    windowMs: windowMs ?? FIXED_WINDOW_MS,
   };
   const child = fork(join(ROOT, 'bench/fan-out/peer.ts'), [JSON.stringify(job)], {
     execArgv: profiling(setting),
@@ -116,7 +120,7 @@ async function startNative(kind: 'native' | 'nats', setting: Setting): Promise<S
   const { stack, port, windowMs, cores, native } = setting;
   if (native === null) throw new Error('the native contenders were not built');
   const about = [`127.0.0.1:${port}`, stack.topics.outbound];
-  const more = kind === 'native' ? [`${windowMs}ms`] : [];
+  const more = kind === 'native' ? [`${windowMs ?? FIXED_WINDOW_MS}ms`] : [];
   const command = [kind === 'native' ? native.floor : native.nats, ...about, ...more, stack.kafka.brokers.join(',')];
   // Go looks at its cores once, as it starts.
   const [program = '', ...args] = cores === null ? command : ['taskset', '-c', cores.server, ...command];

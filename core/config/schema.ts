@@ -227,9 +227,15 @@ export const configSchema = z.strictObject({
         .int()
         .min(0)
         .max(1_000)
-        .default(20)
+        .default(30)
         .describe(
-          'Longest that an event waits to be written together with those behind it: only in rooms with many members and events, or while the event loop is behind. 0: never.',
+          'Longest that an event waits to be written together with those behind it: only in rooms with many members and events, or while the event loop is busy. 0: never.',
+        ),
+      directWrites: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Write to sockets past Node’s streams, by a call of Node’s that it does not document, where this Node has it. Costs less CPU a write. Off: every write goes the documented way.',
         ),
       compression: z
         .boolean()

@@ -5,7 +5,7 @@ import { WebSocket } from 'ws';
 import { jsonEncoding } from '../protocol/json.ts';
 import { SocketSink } from './socket-sink.ts';
 
-const PLAIN = { encoding: jsonEncoding, deflate: null };
+const PLAIN = { encoding: jsonEncoding, deflate: null, direct: true };
 
 /** A socket and its WebSocket, as far as waiting for them goes. */
 function createSink(): { sink: SocketSink; socket: EventEmitter & { writableLength: number } } {

@@ -8,6 +8,7 @@ import { WebSocket } from 'ws';
 import type { Encoding, Payload } from '../protocol/encoding.ts';
 import { wholeMessage } from '../protocol/websocket-frame.ts';
 import type { SharedDeflate, Sink } from '../stream.ts';
+import { type DirectOwner, DirectWrites, NOT_DIRECT } from './direct-writes.ts';
 import { type TurnWriter, WriteTurn } from './write-turn.ts';
 
 /** How often a waiting `drained` looks where the socket gives no 'drain' event. */
@@ -18,13 +19,22 @@ const MAX_DRAIN_POLL_MS = 400;
 const MAX_JOINED_BYTES = 4_096;
 /** Of this process's event loop. */
 const thisLoop = new WriteTurn();
+const directWrites = DirectWrites.open();
+
+/** What the handshake and the configuration settle about a client's way out. */
+export interface SinkWish {
+  readonly encoding: Encoding;
+  readonly deflate: SharedDeflate | null;
+  /** See `gateway.directWrites`. */
+  readonly direct: boolean;
+}
 
 export interface SinkOwner {
   /** Ends the connection in order. */
   close(code: number, reason: string): void;
 }
 
-export class SocketSink implements Sink, TurnWriter {
+export class SocketSink implements Sink, TurnWriter, DirectOwner {
   readonly #socket: Duplex;
   readonly #websocket: WebSocket;
   readonly #owner: SinkOwner;
@@ -34,17 +44,20 @@ export class SocketSink implements Sink, TurnWriter {
   #first: Buffer | null = null;
   #rest: Buffer[] | null = null;
   #queuedBytes = 0;
+  readonly #direct: DirectWrites | null;
+  /** Written directly, and still to be taken by the kernel. */
+  #directBytes = 0;
   #unreadBytes = 0;
   #batch = false;
   /** By the bytes that are waited for; null while nobody waits. */
   #waiting: Map<number, PromiseWithResolvers<void>> | null = null;
   /** Runs while anybody waits. */
   #poll: NodeJS.Timeout | null = null;
+  /** Sees who need wait no longer; null while nobody waits. */
+  #check: (() => void) | null = null;
 
-  /**
-   * @param wish how the client takes its messages; see Sink
-   */
-  constructor(websocket: WebSocket, socket: Duplex, wish: Pick<SocketSink, 'encoding' | 'deflate'>, owner: SinkOwner) {
+  constructor(websocket: WebSocket, socket: Duplex, wish: SinkWish, owner: SinkOwner) {
+    this.#direct = wish.direct ? directWrites : null;
     this.#websocket = websocket;
     this.#socket = socket;
     this.encoding = wish.encoding;
@@ -89,24 +102,29 @@ export class SocketSink implements Sink, TurnWriter {
     this.#queuedBytes = 0;
     // No data frame may follow a close frame, and `ws` has sent or got one by itself.
     if (this.closed) return;
-    if (rest === null) this.#socket.write(first);
-    else if (bytes <= MAX_JOINED_BYTES) this.#socket.write(Buffer.concat([first, ...rest], bytes));
+    if (rest === null) this.#write(first);
+    else if (bytes <= MAX_JOINED_BYTES) this.#write(Buffer.concat([first, ...rest], bytes));
     else {
       this.#socket.cork();
       this.#socket.write(first);
       for (const frames of rest) this.#socket.write(frames);
       this.#socket.uncork();
     }
-    this.#unreadBytes = this.#socket.writableLength;
+    this.#unreadBytes = this.#untakenBytes();
   }
 
   bufferedBytes(): number {
-    return this.#queuedBytes + this.#socket.writableLength;
+    return this.#queuedBytes + this.#untakenBytes();
+  }
+
+  onTaken(): void {
+    this.#directBytes = 0;
+    this.#check?.();
   }
 
   /** Bytes that the kernel did not take when it was last asked: what this turn adds is not held against the client. */
   unreadBytes(): number {
-    return Math.min(this.#unreadBytes, this.#socket.writableLength);
+    return Math.min(this.#unreadBytes, this.#untakenBytes());
   }
 
   drained(bytes: number): Promise<void> {
@@ -122,6 +140,23 @@ export class SocketSink implements Sink, TurnWriter {
     this.#owner.close(code, reason);
   }
 
+  /** What the socket was given and has not taken. */
+  #untakenBytes(): number {
+    return this.#directBytes + this.#socket.writableLength;
+  }
+
+  /** Directly where nothing waits, which would have to go first. */
+  #write(frames: Buffer): void {
+    if (this.#direct !== null && this.#untakenBytes() === 0) {
+      const untaken = this.#direct.write(this.#socket, frames, this);
+      if (untaken !== NOT_DIRECT) {
+        this.#directBytes = untaken;
+        return;
+      }
+    }
+    this.#socket.write(frames);
+  }
+
   /** One watch for all who wait: a client can be behind in as many rooms as it may join, and leave and join them again. */
   #startPolling(): NodeJS.Timeout {
     let delayMs = DRAIN_POLL_MS;
@@ -134,6 +169,7 @@ export class SocketSink implements Sink, TurnWriter {
       }
       if ((this.#waiting?.size ?? 0) > 0 || this.#poll === null) return;
       this.#waiting = null;
+      this.#check = null;
       clearTimeout(this.#poll);
       this.#poll = null;
       this.#socket.off('drain', check);
@@ -148,6 +184,7 @@ export class SocketSink implements Sink, TurnWriter {
       before = now;
       this.#poll = setTimeout(look, delayMs);
     };
+    this.#check = check;
     this.#socket.on('drain', check);
     this.#socket.on('close', check);
     return setTimeout(look, delayMs);

@@ -19,7 +19,7 @@ export interface FanOutOptions {
   readonly clock: Pick<Clock, 'monotonic'>;
   /** See `gateway.flushWindowMaxMs`. */
   readonly windowMaxMs: number;
-  /** How far the event loop is behind, 0 to 1. */
+  /** How much the event loop needs fewer writes, 0 to 1. */
   readonly pressure: () => number;
   readonly logger: LogSink;
   onDelivered(events: number): void;

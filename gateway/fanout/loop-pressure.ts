@@ -1,16 +1,17 @@
 /**
- * How far the event loop is behind, 0 to 1: rises while it is nearly always busy, sinks once it has time again, and stays between
- * the two, so that the windows it stretches don't swing.
+ * How much the event loop needs relief, 0 to 1: rises while it is busy, sinks once it has time to spare, and stays between
+ * the two, so that the windows it stretches don't swing. It begins well before the loop is behind: a queue before a loop that is nine tenths
+ * busy costs more latency than windows do, and what is left is for bursts.
  */
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../core/ports/clock.ts';
 
 /** Pause between two looks, ms. */
 const SAMPLE_MS = 100;
-/** Share of the time above which the loop counts as behind. */
-const BEHIND = 0.85;
+/** Share of the time above which the loop counts as busy. */
+const BUSY = 0.7;
 /** Share of the time below which it has time to spare. */
-const AT_EASE = 0.6;
+const AT_EASE = 0.5;
 const RISE_PER_SAMPLE = 0.25;
 const SINK_PER_SAMPLE = 0.1;
 
@@ -44,7 +45,7 @@ export class LoopPressure {
     const share = active / Math.max(1, active + times.idle - this.#last.idle);
     this.#last = times;
     this.#sampledAtMs = now;
-    if (share > BEHIND) this.#value = Math.min(1, this.#value + RISE_PER_SAMPLE);
+    if (share > BUSY) this.#value = Math.min(1, this.#value + RISE_PER_SAMPLE);
     // Asked for the first time in a while, it has had time all the while.
     else if (share < AT_EASE) this.#value = Math.max(0, this.#value - SINK_PER_SAMPLE * samples);
     return this.#value;

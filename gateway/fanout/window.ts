@@ -5,8 +5,8 @@
  *
  *     quiet room          no wait: the window is measured from the start of the last flush, which is long ago
  *     hot, few members    no wait: a window below a millisecond is none
- *     hot, many members   as long as its writes make worth while: three times what one flush costs
- *     loop is behind      grows towards the bound for every room that is not quiet, down to the smallest
+ *     hot, many members   as long as its writes make worth while: two and a half times what one flush costs
+ *     loop is busy        grows towards the bound for every room that is not quiet, down to the smallest
  *
  * Never above `gateway.flushWindowMaxMs`.
  */
@@ -15,14 +15,14 @@ import type { LogEvent } from '../history/log-event.ts';
 /** What one socket write costs the event loop, ms: mostly the system call. Measured on several machines, roughly. */
 const MS_PER_WRITE = 0.008;
 /** As long as the bound allows, one room's writes take no more than one part in so many of the loop's time. */
-const LOOP_PARTS = 3;
+const LOOP_PARTS = 2.5;
 /** Timers know whole milliseconds. */
 const MIN_WINDOW_MS = 1;
 
 /**
  * The shortest time between the starts of two flushes of a room, ms; 0: whatever comes goes out at once.
  * @param members live ones
- * @param pressure 0 to 1: how far the loop is behind
+ * @param pressure 0 to 1: how much the loop needs fewer writes
  */
 export function windowMs(members: number, pressure: number, maxMs: number): number {
   const worthWhile = Math.min(maxMs, members * MS_PER_WRITE * LOOP_PARTS);

@@ -87,7 +87,7 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
   metrics.gauge('roomlog_members', 'Memberships on this gateway.', gauges.members);
   metrics.gauge(
     'roomlog_flush_pressure',
-    'How far the event loop is behind, 0 to 1: flush windows grow by it towards gateway.flushWindowMaxMs.',
+    'How much the event loop needs fewer writes, 0 to 1: flush windows grow by it towards gateway.flushWindowMaxMs.',
     gauges.pressure,
   );
   return {
