@@ -1,5 +1,6 @@
 /** A sequencer in a process of its own that tells its parent what it uses, when asked. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { startSequencer } from '../../consumers/sequencer/main.ts';
@@ -21,6 +22,8 @@ export interface Usage {
 
 const NS_PER_MS = 1e6;
 const RESOLUTION_MS = 10;
+const COLLECTIONS = 3;
+const BETWEEN_MS = 300;
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -28,8 +31,12 @@ const loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 loop.enable();
 const sequencer = await startSequencer(configSchema.parse(JSON.parse(process.argv[2] ?? '{}')));
 
-function memory(): Memory {
-  collect();
+/** Finalisers of one collection free what the next one finds, and buffers are given back beside the loop. */
+async function memory(): Promise<Memory> {
+  for (let count = 0; count < COLLECTIONS; count += 1) {
+    collect();
+    await delay(BETWEEN_MS);
+  }
   const { heapUsed, external, rss } = process.memoryUsage();
   return { heapBytes: heapUsed, externalBytes: external, rssBytes: rss };
 }
@@ -42,7 +49,7 @@ function usage(): Usage {
 }
 
 process.on('message', (word) => {
-  if (word === 'memory') process.send?.(memory());
+  if (word === 'memory') void memory().then((found) => process.send?.(found));
   else if (word === 'usage') process.send?.(usage());
   else void sequencer.stop().then(() => process.exit(0));
 });
