@@ -12,28 +12,10 @@ import type { PartitionHistory } from './partition-history.ts';
 import { Ranges } from './ranges.ts';
 import { readStretch } from './read-stretch.ts';
 import { Ring } from './ring.ts';
+import { watchReads } from './watch-reads.fixture.ts';
 
 let w: World;
 afterEach(() => w.close());
-
-/** Counts the ranges that are read of the log, and the records in them. */
-function watchReads(world: World): { reads: number; records: number } {
-  const seen = { reads: 0, records: 0 };
-  const open = world.log.cluster.open.bind(world.log.cluster);
-  world.log.cluster.open = (clientId) => {
-    const log = open(clientId);
-    const readRange = log.readRange.bind(log);
-    log.readRange = async function* (options): AsyncGenerator<readonly LogRecord[]> {
-      seen.reads += 1;
-      for await (const records of readRange(options)) {
-        seen.records += records.length;
-        yield records;
-      }
-    };
-    return log;
-  };
-  return seen;
-}
 
 describe('many readers of the same past', () => {
   it('read it once', async () => {
@@ -61,45 +43,6 @@ describe('many readers of the same past', () => {
     await until(() => sink.of('live').length === 1);
     expect(sink.seqs()).toHaveLength(500);
     expect(seen.reads).toBe(0);
-  });
-});
-
-describe('one reader', () => {
-  it('proves its cursor by the read that brings it up to date', async () => {
-    w = new World({ gateway: { ringBytes: 1 } });
-    const seen = watchReads(w);
-    const offsets = Array.from({ length: 400 }, () => w.publish('a', 'x'.repeat(1_000)).offset);
-    const cursor = encodeCursor(w.streamId, 'a' as RoomId, { offset: offsets[99] as Offset, seq: 100 as Seq });
-    const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'after', cursor });
-    await until(() => sink.of('live').length === 1);
-    expect(sink.seqs()).toHaveLength(300);
-    expect(seen.reads).toBe(1);
-  });
-
-  it('reads up to where the ring begins', async () => {
-    w = new World({ gateway: { ringBytes: 280_000 } });
-    const seen = watchReads(w);
-    for (let count = 0; count < 400; count += 1) w.publish('a', 'x'.repeat(1_000));
-    const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'start' });
-    await until(() => sink.of('live').length === 1);
-    expect(sink.seqs()).toHaveLength(400);
-    // The ring holds two hundred events.
-    expect(seen.records).toBeGreaterThanOrEqual(200);
-    expect(seen.records).toBeLessThan(230);
-  });
-
-  it('reads a short rest along with what comes before it', async () => {
-    const readsOf = async (events: number): Promise<number> => {
-      w = new World({ gateway: { ringBytes: 1 } });
-      const seen = watchReads(w);
-      for (let count = 0; count < events; count += 1) w.publish('a', 'x'.repeat(60_000));
-      const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'start' });
-      await until(() => sink.of('live').length === 1);
-      await w.close();
-      return seen.reads;
-    };
-    expect(await readsOf(24)).toBe(1);
-    expect(await readsOf(30)).toBeGreaterThan(1);
   });
 });
 
