@@ -111,6 +111,21 @@ describe('a gateway that starts', () => {
     expect(await json(`${url}/ready`)).toMatchObject({ status: 200 });
   });
 
+  test('opens a port that it shares with other workers once it serves, its admin port at once', async () => {
+    const stream = new MemoryStream();
+    const opened = Promise.withResolvers<EventLog>();
+    const admin = Promise.withResolvers<string>();
+    const port = await freePort();
+    const dependencies = { openLog: () => opened.promise, onAdmin: admin.resolve };
+    const starting = start({ stream, gateway: { port, workers: 2 }, dependencies });
+    const ready = `${await admin.promise}/ready`;
+    await vi.waitFor(async () => expect((await json(ready)).body).toMatchObject({ reason: 'waiting for Kafka' }));
+    await expect(fetch(`http://127.0.0.1:${port}/live`)).rejects.toThrow();
+    opened.resolve(stream.cluster.open('gateway'));
+    await starting;
+    expect((await fetch(`http://127.0.0.1:${port}/live`)).status).toBe(200);
+  });
+
   test('names the setting of a port that is taken', async () => {
     const first = await start();
     const port = Number(new URL(first.running.url).port);
