@@ -12,8 +12,9 @@ import { recurring } from './recurring-text.ts';
 /** Node's own slicing without the choice of an encoding by name; not in its types. */
 type Slicing = Buffer & { latin1Slice(from: number, to: number): string; utf8Slice(from: number, to: number): string };
 
-/** The longest varint whose value is exact in any case. */
-const MAX_LONG_BYTES = 7;
+/** Of a number in seven bytes, the longest whose value is exact in any case: four of them, and three. */
+const LOW_BITS = 28;
+const HIGH_BITS = 21;
 const REPLACEMENT = '\ufffd';
 
 let record: Buffer = Buffer.alloc(0);
@@ -39,22 +40,27 @@ export function isPresent(): boolean {
   return false;
 }
 
+/** In two halves of whole numbers, which is faster than one that outgrows 32 bits. */
 export function long(): number {
   let byte = record[at++] ?? 0;
   if (byte < 0x80) return (byte >>> 1) ^ -(byte & 1);
-  let value = byte & 0x7f;
-  let scale = 128;
-  for (let length = 2; ; length++) {
-    if (length > MAX_LONG_BYTES || at >= record.length) {
-      failed = true;
-      return 0;
-    }
-    byte = record[at++] as number;
-    value += (byte & 0x7f) * scale;
-    if (byte < 0x80) break;
-    scale *= 128;
+  let low = byte & 0x7f;
+  for (let shift = 7; shift < LOW_BITS; shift += 7) {
+    // Past the end there is no byte that ends a number.
+    byte = record[at++] ?? 0x80;
+    low |= (byte & 0x7f) << shift;
+    if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
   }
-  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  let high = 0;
+  for (let shift = 0; shift < HIGH_BITS; shift += 7) {
+    byte = record[at++] ?? 0x80;
+    high |= (byte & 0x7f) << shift;
+    if (byte >= 0x80) continue;
+    const half = high * 2 ** (LOW_BITS - 1) + (low >>> 1);
+    return (low & 1) === 0 ? half : -half - 1;
+  }
+  failed = true;
+  return 0;
 }
 
 /** The end of a field that begins with its length; then its bytes are next. */
