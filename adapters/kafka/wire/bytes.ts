@@ -67,8 +67,13 @@ const FIRST_BYTES = 1_024;
 
 /** Writes a request body into one buffer that grows: a fetch has some seventy fields, and a buffer for each would cost more than the rest of it. */
 export class ByteWriter {
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  #bytes: Buffer;
   #at = 0;
+
+  /** `bytes`: what is expected to be written. */
+  constructor(bytes: number = FIRST_BYTES) {
+    this.#bytes = Buffer.allocUnsafe(bytes);
+  }
 
   int8(value: number): this {
     const at = this.#take(1);

@@ -21,6 +21,8 @@ export interface ProduceAnswer {
 }
 
 const ACKS_ALL = -1;
+/** More than what stands around a batch, and around all of them. */
+const ENVELOPE_BYTES = 64;
 
 /** `timeoutMs` is how long the leader waits for its replicas before it answers REQUEST_TIMED_OUT. */
 export function produceRequest(
@@ -28,7 +30,8 @@ export function produceRequest(
   batches: ReadonlyArray<{ readonly partition: number; readonly batch: Buffer }>,
   timeoutMs: number,
 ): WireRequest<ProduceAnswer> {
-  const body = new ByteWriter()
+  const bytes = batches.reduce((sum, { batch }) => sum + batch.length + ENVELOPE_BYTES, ENVELOPE_BYTES + topic.length);
+  const body = new ByteWriter(bytes)
     .string(null)
     .int16(ACKS_ALL)
     .int32(timeoutMs)
