@@ -1,7 +1,8 @@
 /**
  * What Roomlog's connections are compared with. Socket.IO: WebSocket only, no compression, no client files, no engine timeouts beyond its defaults, the
  * first HTTP request let go as its documentation advises for memory; tokens verified in a middleware by Roomlog's own verifier, which is quicker than
- * `jose` or `jsonwebtoken`. Bare `ws`: sockets, and to each of Roomlog's two commands an answer of the same length, unread: what nobody can do without.
+ * `jose` or `jsonwebtoken`. Bare `ws`: sockets; then the least that can be done for Roomlog's two commands: JSON parsed, the token verified, an answer of the
+ * same length.
  */
 import { createServer } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -27,9 +28,10 @@ interface IoSocket {
 const job = JSON.parse(process.argv[2] ?? '{}') as PeerJob;
 const server = createServer();
 
+const verifier = new TokenVerifier({ secret: Buffer.from(job.secret), clockToleranceMs: 5_000, clock: systemClock });
+
 async function socketIo(): Promise<void> {
   const io = await openSocketIo<SocketIo>(server);
-  const verifier = new TokenVerifier({ secret: Buffer.from(job.secret), clockToleranceMs: 5_000, clock: systemClock });
   io.engine.on('connection', (raw) => {
     raw.request = null;
   });
@@ -50,12 +52,9 @@ async function socketIo(): Promise<void> {
   });
 }
 
-/** A welcome; joined and live together. */
-const ANSWER_BYTES = [330, 180] as const;
-const ANSWERS = [
-  `{"type":"welcome"`.padEnd(ANSWER_BYTES[0], ' '),
-  `{"type":"live"`.padEnd(ANSWER_BYTES[1], ' '),
-] as const;
+/** As long as Roomlog's `welcome`, and as `joined` and `live` together. */
+const WELCOME = `{"type":"welcome"`.padEnd(330, ' ');
+const JOINED = `{"type":"live"`.padEnd(180, ' ');
 
 function bareWs(): void {
   const websockets = new WebSocketServer({ server, clientTracking: false, perMessageDeflate: false });
@@ -65,9 +64,10 @@ function bareWs(): void {
   });
 }
 
-function answer(this: WebSocket & { welcomed?: true }): void {
-  this.send(ANSWERS[this.welcomed === true ? 1 : 0]);
-  this.welcomed = true;
+async function answer(this: WebSocket, bytes: Buffer): Promise<void> {
+  const { type, token } = JSON.parse(bytes.toString()) as { type: string; token?: string };
+  if (type === 'hello') await verifier.verify(token ?? '');
+  this.send(type === 'hello' ? WELCOME : JOINED);
 }
 
 if (job.side === 'socket.io') await socketIo();
