@@ -42,6 +42,20 @@ describe('a delay window', () => {
     }
   });
 
+  it('does not take a long way for a slow worker', () => {
+    const window = create();
+    for (let count = 0; count < 100; count += 1) {
+      enter(window, 5);
+      now += 400;
+      window.cameOut(next - 1);
+      expect(window.window).toBeGreaterThanOrEqual(200);
+    }
+    enter(window, 200);
+    now += 2_000;
+    window.cameOut(next - 1);
+    expect(window.window).toBeLessThan(200);
+  });
+
   it('counts all that went in before as out, when something comes out', () => {
     const window = create();
     enter(window, 10);

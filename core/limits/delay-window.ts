@@ -87,8 +87,7 @@ export class DelayWindow {
     if (at === null) return;
     const slot = this.#slot(at);
     const tookMs = Math.max(SHORTEST_MS, this.#options.now() - (this.#atMs[slot] as number));
-    const perMs = (this.#depths[slot] as number) / tookMs;
-    this.#perMs = this.#perMs === null ? perMs : this.#perMs + SMOOTHING * (perMs - this.#perMs);
+    this.#measured(this.#depths[slot] as number, tookMs);
     while (this.#from <= at) this.#dropOldest();
     this.#dropWithdrawn();
   }
@@ -100,6 +99,13 @@ export class DelayWindow {
     this.#depths[this.#slot(at)] = WITHDRAWN;
     this.#size -= 1;
     this.#dropWithdrawn();
+  }
+
+  /** How long a few took tells how long the way is, not how much fits into it: such a measurement can only raise the speed. */
+  #measured(depth: number, tookMs: number): void {
+    const perMs = depth / tookMs;
+    if (depth < MIN_WINDOW && perMs < (this.#perMs ?? FIRST_WINDOW / this.#options.targetMs)) return;
+    this.#perMs = this.#perMs === null ? perMs : this.#perMs + SMOOTHING * (perMs - this.#perMs);
   }
 
   #slot(at: number): number {
