@@ -8,11 +8,12 @@
  * publish and receive for rooms of their own, so that one clock stamps and reads. Members and publishers are spread over the gateways. All
  * processes share all cores.
  */
+import { cpus } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import '../adapters/kafka/kafkajs-timers.ts';
-import type { LoadJob, LoadResult, LoopJob } from './load/messages.ts';
+import type { EdgeJob, LoadJob, LoadResult, LoopJob } from './load/messages.ts';
 import { runLoad } from './load/run.ts';
 import { EVENTS_PER_ROOM, runSpread } from './load/spread.ts';
 import { startCpuMeter, startStealMeter } from './support/cpu.ts';
@@ -21,7 +22,7 @@ import type { LatencySummary } from './support/latency.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
-import { type ServerProcess, startGateway } from './support/server-process.ts';
+import { type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
 const WARM_UP_SECONDS = 3;
@@ -34,7 +35,12 @@ const MAX_GATEWAYS = 2;
 /** From the first port on; below are those of the stack. */
 const FIRST_OWN_PORT = 70;
 const SIDES = ['roomlog', 'group loop', 'best loop'] as const;
-type Side = (typeof SIDES)[number];
+/** At the low rate, where the hops count and not the work, there is one more, against which there is no goal. */
+const EDGE = 'best loop behind WebSockets';
+type Side = (typeof SIDES)[number] | typeof EDGE;
+/** Events a second up to which a case is one of the low rate. */
+const LOW_RATE = 1_000;
+const sidesOf = ({ rate }: { readonly rate: number }): readonly Side[] => (rate <= LOW_RATE ? [...SIDES, EDGE] : SIDES);
 
 const { values: options } = parseArgs({
   options: {
@@ -75,20 +81,21 @@ interface Round {
   readonly reasons: readonly string[];
 }
 
+/** Topics of the loops, and of the one behind WebSockets. */
+const LOOP = { from: 'bench.bare.in', to: 'bench.bare.out' };
+const BEHIND = { from: 'bench.edge.in', to: 'bench.edge.out' };
+
 const runLoop = (base: LoadJob, loop: LoopJob['loop']): Promise<LoadResult> =>
-  runLoad(
-    'bare-loop.ts',
-    { ...base, loop, from: 'bench.bare.in', to: 'bench.bare.out' } as LoopJob,
-    WARM_UP_SECONDS + seconds,
-  );
+  runLoad('bare-loop.ts', { ...base, loop, ...LOOP } as LoopJob, WARM_UP_SECONDS + seconds);
 
 interface Setting {
   readonly stack: BenchStack;
   /** All that the case has. */
   readonly gateways: readonly Pick<ServerProcess, 'pid' | 'url'>[];
+  readonly edge: ServerProcess;
 }
 
-async function play({ stack, gateways }: Setting, side: Side, one: Case): Promise<Round> {
+async function play({ stack, gateways, edge }: Setting, side: Side, one: Case): Promise<Round> {
   const { sequencers, kafka, partitions } = stack.file;
   const base: LoadJob = {
     brokers: kafka.brokers,
@@ -103,13 +110,14 @@ async function play({ stack, gateways }: Setting, side: Side, one: Case): Promis
     ...Object.fromEntries(kafka.pids.map((pid, index) => [`kafka-${index + 1}`, pid])),
     ...Object.fromEntries(gateways.map(({ pid }, index) => [`gateway-${index + 1}`, pid])),
     ...Object.fromEntries(sequencers.map(({ name, pid }) => [name, pid])),
+    ...(side === EDGE && { edge: edge.pid }),
   });
   const stolenShare = startStealMeter();
-  const result = await (side === 'roomlog'
+  const result = await (side === 'roomlog' || side === EDGE
     ? runSpread(
         {
           ...base,
-          urls: gateways.map(({ url }) => url),
+          urls: side === EDGE ? [edge.url] : gateways.map(({ url }) => url),
           token: (user) => stack.token(user),
           membersPerRoom: one.members,
         },
@@ -117,7 +125,8 @@ async function play({ stack, gateways }: Setting, side: Side, one: Case): Promis
       )
     : runLoop(base, side === 'best loop' ? 'raw' : 'group'));
   const cpu = readCpu();
-  const reasons = voidReasons({ load: result.loadCpu, stolen: stolenShare() });
+  const brokers = kafka.pids.reduce((sum, _, index) => sum + (cpu[`kafka-${index + 1}`] ?? 0), 0) / cpus().length;
+  const reasons = voidReasons({ load: result.loadCpu, brokers, stolen: stolenShare() });
   if (result.lost > 0) reasons.push(`${result.lost} events did not arrive in time`);
   const { p50, p99 } = result.delivered;
   say(
@@ -126,9 +135,15 @@ async function play({ stack, gateways }: Setting, side: Side, one: Case): Promis
   return { delivered: result.delivered, acked: result.acked ?? null, lost: result.lost, cpu, reasons };
 }
 
+function startEdge({ file }: BenchStack): Promise<ServerProcess> {
+  const port = Number(options['port-base']) + FIRST_OWN_PORT;
+  const job: EdgeJob = { brokers: file.kafka.brokers, partitions: file.partitions, port, ...BEHIND };
+  return startProgram({ file: 'load/bare-edge.ts', job, url: `ws://127.0.0.1:${port}` });
+}
+
 /** The stack has one gateway; the others are there for their case only. */
 async function withGateways<Result>(
-  stack: BenchStack,
+  { stack, edge }: Pick<Setting, 'stack' | 'edge'>,
   count: number,
   use: (setting: Setting) => Promise<Result>,
 ): Promise<Result> {
@@ -141,7 +156,7 @@ async function withGateways<Result>(
     more.push(await startGateway({ config: stack.configOf(first.name), name: `bench-${number}`, port }));
   }
   try {
-    return await use({ stack, gateways: [{ pid: first.pid, url: first.ws }, ...more] });
+    return await use({ stack, edge, gateways: [{ pid: first.pid, url: first.ws }, ...more] });
   } finally {
     await Promise.all(more.map((gateway) => gateway.stop()));
   }
@@ -152,18 +167,21 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
   const admin = new Kafka({ clientId: 'bench', brokers: [...kafka.brokers], logLevel: logLevel.ERROR }).admin();
   await admin.connect();
   await admin.createTopics({
-    topics: ['bench.bare.in', 'bench.bare.out'].map((topic) => ({ topic, numPartitions: partitions })),
+    topics: [LOOP.from, LOOP.to, BEHIND.from, BEHIND.to].map((topic) => ({ topic, numPartitions: partitions })),
   });
   await admin.disconnect();
+  const edge = await startEdge(stack);
+  stack.atEnd(() => edge.stop());
 
   const rows: BenchRow[] = [];
   const goals: BenchGoal[] = [];
   const played: Array<readonly [Case, ReadonlyMap<Side, Played<Round>>]> = [];
   for (const one of cases) {
-    const rounds = await withGateways(stack, gatewaysFor(one), async (setting) => {
-      for (const side of SIDES) await play(setting, side, one);
+    const rounds = await withGateways({ stack, edge }, gatewaysFor(one), async (setting) => {
+      const sides = sidesOf(one);
+      for (const side of sides) await play(setting, side, one);
       return playInTurn<Side, Round>({
-        sides: SIDES,
+        sides,
         repeats,
         play: (side) => play(setting, side, one),
         isVoid: ({ reasons }) => reasons.length > 0,
@@ -171,7 +189,7 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
     });
     played.push([one, rounds]);
     const medians = new Map<string, number>();
-    for (const side of SIDES) {
+    for (const side of sidesOf(one)) {
       const valid = rounds.get(side)?.valid ?? [];
       if (valid.length === 0) continue;
       for (const quantile of ['p50', 'p99'] as const) {
@@ -203,12 +221,14 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
       eventsPerSecondAndRoom: EVENTS_PER_ROOM,
       groupLoop: 'kafkajs: one send in flight, events of one tick share it; consumers with maxWaitTimeInMs 20',
       bestLoop: 'Roomlog’s own adapter: no group, all partitions in one request',
+      bestLoopBehindWebSockets: 'the same, with ws in front, and one write to each member',
     },
     ...countRounds(played.flatMap(([, rounds]) => [...rounds.values()])),
     goals: goals.filter(({ value }) => !Number.isNaN(value)),
     notes: [
       'One round of each side before each case is left out: it compiles the brokers’ code.',
       'The loops have no clients: what Roomlog adds is a WebSocket in, one to each member, and its guarantees.',
+      'The best loop behind WebSockets has clients too, and no guarantees: as many processes in a row as Roomlog, without its work. There is no goal against it.',
     ],
     rows,
     detail: Object.fromEntries(
@@ -227,7 +247,7 @@ function goalsOf(one: Case, of: (side: Side, quantile: 'p50' | 'p99') => number)
     unit,
     atMost,
   });
-  if (one.rate <= 1_000) {
+  if (one.rate <= LOW_RATE) {
     return [
       goal('p50 against the group loop', ratio('group loop', 'p50'), '×', 1),
       goal('p99 against the group loop', ratio('group loop', 'p99'), '×', 1),

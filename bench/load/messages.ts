@@ -27,6 +27,11 @@ export interface LoopJob extends LoadJob {
   readonly to: string;
 }
 
+/** Of the best loop behind WebSockets. */
+export interface EdgeJob extends Pick<LoopJob, 'brokers' | 'partitions' | 'from' | 'to'> {
+  readonly port: number;
+}
+
 export interface LoadResult {
   readonly delivered: LatencySummary;
   readonly acked?: LatencySummary;

@@ -4,7 +4,7 @@ import type { LoadResult, RoomsJob } from './messages.ts';
 import { runLoad } from './run.ts';
 
 /** A load process receives no more than this many events a second. */
-const RECEIVED_PER_PROCESS = 20_000;
+const RECEIVED_PER_PROCESS = 25_000;
 export const EVENTS_PER_ROOM = 20;
 
 /** Rates and counts of all processes together. Each publishes and receives for rooms of its own, so that one clock stamps and reads. */
