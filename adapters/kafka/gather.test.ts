@@ -19,30 +19,41 @@ describe('Gather', () => {
     expect(answers).toHaveLength(1);
   });
 
-  it('holds what comes while a request is under way, and sends it with the answer', async () => {
+  it('lets a second request go while the first is worked on', async () => {
+    const { gather, sent } = peer(60_000);
+    gather.wake();
+    await sent(1);
+    gather.wake();
+    await sent(2);
+    gather.stop();
+  });
+
+  it('holds what comes while two requests are under way, and sends it with the first answer', async () => {
     const { gather, answers, sent } = peer(60_000);
     gather.wake();
     await sent(1);
     gather.wake();
+    await sent(2);
+    gather.wake();
     gather.wake();
     await turn();
-    expect(answers).toHaveLength(1);
-    answers[0]?.();
-    await sent(2);
-    await turn();
     expect(answers).toHaveLength(2);
+    answers[0]?.();
+    await sent(3);
+    await turn();
+    expect(answers).toHaveLength(3);
     gather.stop();
   });
 
-  it('does not let a request that hangs hold the next one back', async () => {
+  it('does not let requests that hang hold the next one back', async () => {
     const { gather, answers, sent } = peer(1);
-    gather.wake();
-    await sent(1);
-    gather.wake();
-    await sent(2);
+    for (const count of [1, 2, 3]) {
+      gather.wake();
+      await sent(count);
+    }
     answers[0]?.();
     gather.wake();
-    await sent(3);
+    await sent(4);
   });
 
   it('goes on after a request that failed', async () => {

@@ -1,11 +1,15 @@
 /**
- * When to send what has gathered for a peer that takes one request at a time on a connection, as a Kafka broker does: sending a second
- * request while the first is being worked on gains nothing and costs a request, so what becomes ready meanwhile waits for
- * the answer and goes together. Never longer than `holdMs`: a request that hangs must not hold back those of others.
+ * When to send what has gathered for a peer that works on one request of a connection at a time, as a Kafka broker does. A second request may be
+ * on its way while the first is worked on: it is there when the broker is done with that, so the way back and forth costs no time. More would
+ * only wait at the broker, in smaller pieces, so what becomes ready while two are under way waits for an answer and goes together. Never longer
+ * than `holdMs`: a request that hangs must not hold back those of others.
  *
- *     idle ──wake──▶ end of this turn ──▶ send ──answer──▶ idle, or send again
- *                        wake while under way: after the answer, or `holdMs`
+ *     fewer than two under way ──wake──▶ end of this turn ──▶ send
+ *     two under way ──wake──▶ after an answer, or `holdMs` ──▶ send
  */
+
+/** Requests of one sender that may be under way before more waits. */
+const MAX_UNDER_WAY = 2;
 
 /** Far above a healthy answer, far below what a person notices. */
 export const HOLD_MS = 5;
@@ -27,7 +31,7 @@ export class Gather {
   /** Something is waiting. */
   wake(): void {
     this.#waiting = true;
-    if (this.#underWay > 0) {
+    if (this.#underWay >= MAX_UNDER_WAY) {
       this.#timer ??= setTimeout(() => this.#run(), this.#holdMs);
       return;
     }
@@ -52,7 +56,7 @@ export class Gather {
     this.#underWay += 1;
     const answered = (): void => {
       this.#underWay -= 1;
-      if (this.#underWay === 0 && this.#waiting) this.#run();
+      if (this.#underWay < MAX_UNDER_WAY && this.#waiting) this.#run();
     };
     this.#send().then(answered, answered);
   }

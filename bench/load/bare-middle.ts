@@ -27,7 +27,7 @@ async function groupMiddle(): Promise<void> {
 
 async function rawMiddle(): Promise<void> {
   const log = await openLog(job.brokers);
-  const waiting = new Map<Partition, { key: null; value: Buffer | null }[]>();
+  const waiting = new Map<Partition, Pick<LogRecord, 'key' | 'value'>[]>();
   let inFlight = false;
   const flush = async () => {
     if (inFlight || waiting.size === 0) return;
@@ -45,7 +45,7 @@ async function rawMiddle(): Promise<void> {
     onRecords: (partition, records: readonly LogRecord[]) => {
       if (records.length === 0) return;
       const queued = waiting.get(partition) ?? [];
-      for (const { value } of records) queued.push({ key: null, value });
+      for (const { key, value } of records) queued.push({ key, value });
       waiting.set(partition, queued);
       queueMicrotask(() => void flush());
     },
