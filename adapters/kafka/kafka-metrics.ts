@@ -1,6 +1,6 @@
 /** What the Kafka adapter counts. */
 import type { Partition } from '../../core/ids.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Counter, Metrics } from '../telemetry/metrics.ts';
 
 /**
  * - `answered`: with whatever; codes of single partitions count as answers.
@@ -46,6 +46,14 @@ export function kafkaMetrics(metrics: Metrics): KafkaMetrics {
     'roomlog_kafka_range_bytes_total',
     'Bytes of record batches fetched to read ranges: for catching up, snapshots, replay.',
   );
+  /** By API and outcome: to find a series by its labels costs more than to count. A dozen at most. */
+  const counters = new Map<string, Counter>();
+  const counterOf = (api: string, outcome: string): Counter => {
+    const key = `${api} ${outcome}`;
+    const counter = counters.get(key) ?? requests.with({ api, outcome });
+    counters.set(key, counter);
+    return counter;
+  };
   return {
     runsOn(client) {
       metrics.gauge('roomlog_kafka_client', 'Always 1; its label names the library that carries the requests.', () => [
@@ -53,7 +61,7 @@ export function kafkaMetrics(metrics: Metrics): KafkaMetrics {
       ]);
     },
     requested(api, outcome, ms) {
-      requests.add(1, { api, outcome });
+      counterOf(api, outcome).add();
       if (outcome === 'answered') latency.record(ms, { api });
     },
     restarted: (what) => restarts.add(1, { what }),
