@@ -19,11 +19,24 @@ describe('Gather', () => {
     expect(answers).toHaveLength(1);
   });
 
-  it('lets a second request go while the first is worked on', async () => {
+  it('lets a second request go while one that carries little is worked on', async () => {
     const { gather, sent } = peer(60_000);
     gather.wake();
     await sent(1);
     gather.wake();
+    await sent(2);
+    gather.stop();
+  });
+
+  it('holds what comes while one that carries much is worked on, and sends it with the answer', async () => {
+    const { gather, answers, sent } = peer(60_000);
+    for (let i = 0; i < 5; i++) gather.wake();
+    await sent(1);
+    gather.wake();
+    await turn();
+    await turn();
+    expect(answers).toHaveLength(1);
+    answers[0]?.();
     await sent(2);
     gather.stop();
   });

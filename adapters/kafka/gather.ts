@@ -1,14 +1,16 @@
 /**
- * When to send what has gathered for a peer that works on one request of a connection at a time, as a Kafka broker does. A second request may be
- * on its way while the first is worked on: it is there when the broker is done with that, so the way back and forth costs no time. More would
- * only wait at the broker, in smaller pieces, so what becomes ready while two are under way waits for an answer and goes together. Never longer
- * than `holdMs`: a request that hangs must not hold back those of others.
+ * When to send what has gathered for a peer that works on one request of a connection at a time, as a Kafka broker does. Sending another request while
+ * one is worked on costs a request and saves the way back and forth: worth it where requests carry little, so that there are few, not where many
+ * would be made of one. So what becomes ready while requests are under way waits for an answer and goes together. Never longer than `holdMs`: a request
+ * that hangs must not hold back those of others.
  *
- *     fewer than two under way ──wake──▶ end of this turn ──▶ send
- *     two under way ──wake──▶ after an answer, or `holdMs` ──▶ send
+ *     idle, or the last request carried little and it is the only one under way ──wake──▶ end of this turn ──▶ send
+ *     else ──wake──▶ after an answer, or `holdMs` ──▶ send
  */
 
-/** Requests of one sender that may be under way before more waits. */
+/** A request for no more wakes than this carried little. */
+const LITTLE = 4;
+/** Requests that may be under way before more waits, where they carry little. */
 const MAX_UNDER_WAY = 2;
 
 /** Far above a healthy answer, far below what a person notices. */
@@ -18,7 +20,9 @@ export class Gather {
   readonly #send: () => Promise<unknown>;
   readonly #holdMs: number;
   #underWay = 0;
-  #waiting = false;
+  /** Calls of `wake` that nothing was sent for yet, and that the last request was sent for. */
+  #wakes = 0;
+  #carried = 0;
   #atEndOfTurn = false;
   #timer: NodeJS.Timeout | null = null;
 
@@ -30,8 +34,8 @@ export class Gather {
 
   /** Something is waiting. */
   wake(): void {
-    this.#waiting = true;
-    if (this.#underWay >= MAX_UNDER_WAY) {
+    this.#wakes += 1;
+    if (this.#isFull()) {
       this.#timer ??= setTimeout(() => this.#run(), this.#holdMs);
       return;
     }
@@ -45,18 +49,23 @@ export class Gather {
 
   /** Nothing is sent any more. */
   stop(): void {
-    this.#waiting = false;
+    this.#wakes = 0;
     this.#clearTimer();
+  }
+
+  #isFull(): boolean {
+    return this.#underWay >= (this.#carried > LITTLE ? 1 : MAX_UNDER_WAY);
   }
 
   #run(): void {
     this.#clearTimer();
-    if (!this.#waiting) return;
-    this.#waiting = false;
+    if (this.#wakes === 0) return;
+    this.#carried = this.#wakes;
+    this.#wakes = 0;
     this.#underWay += 1;
     const answered = (): void => {
       this.#underWay -= 1;
-      if (this.#underWay < MAX_UNDER_WAY && this.#waiting) this.#run();
+      if (this.#wakes > 0 && !this.#isFull()) this.#run();
     };
     this.#send().then(answered, answered);
   }
