@@ -28,8 +28,8 @@ import { type BenchStack, withStack } from './support/stack.ts';
 const WARM_UP_SECONDS = 3;
 /** Between rounds, so that one's sockets and logs are gone before the next begins. */
 const PAUSE_MS = 500;
-/** Deliveries a second up to which one gateway is enough. A second one reads and folds all of the log as well. */
-const DELIVERED_PER_GATEWAY = 20_000;
+/** Publishes a second up to which one gateway is enough. A second one reads and folds all of the log as well. */
+const EVENTS_PER_GATEWAY = 2_500;
 /** Further ones are of no use: brokers, sequencer, load and gateways share four cores. */
 const MAX_GATEWAYS = 2;
 /** From the first port on; below are those of the stack. */
@@ -67,9 +67,9 @@ const cases = options.cases.split(',').map((text): Case => {
   const [rate = 0, members = 0] = text.split('x').map(Number);
   return { rate, members };
 });
-const gatewaysFor = ({ rate, members }: Case) =>
+const gatewaysFor = ({ rate }: Case) =>
   options.gateways === undefined
-    ? Math.min(MAX_GATEWAYS, Math.ceil((rate * members) / DELIVERED_PER_GATEWAY))
+    ? Math.min(MAX_GATEWAYS, Math.ceil(rate / EVENTS_PER_GATEWAY))
     : Number(options.gateways);
 const nameOf = ({ rate, members }: Case) => `${rate.toLocaleString('en')} events/s, ${members} members a room`;
 
