@@ -16,7 +16,10 @@ class NotingConnection extends EventEmitter {
     return answer.promise;
   }
 
-  async sunsubscribe(): Promise<number> {
+  readonly unsubscribed: string[][] = [];
+
+  async sunsubscribe(...channels: string[]): Promise<number> {
+    this.unsubscribed.push(channels);
     return 0;
   }
 }
@@ -70,6 +73,37 @@ describe('channels', () => {
     channels.subscribeAll();
     await endOfTurn();
     expect(connection.subscribed).toEqual([['b'], ['b', 'c']]);
+  });
+
+  it('lets go of all channels of one turn by one command, but for those that are wanted again', async () => {
+    for (const channel of ['a', 'b', 'c']) channels.listen(channel, hear);
+    await endOfTurn();
+    for (const channel of ['a', 'b', 'c']) channels.unlisten(channel);
+    channels.listen('b', hear);
+    expect(connection.unsubscribed).toEqual([]);
+    await endOfTurn();
+    expect(connection.unsubscribed).toEqual([['a', 'c']]);
+    channels.unlisten('b');
+    await endOfTurn();
+    expect(connection.unsubscribed).toEqual([['a', 'c'], ['b']]);
+  });
+
+  it('cuts what it lets go of into commands that Redis takes quickly', async () => {
+    const many = Array.from({ length: 1_100 }, (_, number) => `channel-${number}`);
+    for (const channel of many) channels.listen(channel, hear);
+    for (const channel of many) channels.unlisten(channel);
+    await endOfTurn();
+    expect(connection.unsubscribed.map(({ length }) => length)).toEqual([500, 500, 100]);
+    expect(connection.unsubscribed.flat()).toEqual(many);
+  });
+
+  it('lets go of nothing where the connection has gone: the next one never had it', async () => {
+    channels.listen('a', hear);
+    await endOfTurn();
+    channels.unlisten('a');
+    connection.status = 'reconnecting';
+    await endOfTurn();
+    expect(connection.unsubscribed).toEqual([]);
   });
 
   it('lets go of what was asked for as the connection went, to be asked for when it is back', async () => {

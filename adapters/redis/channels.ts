@@ -4,7 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 
-/** Channels per SSUBSCRIBE. */
+/** Channels per SSUBSCRIBE and SUNSUBSCRIBE. */
 const CHANNELS_PER_COMMAND = 500;
 
 type Hear = (message: Buffer) => void;
@@ -16,6 +16,8 @@ export class ShardChannels {
   readonly #pending = new Map<string, Promise<void>>();
   /** Asked for in this turn of the event loop: they share commands, which cost this process about as much for one channel as for many. */
   #asked: { readonly channels: string[]; readonly sent: Promise<void> } | null = null;
+  /** Let go of in this turn, for the same reason: thousands of rooms may lose their last member at once. */
+  #left: string[] | null = null;
 
   constructor(connection: Redis) {
     this.#connection = connection;
@@ -35,7 +37,11 @@ export class ShardChannels {
     if (!this.#wanted.delete(channel)) return;
     this.#confirmed.delete(channel);
     this.#pending.delete(channel);
-    if (this.#connection.status === 'ready') this.#connection.sunsubscribe(channel).catch(() => {});
+    if (this.#left === null) {
+      this.#left = [];
+      setImmediate(() => this.#unsubscribeLeft());
+    }
+    this.#left.push(channel);
   }
 
   /** Resolves when a subscription under way is confirmed or has failed; at once where none is. */
@@ -86,6 +92,16 @@ export class ShardChannels {
       () => this.#settle(channels, settled, false),
     );
     for (const channel of channels) this.#pending.set(channel, settled);
+  }
+
+  #unsubscribeLeft(): void {
+    // Those that are wanted again keep what they have.
+    const left = (this.#left ?? []).filter((channel) => !this.#wanted.has(channel));
+    this.#left = null;
+    if (this.#connection.status !== 'ready') return;
+    for (let at = 0; at < left.length; at += CHANNELS_PER_COMMAND) {
+      this.#connection.sunsubscribe(...left.slice(at, at + CHANNELS_PER_COMMAND)).catch(() => {});
+    }
   }
 
   #settle(channels: readonly string[], settled: Promise<void>, confirmed: boolean): void {
