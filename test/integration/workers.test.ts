@@ -133,6 +133,22 @@ test('spreads clients over workers, shows them as one, and loses only the client
   expect(after).toContain('roomlog_worker_restarts_total{worker="supervisor"} 1');
 }, 120_000);
 
+test('drains a worker that is told to end by itself, lets the others’ clients be, and starts it again', async () => {
+  const { ws, admin } = shared;
+  const all = await Promise.all(Array.from({ length: CLIENTS }, () => connect(ws, `workers/${randomUUID()}`)));
+  const [victim] = (await healthOf(admin)).workers as [Health['workers'][number]];
+  process.kill(victim.pid, 'SIGTERM');
+  for (const { client, worker } of all) {
+    if (worker !== victim.gateway) continue;
+    expect((await client.close()).code).toBe(1012);
+    expect(client.all('reconnect')).toHaveLength(1);
+  }
+  const before = victim.restarts;
+  await waitFor(async () => (await healthOf(admin)).workers[0]?.restarts === before + 1);
+  for (const { client, worker } of all) if (worker !== victim.gateway) expect(client.closed).toBeNull();
+  await waitFor(async () => (await healthOf(admin)).status === 'ok', { what: 'all workers back' });
+}, 60_000);
+
 test('refuses a port that somebody has, and a port by chance', async () => {
   const tried = async (port: number) => await command(2, ['--gateway-port', `${port}`]).ended();
   const [taken, chance] = await Promise.all([tried(shared.port), tried(0)]);
