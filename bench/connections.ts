@@ -1,7 +1,7 @@
 /**
  * P6 and P7: what a connection costs in memory and in CPU, opened, authenticated and in one room, against Socket.IO and bare `ws`.
  *
- *   scripts/bench connections [--connections 10000] [--room-size 10] [--warm-up 2000] [--repeats 3] [--sides roomlog,socket.io,ws]
+ *   scripts/bench connections [--connections 10000] [--room-size 10] [--warm-up 2000] [--repeats 3] [--sides 'roomlog,roomlog without Redis,socket.io,ws']
  *                             [--profile DIR] [--quick]
  *
  * Starts a stack of its own (the gateway reads and folds as ever, with nothing published). Each side in turn in a fresh process: `--warm-up` connections go
