@@ -11,7 +11,7 @@ import type { World } from '../world.ts';
 /** Per gateway. */
 const STALLED = 2;
 const DRIBBLING = 1;
-/** The kernel takes some MB for a client that does not read: so much more is published. */
+/** The kernel takes some MB for a client that does not read, 36 where tcp_rmem goes up to 32: so much more is published. */
 const EVENT_BYTES = 40_000;
 /** Publishes that wait for their answer. */
 const UNANSWERED = 4;
@@ -20,7 +20,8 @@ const BEFORE_MS = 4_000;
 const HELD_MS = 4_000;
 /** A dribbling client looks at its socket for the first of so many ms. */
 const DRIBBLE_MS = [1, 1_000] as const;
-const BEHIND_WITHIN_MS = 40_000;
+/** On a machine that is busy with other things, publishing as much takes far longer than the 20 s of a quiet one. */
+const BEHIND_WITHIN_MS = 120_000;
 const CAUGHT_UP_WITHIN_MS = 60_000;
 /** What a quick client may notice: the machine is shared with all that runs here, so only what nobody could overlook fails. */
 const P99_FACTOR = 2;
