@@ -1,7 +1,7 @@
 /**
  * P3: publish → delivered to all members, against a bare produce → consume → produce → consume loop on the same brokers in the same run.
  *
- *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--gateways N] [--quick]
+ *   scripts/bench publish-delivered [--cases 1000x10,5000x2,5000x10] [--seconds 8] [--repeats 3] [--payload 200] [--gateways N] [--sides NAMES] [--quick]
  *
  * A case is events a second × members a room; it has one gateway where that is enough, else two, or as many as are asked for. Roomlog, the usual kafkajs group loop and the best loop there is (raw, no group) take turns
  * after one round each that does not count: brokers' and programs' code is compiled by then. The load is spread over processes that
@@ -40,7 +40,10 @@ const EDGE = 'best loop behind WebSockets';
 type Side = (typeof SIDES)[number] | typeof EDGE;
 /** Events a second up to which a case is one of the low rate. */
 const LOW_RATE = 1_000;
-const sidesOf = ({ rate }: { readonly rate: number }): readonly Side[] => (rate <= LOW_RATE ? [...SIDES, EDGE] : SIDES);
+const sidesOf = ({ rate }: { readonly rate: number }): readonly Side[] => {
+  const sides: readonly Side[] = rate <= LOW_RATE ? [...SIDES, EDGE] : SIDES;
+  return sides.filter((side) => chosen === undefined || chosen.includes(side));
+};
 
 const { values: options } = parseArgs({
   options: {
@@ -49,6 +52,7 @@ const { values: options } = parseArgs({
     repeats: { type: 'string', default: '3' },
     payload: { type: 'string', default: '200' },
     gateways: { type: 'string' },
+    sides: { type: 'string' },
     quick: { type: 'boolean', default: false },
     'port-base': { type: 'string', default: '17400' },
     out: { type: 'string', default: 'publish-delivered' },
@@ -56,6 +60,7 @@ const { values: options } = parseArgs({
 });
 const seconds = options.quick ? 4 : Number(options.seconds);
 const repeats = options.quick ? 1 : Number(options.repeats);
+const chosen = options.sides?.split(',');
 const payloadBytes = Number(options.payload);
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 

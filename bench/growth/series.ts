@@ -56,7 +56,7 @@ export const SERIES: readonly Series[] = [
     name: 'P3 publish → delivered, events and rooms',
     bench: 'publish-delivered',
     size: (scale) => times(scale, 250, 'events/s'),
-    args: (scale) => ['--cases', `${scale * 250}x10`, '--seconds', '4', '--repeats', '1'],
+    args: (scale) => ['--cases', `${scale * 250}x10`, '--seconds', '4', '--repeats', '1', '--sides', 'roomlog'],
     unit: 'ms at p50',
     cost: (result) => first(result, 'roomlog', 'publish to delivered, p50'),
   },
