@@ -1,19 +1,19 @@
 /** Runs a server until it is told to stop. */
 
-/** How long a stop may take before the process ends anyway, ms. Longer than the longest drain window in use. */
-const STOP_TIMEOUT_MS = 60_000;
-
 /**
  * Resolves when the server has stopped after the first SIGTERM or SIGINT, which may also come while it starts. A second
- * signal, or `STOP_TIMEOUT_MS`, ends the process at once. Rejects where it could not start.
+ * signal ends the process at once, and so does a stop that takes longer than `stopTimeoutMs`. Rejects where it could not start.
  */
-export async function serveUntilSignal(starting: Promise<{ stop(): Promise<void> }>): Promise<void> {
+export async function serveUntilSignal(
+  starting: Promise<{ stop(): Promise<void> }>,
+  stopTimeoutMs: number,
+): Promise<void> {
   const signalled = new Promise<'signalled'>((resolve) => {
     let stopping = false;
     const onSignal = () => {
       if (stopping) process.exit(1);
       stopping = true;
-      setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+      setTimeout(() => process.exit(1), stopTimeoutMs).unref();
       resolve('signalled');
     };
     process.on('SIGTERM', onSignal);

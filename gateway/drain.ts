@@ -9,8 +9,15 @@ import type { Connections, Member } from './connection/connections.ts';
 export const FLUSH_MS = 2_000;
 /** How long after the last close frame the sockets may take to go, before they are destroyed. */
 export const LINGER_MS = 1_000;
+/** Beyond the drain: to leave Kafka and Redis in order, or to wait in vain for what doesn't answer. */
+const CLOSE_MS = 60_000;
 /** Greatest delay that a client is asked to wait before it connects again. */
 const MAX_RECONNECT_DELAY_MS = 1_000;
+
+/** How long a gateway's stop may take before its process ends anyway, ms. */
+export function stopTimeoutMs(gateway: { readonly drainDelayMs: number; readonly drainWindowMs: number }): number {
+  return gateway.drainDelayMs + gateway.drainWindowMs + FLUSH_MS + LINGER_MS + CLOSE_MS;
+}
 
 export interface DrainOptions {
   readonly windowMs: number;

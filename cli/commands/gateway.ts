@@ -1,5 +1,6 @@
 /** `roomlog gateway`: runs a gateway, or several on one port, until SIGTERM or SIGINT. */
 import type { Command } from 'commander';
+import { stopTimeoutMs } from '../../gateway/drain.ts';
 import { addConfigOptions, readConfig } from '../config.ts';
 import { serveUntilSignal } from '../serve.ts';
 
@@ -8,12 +9,13 @@ export function define(command: Command): void {
   addConfigOptions(command).action(async ({ workers }: { workers?: string }, self: Command) => {
     if (workers !== undefined) self.setOptionValue('gatewayWorkers', workers);
     const config = readConfig(self);
+    const withinMs = stopTimeoutMs(config.gateway);
     if (config.gateway.workers > 1) {
       const { startWorkers } = await import('../../gateway/workers/supervisor.ts');
-      await serveUntilSignal(startWorkers(config));
+      await serveUntilSignal(startWorkers(config), withinMs);
       return;
     }
     const { startGateway } = await import('../../gateway/main.ts');
-    await serveUntilSignal(startGateway(config));
+    await serveUntilSignal(startGateway(config), withinMs);
   });
 }

@@ -3,14 +3,14 @@
  * then started anew), and when its supervisor is gone, each time after a drain.
  */
 import { RoomlogError } from '../../core/errors.ts';
+import { stopTimeoutMs } from '../drain.ts';
 import { type RunningGateway, startGateway } from '../main.ts';
 import type { WorkerSaid, WorkerTold } from './messages.ts';
 
-/** How long a drain may take before the process ends anyway, ms. Longer than the longest drain window in use. */
-const STOP_TIMEOUT_MS = 60_000;
-
 let running: RunningGateway | null = null;
 let isStopping = false;
+/** How long a drain may take before the process ends anyway, ms: by its configuration. */
+let withinMs = 0;
 
 /** Resolves when it is on its way, or can't be sent any more. */
 const say = (what: WorkerSaid): Promise<void> =>
@@ -22,7 +22,7 @@ const say = (what: WorkerSaid): Promise<void> =>
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
-  setTimeout(() => process.exit(1), STOP_TIMEOUT_MS).unref();
+  setTimeout(() => process.exit(1), withinMs).unref();
   // Where it is still starting nothing is served yet, and what it waits for may be waited for long.
   await running?.stop();
   process.exit(0);
@@ -38,6 +38,7 @@ process.on('SIGTERM', () => void stop());
 process.on('SIGINT', () => {});
 
 async function start({ config }: Extract<WorkerTold, { tell: 'start' }>): Promise<void> {
+  withinMs = stopTimeoutMs(config.gateway);
   try {
     running = await startGateway(config, { onAdmin: (url) => void say({ said: 'admin', url }) });
     await say({ said: 'serving' });
