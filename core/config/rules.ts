@@ -131,7 +131,7 @@ function boundEventFault(entries: readonly string[]): string | null {
   if (entries.length > MAX_BOUND_EVENTS) return `must have at most ${MAX_BOUND_EVENTS} entries`;
   const events = entries.map((entry) => readBinding(entry)?.event ?? '');
   const twice = events.filter((event, index) => events.indexOf(event) < index);
-  return twice.length === 0 ? null : `must name each event once, which ${quote(twice)} is not`;
+  return twice.length === 0 ? null : `must name each event once, and has ${quote(twice)} more than once`;
 }
 
 function isOrigin(text: string): boolean {
