@@ -22,6 +22,8 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   P9: 'replay and verify',
   P10: 'growth',
 };
+/** Of results for goals that have no number. */
+const UNNUMBERED = 'issue';
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 const cells = (values: readonly string[]): string =>
@@ -76,7 +78,7 @@ function summaryOf(results: ReadonlyMap<string, BenchResult>): string[] {
     ...table(
       ['', 'goal', 'to reach', 'reached', '', 'from'],
       goals.map(({ name, goal }) => [
-        goal.figure === 'issue' ? '' : goal.figure,
+        goal.figure === UNNUMBERED ? '' : goal.figure,
         goal.what,
         boundOf(goal),
         amount(goal.value, goal.unit),
@@ -161,6 +163,7 @@ function placeOf(about: string): number {
 }
 
 function headingOf(about: string): string {
+  if (about === UNNUMBERED) return 'Other goals';
   const subject = SUBJECTS[about];
   if (subject !== undefined) return `${about}: ${subject}`;
   return about.charAt(0).toUpperCase() + about.slice(1);
