@@ -12,7 +12,10 @@ class Socket {
   resume(): void {
     this.isPaused = false;
   }
-  pong(): void {}
+  pongs = 0;
+  pong(): void {
+    this.pongs += 1;
+  }
 }
 
 it('leaves a socket unread that a publish behind the hello has filled up, until there is room', () => {
@@ -45,4 +48,32 @@ it('leaves a socket unread that a publish behind the hello has filled up, until 
   expect(reader.wasUnread(0)).toBe(true);
   reader.readOn();
   expect(socket.isPaused).toBe(false);
+});
+
+it('keeps a bounded number of frames while a token is looked at', () => {
+  const closed: number[] = [];
+  const client = {
+    state: 'verifying',
+    services: { limits: configSchema.parse({}).gateway, clock: { monotonic: () => 0 } },
+    close: (code: number) => closed.push(code),
+  };
+  const socket = new Socket();
+  const reader = new FrameReader(client as unknown as Client, socket, { has: () => false });
+  for (let count = 0; count < 4_096; count += 1) reader.onMessage(Buffer.from('{}'), false);
+  expect([socket.isPaused, closed]).toEqual([true, []]);
+  reader.onMessage(Buffer.from('{}'), false);
+  expect(closed).toEqual([1008]);
+});
+
+it('queues no pongs for a client that does not take what it is sent', () => {
+  const limits = configSchema.parse({}).gateway;
+  const sink = { closed: false, bufferedBytes: () => limits.slowClientBytes };
+  const client = { state: 'open', sink, services: { limits, clock: { monotonic: () => 0 } } };
+  const socket = new Socket();
+  const reader = new FrameReader(client as unknown as Client, socket, { has: () => false });
+  reader.onPing(Buffer.alloc(0));
+  expect(socket.pongs).toBe(1);
+  sink.bufferedBytes = () => limits.slowClientBytes + 1;
+  reader.onPing(Buffer.alloc(0));
+  expect(socket.pongs).toBe(1);
 });
