@@ -66,6 +66,8 @@ export interface Sink {
   writeOut(): void;
   /** Bytes accepted but not yet taken by the kernel. */
   bufferedBytes(): number;
+  /** Bytes that the kernel has taken so far of all that was accepted. */
+  takenBytes(): number;
   /** Resolves when `bufferedBytes()` has sunk below `bytes`, or the sink is closed. */
   drained(bytes: number): Promise<void>;
   readonly closed: boolean;

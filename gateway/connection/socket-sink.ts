@@ -44,6 +44,8 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
   #first: Buffer | null = null;
   #rest: Buffer[] | null = null;
   #queuedBytes = 0;
+  /** All that was ever queued. */
+  #acceptedBytes = 0;
   readonly #direct: DirectWrites | null;
   /** Written directly, and still to be taken by the kernel. */
   #directBytes = 0;
@@ -84,6 +86,7 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
   sendFramed(frames: Buffer): void {
     if (this.closed) return;
     this.#queuedBytes += frames.length;
+    this.#acceptedBytes += frames.length;
     if (this.#first === null) {
       this.#first = frames;
       thisLoop.add(this);
@@ -115,6 +118,10 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
 
   bufferedBytes(): number {
     return this.#queuedBytes + this.#untakenBytes();
+  }
+
+  takenBytes(): number {
+    return this.#acceptedBytes - this.bufferedBytes();
   }
 
   onTaken(): void {

@@ -52,6 +52,31 @@ describe('a client that is too slow', () => {
     expect(sink.closeCode).toBe(1013);
   });
 
+  it('stays while it takes what its other rooms send, though no less waits for it than before', async () => {
+    const timeoutMs = 60;
+    const slowClients = [`catch-up:4000:${timeoutMs} behind`, 'catch-up:10000000 busy'];
+    const w = world({ gateway: { slowClients } });
+    const stream = await w.openStream();
+    const { sink } = await joinRoom(stream, 'behind', { kind: 'live' });
+    await joinRoom(stream, 'busy', { kind: 'live' }, sink);
+    const { sink: quick } = await joinRoom(stream, 'busy', { kind: 'live' });
+    sink.stalled = true;
+    w.publishMany('behind', 100);
+    await w.settled(stream);
+    expect(await w.metric('roomlog_catchup_active')).toBe(1);
+    const level = sink.bufferedBytes();
+    const over = performance.now() + 5 * timeoutMs;
+    for (let sent = 5; performance.now() < over; sent += 5) {
+      w.publishMany('busy', 5);
+      await until(() => quick.seqs().length === sent);
+      sink.drain(level);
+    }
+    expect(sink.closed).toBe(false);
+    sink.flow();
+    await until(() => sink.seqs('behind').length === 100);
+    expect(sink.seqs('behind')).toEqual(seqs(1, 100));
+  });
+
   it('reads a long backlog no faster than its socket takes it', async () => {
     const w = world({ gateway: { slowClientBytes: 100_000 } });
     w.publishMany('a', 3_000);

@@ -15,6 +15,7 @@ export class TestSink implements Sink {
   readonly deflate: SharedDeflate | null;
   /** While stalled, what is sent stays buffered. */
   stalled = false;
+  #accepted = 0;
   #buffered = 0;
   #waiting: Array<{ bytes: number; resolve: () => void }> = [];
 
@@ -27,6 +28,7 @@ export class TestSink implements Sink {
     if (this.closed) return;
     this.writes += 1;
     this.frames.push(JSON.parse(frame.toString()));
+    this.#accepted += frame.length;
     if (this.stalled) this.#buffered += frame.length;
   }
 
@@ -34,6 +36,7 @@ export class TestSink implements Sink {
     if (this.closed) return;
     this.writes += 1;
     for (const text of unframe(frames)) this.frames.push(JSON.parse(text));
+    this.#accepted += frames.length;
     if (this.stalled) this.#buffered += frames.length;
   }
 
@@ -41,6 +44,10 @@ export class TestSink implements Sink {
 
   bufferedBytes(): number {
     return this.#buffered;
+  }
+
+  takenBytes(): number {
+    return this.#accepted - this.bufferedBytes();
   }
 
   drained(bytes: number): Promise<void> {
