@@ -13,7 +13,6 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
 import {
@@ -30,6 +29,7 @@ import { heard } from './support/child-messages.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { type Memory, memoryOf } from './support/inspector.ts';
 import { median, round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
@@ -37,7 +37,7 @@ import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
 import { type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     connections: { type: 'string', default: '10000' },
     'room-size': { type: 'string', default: '10' },

@@ -13,7 +13,6 @@ import { mkdirSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
 import { topicsOf } from '../core/names.ts';
@@ -24,6 +23,7 @@ import { Load } from './failover/sequenced.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { summarise } from './support/latency.ts';
 import { openLog } from './support/open-log.ts';
+import { benchOptions } from './support/options.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { SequencerProcess } from './support/sequencer-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
@@ -34,7 +34,7 @@ const DRAIN_MS = 15_000;
 const CHURN_EVERY_MS = 2_000;
 const GOALS = { killedMs: 8_000, stoppedMs: 1_000, keptPauseMs: 500 };
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     runs: { type: 'string', default: '20' },
     rate: { type: 'string', default: '600' },

@@ -12,7 +12,6 @@
  */
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
 import { buildNative } from './fan-out/build-native.ts';
@@ -21,10 +20,11 @@ import { report } from './fan-out/figures.ts';
 import type { EventsJob, EventsSaid } from './fan-out/messages.ts';
 import { type Case, PLANS, playCase, QUICK_PLANS } from './fan-out/plan.ts';
 import { heard } from './support/child-messages.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { withStack } from './support/stack.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     figure: { type: 'string', default: 'P1' },
     quick: { type: 'boolean', default: false },

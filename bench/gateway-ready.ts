@@ -15,7 +15,6 @@ import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { openKafkaLog } from '../adapters/kafka/kafka-log.ts';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { Shelf } from '../adapters/snapshots/shelf.ts';
@@ -28,6 +27,7 @@ import { ROOT } from '../scripts/stack/root.ts';
 import { fillOutbound, type Snapshot } from './load/outbound-log.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
@@ -41,7 +41,7 @@ const READY_GOAL_MS = 15_000;
 /** `sequencer.snapshotEveryRecords`. */
 const { snapshotEveryRecords: SNAPSHOT_EVERY_RECORDS } = configSchema.parse({}).sequencer;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     events: { type: 'string', default: '5000000' },
     rooms: { type: 'string', default: '100000' },

@@ -11,7 +11,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { type EventsAsked, type EventsJob, type EventsSaid, WARM_UP_EVENTS } from './fan-out/messages.ts';
 import type { MembersAsked, MembersJob, MembersSaid } from './gateway-rooms/messages.ts';
@@ -20,13 +19,14 @@ import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { writeGatewayConfig } from './support/gateway-config.ts';
 import { memoryOf } from './support/inspector.ts';
 import { median, round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
 import { startGateway } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     rooms: { type: 'string', default: '25000,50000,100000' },
     rate: { type: 'string', default: '4000' },

@@ -12,10 +12,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { MEASURED_SERIES, type MeasuredSeries, SERIES, type Series } from './growth/series.ts';
 import { median, round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import {
   type BenchGoal,
   type BenchResult,
@@ -33,7 +33,7 @@ const RELATIVE = 'cost of one unit of work, relative to the smallest size';
 /** A run that takes longer hangs. */
 const RUN_WITHIN_MS = 240_000;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     only: { type: 'string' },
     scales: { type: 'string', default: '1,2,4' },

@@ -11,12 +11,13 @@
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import '../adapters/kafka/kafkajs-timers.ts';
 import { ROOT } from '../scripts/stack/root.ts';
 import { ENCODINGS, type Encoding, type LoadJob, type LoadResult, type PeerJob } from './inbound/messages.ts';
 import { median, round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
@@ -24,7 +25,7 @@ import { countRounds, type Played, playInTurn, voidReasons } from './support/rou
 import { type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     rates: { type: 'string', default: '6000' },
     seconds: { type: 'string', default: '8' },

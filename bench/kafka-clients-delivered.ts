@@ -7,7 +7,6 @@
  * warm-up and measured seconds alike. All processes share all cores.
  */
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { configSchema } from '../core/config/schema.ts';
 import { prepareStream } from '../scripts/stack/prepare-stream.ts';
 import type { KafkaClient } from './kafka-clients/job.ts';
@@ -15,6 +14,7 @@ import type { LoadResult, RoomsJob } from './load/messages.ts';
 import { runLoad } from './load/run.ts';
 import { cpuSeconds, startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
@@ -32,7 +32,7 @@ const MEMBERS_WHEN_FAST = 2;
 const FAST_PER_SECOND = 2_000;
 const PAYLOAD_BYTES = 200;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     rates: { type: 'string', default: '1000,5000' },
     seconds: { type: 'string', default: '6' },

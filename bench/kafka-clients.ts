@@ -10,13 +10,14 @@
 import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { createMissing } from '../adapters/kafka/topics.ts';
 import { configSchema } from '../core/config/schema.ts';
 import { silentLog } from '../core/ports/logger.ts';
 import type { Job, KafkaClient, Measured } from './kafka-clients/job.ts';
 import { startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { type BenchRow, rowOf, writeResult } from './support/result.ts';
@@ -32,7 +33,7 @@ const WARM_UP_SECONDS = 3;
 const ROUND_TIMEOUT_MS = 120_000;
 const READ_RECORDS = 1_200_000;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     quick: { type: 'boolean', default: false },
     repeats: { type: 'string', default: '3' },

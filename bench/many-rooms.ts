@@ -10,7 +10,6 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
 import { topicsOf } from '../core/names.ts';
@@ -22,6 +21,7 @@ import { startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
 import { round } from './support/latency.ts';
 import { openLog } from './support/open-log.ts';
+import { benchOptions } from './support/options.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { voidReasons } from './support/rounds.ts';
 import { withStack } from './support/stack.ts';
@@ -33,7 +33,7 @@ const STRIDE = 7_919;
 /** Rounds tried for each that is asked for, since void ones are repeated. */
 const TRIES = 2;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     rooms: { type: 'string', default: '250000' },
     scales: { type: 'string', default: '1,2,4' },

@@ -4,11 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { type CpuProfile, profileTable, spentByModule } from './report/profile.ts';
+import { benchOptions } from './support/options.ts';
 
-const { values: options, positionals } = parseArgs({
+const { values: options, positionals } = benchOptions({
   options: { 'at-least': { type: 'string', default: '1' }, by: { type: 'string', default: 'module' } },
   allowPositionals: true,
 });

@@ -10,7 +10,6 @@
  */
 import { cpus } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import '../adapters/kafka/kafkajs-timers.ts';
 import type { EdgeJob, LoadJob, LoadResult, LoopJob } from './load/messages.ts';
@@ -19,6 +18,7 @@ import { EVENTS_PER_ROOM, runSpread } from './load/spread.ts';
 import { startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
 import type { LatencySummary } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
@@ -45,7 +45,7 @@ const sidesOf = ({ rate }: { readonly rate: number }): readonly Side[] => {
   return sides.filter((side) => chosen === undefined || chosen.includes(side));
 };
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     cases: { type: 'string', default: '1000x10,5000x2,5000x10' },
     seconds: { type: 'string', default: '8' },

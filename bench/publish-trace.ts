@@ -11,16 +11,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { runSpread } from './load/spread.ts';
 import { startCpuMeter } from './support/cpu.ts';
 import { summarise } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { withStack } from './support/stack.ts';
 
 const WARM_UP_SECONDS = 8;
 const HOOKS = fileURLToPath(new URL('trace/preload.mjs', import.meta.url));
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     rate: { type: 'string', default: '1000' },
     seconds: { type: 'string', default: '10' },

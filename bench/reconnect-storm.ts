@@ -10,7 +10,6 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { RoomId } from '../core/ids.ts';
 import type { RoomHead } from '../core/log/room-heads.ts';
 import type { Joining, Sample } from './recovery/messages.ts';
@@ -18,6 +17,7 @@ import { BenchOutbound } from './recovery/outbound.ts';
 import { Setting, type Watched } from './recovery/setting.ts';
 import { round, summarise } from './support/latency.ts';
 import { machineNow } from './support/machine-clock.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores } from './support/pin.ts';
 import { rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn } from './support/rounds.ts';
@@ -36,7 +36,7 @@ const SPREAD_MS = 1_000;
 /** What the batch format adds to a record's key and value, about: lengths, offset and time. */
 const RECORD_BYTES = 10;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     clients: { type: 'string', default: '5000' },
     rooms: { type: 'string', default: '500' },

@@ -6,8 +6,10 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/stack/root.ts';
 import { reportOf } from './report/page.ts';
+import { benchOptions } from './support/options.ts';
 import { readResults } from './support/result.ts';
 
+benchOptions({ options: {} });
 const images = join(ROOT, 'docs/images/bench');
 const { page, pictures } = reportOf(readResults());
 mkdirSync(images, { recursive: true });

@@ -11,7 +11,6 @@
  * Writes bench/results/sequencer-recovery.json.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
 import type { Offset, Partition, RoomId, UserId } from '../core/ids.ts';
@@ -25,6 +24,7 @@ import { cpuMs, MeasuredSequencer } from './recovery/measured-sequencer.ts';
 import { startStealMeter } from './support/cpu.ts';
 import { round } from './support/latency.ts';
 import { openLog } from './support/open-log.ts';
+import { benchOptions } from './support/options.ts';
 import { writeResult } from './support/result.ts';
 import { type Played, playInTurn, voidReasons } from './support/rounds.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
@@ -37,7 +37,7 @@ const POLL_MS = 2;
 const IDLE_MS = 1_500;
 const TRIES = 2;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     sizes: { type: 'string', default: '300000,1000000,3000000' },
     rooms: { type: 'string', default: '100000' },

@@ -12,7 +12,6 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
@@ -25,6 +24,7 @@ import { Prefill } from './sequencer/prefill.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
 import { openLog } from './support/open-log.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
@@ -40,7 +40,7 @@ const ENVELOPE_BYTES = 130;
 const FIRST_SHARE = 0.1;
 const LAST_SHARE = 0.9;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     events: { type: 'string', default: '1000000' },
     rooms: { type: 'string', default: '10000' },

@@ -13,7 +13,6 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
 import { metricOf, readMetrics } from '../test/faults/metrics.ts';
@@ -23,13 +22,14 @@ import { end, Session } from './fan-out/session.ts';
 import { heard } from './support/child-messages.ts';
 import { type Memory, memoryOf } from './support/inspector.ts';
 import { median, round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn } from './support/rounds.ts';
 import { withStack } from './support/stack.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     clients: { type: 'string', default: '1000' },
     rooms: { type: 'string', default: '10' },

@@ -17,9 +17,9 @@ import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { DirectWrites } from '../gateway/connection/direct-writes.ts';
 import { startStealMeter } from './support/cpu.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
@@ -27,7 +27,7 @@ import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
 const HEADER_BYTES = 4;
 const WARM_UP_SECONDS = 1;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     sockets: { type: 'string', default: '1000' },
     bytes: { type: 'string', default: '320' },

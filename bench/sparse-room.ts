@@ -11,7 +11,6 @@
 
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { RoomId } from '../core/ids.ts';
 import { partitionOf } from '../core/log/partition.ts';
 import type { Joining, Sample } from './recovery/messages.ts';
@@ -19,6 +18,7 @@ import { BenchOutbound } from './recovery/outbound.ts';
 import { Setting, type Watched } from './recovery/setting.ts';
 import { round, summarise } from './support/latency.ts';
 import { machineNow } from './support/machine-clock.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores } from './support/pin.ts';
 import { rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn } from './support/rounds.ts';
@@ -37,7 +37,7 @@ const SETTLE_MS = 3_000;
 const MAX_DISK_BYTES = 3.5e9;
 const KINDS = ['after', 'since', 'last'] as const;
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     events: { type: 'string', default: '12000000' },
     joins: { type: 'string', default: '6' },

@@ -9,7 +9,6 @@
  * itself that it read; whole processes and processor time stand beside. Writes bench/results/verify.json.
  */
 import { cpus } from 'node:os';
-import { parseArgs } from 'node:util';
 import { openCodec } from '../adapters/registry/open-codec.ts';
 import { configSchema } from '../core/config/schema.ts';
 import { silentLog } from '../core/ports/logger.ts';
@@ -17,6 +16,7 @@ import { startCpuMeter, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
 import { round } from './support/latency.ts';
 import { openLog } from './support/open-log.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores } from './support/pin.ts';
 import { type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
@@ -26,7 +26,7 @@ import { type Reading, readByKafkaTool, readByRoomlog } from './verify/readers.t
 
 const DEFAULT_SIDES = 'replay,perf-test outbound,verify,perf-test both';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     events: { type: 'string', default: '2000000' },
     rooms: { type: 'string', default: '1000' },

@@ -13,13 +13,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../scripts/stack/root.ts';
 import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
 import { heard } from './support/child-messages.ts';
 import { cpuSeconds, startStealMeter } from './support/cpu.ts';
 import { writeGatewayConfig } from './support/gateway-config.ts';
 import { median, round } from './support/latency.ts';
+import { benchOptions } from './support/options.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
@@ -27,7 +27,7 @@ import { startGateway } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 import type { MembersAsked, MembersJob, MembersSaid } from './workers/messages.ts';
 
-const { values: options } = parseArgs({
+const { values: options } = benchOptions({
   options: {
     workers: { type: 'string', default: '1,2,3' },
     rooms: { type: 'string', default: '8' },
