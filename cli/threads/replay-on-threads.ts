@@ -29,7 +29,7 @@ export interface ReplayOnThreads {
 }
 
 /** Lines are printed in portions of about so many bytes. */
-const PRINTED_BYTES = 65_536;
+const PRINTED_BYTES = 131_072;
 
 export interface Printed {
   readonly events: number;
@@ -64,32 +64,65 @@ async function printMerged(
   sources: ReadonlyArray<AsyncIterable<LineBatch>>,
   { toMs, count, print }: ReplayOnThreads,
 ): Promise<Printed> {
-  let left = count;
   let events = 0;
   let printed = 0;
-  let waiting: Uint8Array[] = [];
-  let bytes = 0;
+  const portion = new Portion(PRINTED_BYTES);
   const flush = async (): Promise<void> => {
-    const lines = Buffer.concat(waiting, bytes);
-    waiting = [];
-    bytes = 0;
+    const lines = portion.take();
     printed += lines.length;
     if (lines.length > 0) await print(lines);
   };
-  for await (const { batch, from, to } of mergeByTime(sources)) {
-    let end = Math.min(to, from + left);
-    while (end > from && (batch.times[end - 1] as number) > toMs) end--;
-    const lines = batch.text.subarray(from === 0 ? 0 : batch.ends[from - 1], end === 0 ? 0 : batch.ends[end - 1]);
-    waiting.push(lines);
-    bytes += lines.length;
-    left -= end - from;
-    events += end - from;
-    if (bytes >= PRINTED_BYTES) await flush();
-    // Cut short: by the count, or since all that comes is later.
-    if (left === 0 || end < to) break;
+  for await (const runs of mergeByTime(sources)) {
+    for (const { batch, from, to } of runs) {
+      let end = Math.min(to, from + count - events);
+      while (end > from && (batch.times[end - 1] as number) > toMs) end--;
+      portion.add(
+        batch.text,
+        from === 0 ? 0 : (batch.ends[from - 1] as number),
+        end === 0 ? 0 : (batch.ends[end - 1] as number),
+      );
+      events += end - from;
+      if (portion.length >= PRINTED_BYTES) await flush();
+      // Cut short: by the count, or since all that comes is later.
+      if (events === count || end < to) {
+        await flush();
+        return { events, bytes: printed };
+      }
+    }
   }
   await flush();
   return { events, bytes: printed };
+}
+
+/** Lines of many batches put side by side. Each is copied once: a view for each run would cost more. */
+class Portion {
+  readonly #expected: number;
+  #bytes: Buffer;
+  length = 0;
+
+  constructor(expected: number) {
+    this.#expected = expected;
+    this.#bytes = Buffer.allocUnsafeSlow(expected);
+  }
+
+  add(text: Uint8Array<ArrayBuffer>, from: number, to: number): void {
+    const length = this.length + to - from;
+    if (length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
+      this.#bytes.copy(larger, 0, 0, this.length);
+      this.#bytes = larger;
+    }
+    Buffer.prototype.copy.call(text, this.#bytes, this.length, from, to);
+    this.length = length;
+  }
+
+  /** What was added; it is nobody else's. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.length);
+    this.#bytes = Buffer.allocUnsafeSlow(this.#expected);
+    this.length = 0;
+    return taken;
+  }
 }
 
 /** A thread that reads some of the partitions. Its failures are those of whoever waits for a batch. */

@@ -12,8 +12,10 @@ async function* source(...batches: Batch[]): AsyncGenerator<Batch> {
 
 async function merged(...sources: Array<AsyncIterable<Batch>>): Promise<string[]> {
   const order: string[] = [];
-  for await (const { batch, from, to } of mergeByTime(sources)) {
-    for (let at = from; at < to; at++) order.push(`${batch.name}${batch.times[at]}`);
+  for await (const runs of mergeByTime(sources)) {
+    for (const { batch, from, to } of runs) {
+      for (let at = from; at < to; at++) order.push(`${batch.name}${batch.times[at]}`);
+    }
   }
   return order;
 }
@@ -34,8 +36,15 @@ test('puts the lower partition first at the same time, each of them in its order
 test('hands over what comes in one piece as one run', async () => {
   const runs: number[] = [];
   const sources = [source({ name: 'a', times: [1, 2, 3, 9] }), source({ name: 'b', times: [4, 5] })];
-  for await (const { from, to } of mergeByTime(sources)) runs.push(to - from);
+  for await (const some of mergeByTime(sources)) for (const { from, to } of some) runs.push(to - from);
   expect(runs).toEqual([3, 2, 1]);
+});
+
+test('merges more runs than come at a time', async () => {
+  const odd = { name: '', times: Array.from({ length: 5_000 }, (_, index) => 2 * index + 1) };
+  const even = { name: '', times: Array.from({ length: 5_000 }, (_, index) => 2 * index) };
+  const order = await merged(source(odd), source(even));
+  expect(order).toEqual(Array.from({ length: 10_000 }, (_, time) => `${time}`));
 });
 
 test('closes every source when nobody wants more', async () => {

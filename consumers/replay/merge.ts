@@ -16,35 +16,57 @@ interface Source<Batch> {
   readonly iterator: AsyncIterator<Batch>;
   batch: Batch;
   at: number;
+  /** Of the event at `at`. */
+  time: number;
 }
 
+/** Runs are a few events long where partitions are written side by side, so waiting for each of them would be most of the work. */
+const MAX_RUNS = 1_024;
+
+/** The runs in their order, as many at a time as can be told without waiting for a source, up to a thousand. */
 export async function* mergeByTime<Batch extends TimedBatch>(
   sources: ReadonlyArray<AsyncIterable<Batch>>,
-): AsyncGenerator<MergedRun<Batch>> {
+): AsyncGenerator<ReadonlyArray<MergedRun<Batch>>> {
   const iterators = sources.map((source) => source[Symbol.asyncIterator]());
   try {
     // All first portions at once; later ones as they are used up.
     const first = await Promise.all(iterators.map(next));
     let live: Source<Batch>[] = [];
     for (const [index, batch] of first.entries()) {
-      if (batch !== null) live.push({ iterator: iterators[index] as AsyncIterator<Batch>, batch, at: 0 });
+      if (batch === null) continue;
+      live.push({ iterator: iterators[index] as AsyncIterator<Batch>, batch, at: 0, time: batch.times[0] as number });
     }
     while (live.length > 0) {
-      const { source, until, ties } = earliest(live);
-      const { times } = source.batch;
-      const from = source.at;
-      let to = from + 1;
-      while (to < times.length && ((times[to] as number) < until || (ties && times[to] === until))) to++;
-      source.at = to;
-      yield { batch: source.batch, from, to };
-      if (to < times.length) continue;
-      const batch = await next(source.iterator);
-      if (batch === null) live = live.filter((one) => one !== source);
-      else Object.assign(source, { batch, at: 0 });
+      const runs: MergedRun<Batch>[] = [];
+      const usedUp = takeRuns(live, runs);
+      yield runs;
+      if (usedUp === null) continue;
+      const batch = await next(usedUp.iterator);
+      if (batch === null) live = live.filter((one) => one !== usedUp);
+      else Object.assign(usedUp, { batch, at: 0, time: batch.times[0] as number });
     }
   } finally {
     await Promise.all(iterators.map((iterator) => iterator.return?.()));
   }
+}
+
+/** The source whose batch has come to its end; null where there are runs enough. */
+function takeRuns<Batch extends TimedBatch>(
+  live: readonly Source<Batch>[],
+  runs: MergedRun<Batch>[],
+): Source<Batch> | null {
+  while (runs.length < MAX_RUNS) {
+    const source = earliest(live);
+    const { batch, at } = source;
+    const { times } = batch;
+    let to = at + 1;
+    while (to < times.length && ((times[to] as number) < until || (ties && times[to] === until))) to++;
+    runs.push({ batch, from: at, to });
+    if (to === times.length) return source;
+    source.at = to;
+    source.time = times[to] as number;
+  }
+  return null;
 }
 
 /** The next batch that holds anything; null at the end. */
@@ -56,22 +78,28 @@ async function next<Batch extends TimedBatch>(iterator: AsyncIterator<Batch>): P
   }
 }
 
-/** Whose turn it is, and up to which time: the next one's, and with it only where this one comes first at the same time. */
-function earliest<Batch extends TimedBatch>(
-  live: ReadonlyArray<Source<Batch>>,
-): { readonly source: Source<Batch>; readonly until: number; readonly ties: boolean } {
+/** How far the earliest source may go: to the time of the next one, and with it only where it comes first at the same time. */
+let until = 0;
+let ties = false;
+
+/** Whose turn it is; sets `until` and `ties`. */
+function earliest<Batch>(live: readonly Source<Batch>[]): Source<Batch> {
   let best = 0;
   let bestTime = Number.POSITIVE_INFINITY;
   let second = -1;
-  let until = Number.POSITIVE_INFINITY;
-  for (const [index, { batch, at }] of live.entries()) {
-    const time = batch.times[at] as number;
+  until = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < live.length; index++) {
+    const { time } = live[index] as Source<Batch>;
     if (time < bestTime) {
-      [second, until] = [best, bestTime];
-      [best, bestTime] = [index, time];
+      second = best;
+      until = bestTime;
+      best = index;
+      bestTime = time;
     } else if (time < until) {
-      [second, until] = [index, time];
+      second = index;
+      until = time;
     }
   }
-  return { source: live[best] as Source<Batch>, until, ties: best < second };
+  ties = best < second;
+  return live[best] as Source<Batch>;
 }

@@ -46,11 +46,13 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<ReplayedEv
   const { toMs } = options;
   const ranges = await replayedRanges(options);
   const sources = [...ranges].map(([partition, range]) => timed(replayPartition(options, partition, range)));
-  for await (const { batch, from, to } of mergeByTime(sources)) {
-    for (let at = from; at < to; at++) {
-      const event = batch.events[at] as ReplayedEvent;
-      if (options.signal?.aborted || (toMs !== undefined && event.time > toMs)) return;
-      yield event;
+  for await (const runs of mergeByTime(sources)) {
+    for (const { batch, from, to } of runs) {
+      for (let at = from; at < to; at++) {
+        const event = batch.events[at] as ReplayedEvent;
+        if (options.signal?.aborted || (toMs !== undefined && event.time > toMs)) return;
+        yield event;
+      }
     }
   }
 }
