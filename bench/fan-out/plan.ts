@@ -38,11 +38,11 @@ const HOT: Case = {
   audience: { rooms: 1, membersPerRoom: 1_000 },
   rates: [
     // Long enough that one event more or less does not make a p99.
-    { perSecond: 20, warmUpSeconds: 1.5, seconds: 6 },
-    { perSecond: 200, warmUpSeconds: 0.4, seconds: 3 },
-    { perSecond: 1_000, warmUpSeconds: 0.6, seconds: 3 },
+    { perSecond: 20, warmUpSeconds: 1, seconds: 5 },
+    { perSecond: 200, warmUpSeconds: 0.4, seconds: 2 },
+    { perSecond: 1_000, warmUpSeconds: 0.5, seconds: 2.5 },
   ],
-  ladder: { warmUpSeconds: 0.4, seconds: 1.5 },
+  ladder: { warmUpSeconds: 0.3, seconds: 1.2 },
   contenders: ['roomlog', 'roomlog-unbatched', 'socket.io', 'ws-send', 'native', 'nats'],
 };
 const spread = (rooms: number): Case => ({
