@@ -1,6 +1,7 @@
 /** One thread of `roomlog replay`: reads its partitions, each as far as it is asked for, and turns their events into lines. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
+import { readAhead } from '../../consumers/read-ahead.ts';
 import type { Partition } from '../../core/ids.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
 import { openLog } from '../open-log.ts';
@@ -28,9 +29,11 @@ const sources = new Map<Partition, AsyncGenerator<LineBatch>>();
 async function answer({ partition, range }: Ask): Promise<Told> {
   try {
     const { log, codec, schemas } = await opened;
+    const readable = new ReadableData(schemas);
+    // The next batch is made while nobody has asked for it yet: else every partition waits for the printing thread in turn, and that for it.
     const source =
       sources.get(partition) ??
-      lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, new ReadableData(schemas));
+      readAhead(lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, readable));
     sources.set(partition, source);
     const { done, value } = await source.next();
     return { partition, batch: done === true ? null : value };
