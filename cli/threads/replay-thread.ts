@@ -1,4 +1,4 @@
-/** One thread of `roomlog replay`: reads its partitions, each as far as it is asked for, and turns their events into lines. */
+/** One thread of `roomlog replay`: reads its partitions, each one batch further than it was asked for, and turns their events into lines. */
 import assert from 'node:assert/strict';
 import { parentPort, workerData } from 'node:worker_threads';
 import { readAhead } from '../../consumers/read-ahead.ts';
