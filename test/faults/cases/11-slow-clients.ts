@@ -60,7 +60,12 @@ export const slowClients: FaultCase = {
   name: 'slow and stalled clients',
   seconds: 45,
   // The ring holds little, so that who comes back has to read the log.
-  environment: { ROOMLOG_GATEWAY_SLOW_CLIENT_BYTES: '131072', ROOMLOG_GATEWAY_RING_BYTES: '1048576' },
+  // No pings: while the kernel takes all that a stalled client is sent, nothing but its missing pong would tell.
+  environment: {
+    ROOMLOG_GATEWAY_SLOW_CLIENT_BYTES: '131072',
+    ROOMLOG_GATEWAY_RING_BYTES: '1048576',
+    ROOMLOG_GATEWAY_PING_INTERVAL_MS: '3600000',
+  },
   async run(world) {
     const { roomlog, recorder, load } = world;
     const urls = roomlog.urls();
