@@ -1,5 +1,6 @@
 /** Lines put together as the bytes that are printed: most of what stands in them is bytes already, and no string is made that is only copied. */
 import { Buffer } from 'node:buffer';
+import { grownTo } from '../core/grown-buffer.ts';
 
 const FIRST_BYTES = 1_048_576;
 const BACKSLASH = 0x5c;
@@ -95,10 +96,6 @@ export class LineBytes {
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
-    this.#bytes.copy(larger, 0, 0, this.#at);
-    this.#bytes = larger;
+    this.#bytes = grownTo(this.#bytes, this.#at, this.#at + bytes);
   }
 }

@@ -3,6 +3,7 @@
  * frames of some hundred bytes that is cheaper than telling the size before. `schemas/avro-cursor.ts` draws the form.
  */
 import { Buffer } from 'node:buffer';
+import { grownTo } from '../core/grown-buffer.ts';
 
 const FIRST_BYTES = 65_536;
 /** A scratch that one large frame has made grow is given back. */
@@ -113,10 +114,6 @@ export class AvroScratch {
   }
 
   #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
-    this.#bytes.copy(larger, 0, 0, this.#at);
-    this.#bytes = larger;
+    this.#bytes = grownTo(this.#bytes, this.#at, this.#at + bytes);
   }
 }

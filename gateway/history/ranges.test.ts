@@ -14,6 +14,16 @@ import { readStretch } from './read-stretch.ts';
 import { Ring } from './ring.ts';
 import { watchReads } from './watch-reads.fixture.ts';
 
+/** Of a partition with a claim, 20 events and nothing in memory. */
+const coldView = () =>
+  ({
+    partition: 0,
+    streamId: 's',
+    position: 22,
+    anchors: new Anchors(),
+    ring: new Ring(1),
+  }) as unknown as PartitionHistory;
+
 let w: World;
 afterEach(() => w.close());
 
@@ -100,13 +110,7 @@ describe('a long range', () => {
       onShared: () => {},
     });
     const from = Chain.atStart().anchor(0 as Offset);
-    const view = {
-      partition: 0,
-      streamId: 's',
-      position: 22,
-      anchors: new Anchors(),
-      ring: new Ring(1),
-    } as unknown as PartitionHistory;
+    const view = coldView();
     let done = 0;
     const all = Array.from({ length: 100 }, () => ranges.read(view, from).then(() => ++done));
     for (let served = 10; served <= 100; served += 10) {
@@ -151,13 +155,7 @@ describe('a partition that is not believed any more', () => {
     const rest = { codec, topic: TOPIC, clock: systemClock, bytesPerSecond: 1e9, cacheBytes: 1e9 };
     const ranges = new Ranges({ ...rest, log, budget, onRead: () => {}, onShared: () => {} });
     const from = Chain.atStart().anchor(0 as Offset);
-    const view = {
-      partition: 0,
-      streamId: 's',
-      position: 22,
-      anchors: new Anchors(),
-      ring: new Ring(1),
-    } as unknown as PartitionHistory;
+    const view = coldView();
     const begun = ranges.read(view, from);
     await until(() => gates.length === 1);
     ranges.forget(0 as Partition);

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { constants, inflateRawSync } from 'node:zlib';
 import { jsonEncoding } from '../protocol/json.ts';
+import { serverMessages } from '../protocol/server-messages.fixture.ts';
 import type { SharedDeflate, Sink } from '../stream.ts';
 
 /** A client as the stream sees it: frames in, and a socket whose kernel takes what it is told to. */
@@ -92,27 +93,12 @@ export class TestSink implements Sink {
   }
 }
 
-/** The texts of whole, unmasked WebSocket messages; written from RFC 6455 and RFC 7692, not from our writer. */
+/** The texts of whole messages, inflated where they are compressed as RFC 7692 says. */
 export function unframe(bytes: Buffer): string[] {
-  const texts: string[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const first = bytes[at] as number;
-    if (first !== 0x81 && first !== 0xc1) throw new Error(`not a final text frame at ${at}`);
-    let length = bytes[at + 1] as number;
-    at += 2;
-    if (length === 126) {
-      length = bytes.readUInt16BE(at);
-      at += 2;
-    } else if (length === 127) {
-      length = Number(bytes.readBigUInt64BE(at));
-      at += 8;
-    }
-    const payload = bytes.subarray(at, at + length);
-    texts.push((first === 0xc1 ? inflateMessage(payload) : payload).toString());
-    at += length;
-  }
-  return texts;
+  return Array.from(serverMessages(bytes), ({ first, payload }) => {
+    if (first !== 0x81 && first !== 0xc1) throw new Error(`not a final text frame, but ${first}`);
+    return (first === 0xc1 ? inflateMessage(payload) : payload).toString();
+  });
 }
 
 const inflateMessage = (payload: Buffer): Buffer =>

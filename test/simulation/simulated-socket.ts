@@ -5,6 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { EventEmitter } from 'node:events';
+import { serverMessages } from '../../gateway/protocol/server-messages.fixture.ts';
 import { decodeClientFrame, decodeServerFrame } from '../support/avro-frames.ts';
 import type { Actor, Scheduler } from './scheduler.ts';
 
@@ -258,19 +259,9 @@ export class ClientWebSocket {
 
   /** Whole frames, as the gateway wrote them. */
   receive(bytes: Buffer): void {
-    for (let at = 0; at < bytes.length && this.readyState < CLOSED && this.line?.broken === false; ) {
-      const isBinary = ((bytes[at] as number) & 0x0f) === BINARY;
-      let length = (bytes[at + 1] as number) & 0x7f;
-      at += 2;
-      if (length === 126) {
-        length = bytes.readUInt16BE(at);
-        at += 2;
-      } else if (length === 127) {
-        length = Number(bytes.readBigUInt64BE(at));
-        at += 8;
-      }
-      const payload = bytes.subarray(at, at + length);
-      at += length;
+    for (const { first, payload } of serverMessages(bytes)) {
+      if (this.readyState >= CLOSED || this.line?.broken !== false) return;
+      const isBinary = (first & 0x0f) === BINARY;
       const text = isBinary ? JSON.stringify(decodeServerFrame(payload)) : payload.toString();
       if (this.readyState === OPEN) this.#tap.received(text);
       this.onmessage?.({ data: isBinary ? new Uint8Array(payload).buffer : text } as never);

@@ -1,4 +1,5 @@
 /** Reading and writing Kafka's primitive types (https://kafka.apache.org/protocol#protocol_types), non-flexible versions. */
+import { grownTo } from '../../../core/grown-buffer.ts';
 
 const TWO_32 = 2 ** 32;
 
@@ -67,7 +68,7 @@ const FIRST_BYTES = 1_024;
 
 /** Writes a request body into one buffer that grows: a fetch has some seventy fields, and a buffer for each would cost more than the rest of it. */
 export class ByteWriter {
-  #bytes: Buffer;
+  #bytes: Buffer<ArrayBuffer>;
   #at = 0;
 
   /** `bytes`: what is expected to be written. */
@@ -130,11 +131,7 @@ export class ByteWriter {
   #take(length: number): number {
     const at = this.#at;
     this.#at = at + length;
-    if (this.#at > this.#bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.max(this.#at, 2 * this.#bytes.length));
-      this.#bytes.copy(grown, 0, 0, at);
-      this.#bytes = grown;
-    }
+    this.#bytes = grownTo(this.#bytes, at, this.#at);
     return at;
   }
 }
