@@ -42,7 +42,7 @@ describe('one reader', () => {
   });
 
   it('reads up to where the ring begins', async () => {
-    w = new World({ gateway: { ringBytes: 280_000 } });
+    w = new World({ gateway: { ringBytes: 293_000 } });
     const seen = watchReads(w);
     for (let count = 0; count < 400; count += 1) w.publish('a', 'x'.repeat(1_000));
     const { sink } = await joinRoom(await w.openStream(), 'a', { kind: 'start' });

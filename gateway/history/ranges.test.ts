@@ -21,7 +21,7 @@ const coldView = () =>
     streamId: 's',
     position: 22,
     anchors: new Anchors(),
-    ring: new Ring(1),
+    ring: new Ring(1, () => expect.unreachable()),
   }) as unknown as PartitionHistory;
 
 let w: World;
@@ -75,7 +75,7 @@ describe('a long range', () => {
         streamId: 's',
         position: 482,
         anchors,
-        ring: new Ring(1),
+        ring: new Ring(1, () => expect.unreachable()),
       } as unknown as PartitionHistory;
       const parts = { log: w.log, codec, topic: TOPIC, budget, signal: new AbortController().signal };
       const { stretch, records } = await readStretch({ view, from, bytes: 1e6 }, parts);

@@ -148,7 +148,7 @@ export class Ranges {
     let planned = Math.min(position, Math.max(upTo, least), this.#kept.beginAbove(partition, from));
     for (const other of others) if (other.from > from) planned = Math.min(planned, other.from);
     // What the ring holds, it has of all rooms.
-    const held = view.ring.oldest?.offset ?? 0;
+    const held = view.ring.oldest ?? 0;
     if (held > from) planned = Math.min(planned, held);
     // A short rest is read with it.
     if (planned - from > long * LONGEST_STRETCHES) planned = from + long;

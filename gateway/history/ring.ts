@@ -1,55 +1,50 @@
 /**
  * The hot ring: the newest accepted events of one partition, up to a number of bytes, by room and seq. Within a room it holds
  * an unbroken run up to the head, so one comparison tells whether a reader's position is covered.
+ *
+ * Most events are never asked for: nobody joins, nobody is behind. So it keeps their records' bytes and some numbers, and makes an event
+ * when somebody first asks for it, once for all who do.
  */
-import type { RoomId } from '../../core/ids.ts';
+import type { Offset, RoomId } from '../../core/ids.ts';
+import type { OutboundHead } from '../../core/log/record.ts';
 import { type LogEvent, OVERHEAD_BYTES } from './log-event.ts';
+import { Queue } from './queue.ts';
+import { RecordBytes } from './record-bytes.ts';
 
-/** Dropped places at the front of an array that are tolerated before it is cut. */
-const MAX_DEAD_ENTRIES = 1_024;
+/** Makes an event of its record's bytes, which are its own. */
+export type ReadEvent = (offset: Offset, record: Buffer) => LogEvent;
 
-/** A queue whose front is dropped in constant time. */
-class Run {
-  #events: LogEvent[] = [];
-  #first = 0;
-
-  get length(): number {
-    return this.#events.length - this.#first;
-  }
-
-  at(index: number): LogEvent | undefined {
-    return index < 0 ? undefined : this.#events[this.#first + index];
-  }
-
-  push(event: LogEvent): void {
-    this.#events.push(event);
-  }
-
-  shift(): LogEvent | undefined {
-    const event = this.#events[this.#first];
-    if (event === undefined) return undefined;
-    this.#first += 1;
-    if (this.#first > MAX_DEAD_ENTRIES || this.#first * 2 > this.#events.length) {
-      this.#events = this.#events.slice(this.#first);
-      this.#first = 0;
-    }
-    return event;
-  }
+/** Consecutive events of a room. */
+interface Run {
+  readonly room: RoomId;
+  /** Of the oldest one. */
+  firstSeq: number;
+  /** Of each event, oldest first: how many the ring was given before it. */
+  readonly places: Queue<number>;
 }
 
 export class Ring {
   readonly #limitBytes: number;
-  #all = new Run();
+  readonly #read: ReadEvent;
+  #records = new RecordBytes();
+  /** Of each event held, oldest first: where its record begins, its offset in the log, and its room's run. */
+  #starts = new Queue<number>();
+  #offsets = new Queue<Offset>();
+  #runs = new Queue<Run>();
+  /** Place of the oldest. */
+  #first = 0;
   readonly #rooms = new Map<RoomId, Run>();
-  #bytes = 0;
+  /** What was asked for, by place. */
+  readonly #made = new Map<number, LogEvent>();
 
-  constructor(limitBytes: number) {
+  constructor(limitBytes: number, read: ReadEvent) {
     this.#limitBytes = limitBytes;
+    this.#read = read;
   }
 
-  /** Bytes held, about. */
+  /** Bytes held once all of its events were asked for, about. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#records.bytes + this.size * OVERHEAD_BYTES;
   }
 
   /** As many events as fit, were they empty. */
@@ -58,45 +53,39 @@ export class Ring {
   }
 
   get size(): number {
-    return this.#all.length;
+    return this.#offsets.length;
   }
 
-  /** Takes the room's next event in; drops the oldest of the partition where the limit is passed. */
-  push(event: LogEvent): void {
-    let run = this.#rooms.get(event.room);
-    const newest = run?.at(run.length - 1);
-    if (run === undefined || (newest !== undefined && newest.seq + 1 !== event.seq)) {
-      // A hole can only come from a fold that lost records: what is older can't be joined to what is newer.
-      if (run !== undefined) this.#forget(event.room);
-      run = new Run();
-      this.#rooms.set(event.room, run);
+  /** Takes the room's next event in; drops the oldest of the partition where the limit is passed. Copies the record. */
+  push({ room, seq }: NonNullable<OutboundHead['event']>, offset: Offset, record: Buffer): void {
+    let run = this.#rooms.get(room);
+    if (run === undefined || run.firstSeq + run.places.length !== seq) {
+      // A hole can only come from a fold that lost records: what is older can't be joined to what is newer. It stays until it is dropped.
+      run = { room, firstSeq: seq, places: new Queue() };
+      this.#rooms.set(room, run);
     }
-    run.push(event);
-    this.#all.push(event);
-    this.#bytes += event.bytes;
-    while (this.#bytes > this.#limitBytes && this.#all.length > 0) this.#dropOldest();
+    run.places.push(this.#first + this.size);
+    this.#starts.push(this.#records.end);
+    this.#offsets.push(offset);
+    this.#runs.push(run);
+    this.#records.push(record);
+    while (this.bytes > this.#limitBytes && this.size > 0) this.#dropOldest();
   }
 
   /** The oldest event held of a room. */
   first(room: RoomId): LogEvent | undefined {
-    return this.#rooms.get(room)?.at(0);
+    const run = this.#rooms.get(room);
+    return run === undefined ? undefined : this.#at(run, run.firstSeq);
   }
 
-  /** The oldest event held of the partition. */
-  get oldest(): LogEvent | undefined {
-    return this.#all.at(0);
+  /** Where the oldest event held of the partition stands. */
+  get oldest(): Offset | undefined {
+    return this.#offsets.at(0);
   }
 
   at(room: RoomId, seq: number): LogEvent | undefined {
     const run = this.#rooms.get(room);
-    const first = run?.at(0);
-    return run === undefined || first === undefined ? undefined : run.at(seq - first.seq);
-  }
-
-  /** Whether every event of the room after `seq` that exists is held. Only for rooms that have one after `seq`. */
-  covers(room: RoomId, seq: number): boolean {
-    const first = this.first(room);
-    return first !== undefined && first.seq <= seq + 1;
+    return run === undefined ? undefined : this.#at(run, seq);
   }
 
   /**
@@ -105,12 +94,12 @@ export class Ring {
    */
   after(room: RoomId, seq: number, maxBytes: number): LogEvent[] | null {
     const run = this.#rooms.get(room);
-    const first = run?.at(0);
-    if (run === undefined || first === undefined || first.seq > seq + 1) return null;
+    if (run === undefined || run.firstSeq > seq + 1) return null;
     const found: LogEvent[] = [];
     let bytes = 0;
-    for (let index = seq + 1 - first.seq; index < run.length && bytes < maxBytes; index += 1) {
-      const event = run.at(index) as LogEvent;
+    for (let next = seq + 1; bytes < maxBytes; next += 1) {
+      const event = this.#at(run, next);
+      if (event === undefined) break;
       found.push(event);
       bytes += event.bytes;
     }
@@ -119,24 +108,40 @@ export class Ring {
 
   /** Forgets all: what comes next does not follow what is held. */
   clear(): void {
-    this.#all = new Run();
+    this.#records = new RecordBytes();
+    this.#starts = new Queue();
+    this.#offsets = new Queue();
+    this.#runs = new Queue();
+    this.#first = 0;
     this.#rooms.clear();
-    this.#bytes = 0;
+    this.#made.clear();
+  }
+
+  #at(run: Run, seq: number): LogEvent | undefined {
+    const place = run.places.at(seq - run.firstSeq);
+    return place === undefined ? undefined : (this.#made.get(place) ?? this.#make(place));
+  }
+
+  #make(place: number): LogEvent {
+    const index = place - this.#first;
+    const start = this.#starts.at(index) as number;
+    const end = this.#starts.at(index + 1) ?? this.#records.end;
+    const event = this.#read(this.#offsets.at(index) as Offset, this.#records.copy(start, end));
+    this.#made.set(place, event);
+    return event;
   }
 
   #dropOldest(): void {
-    const oldest = this.#all.shift();
-    if (oldest === undefined) return;
-    this.#bytes -= oldest.bytes;
-    const run = this.#rooms.get(oldest.room);
-    // The room's run may have been forgotten and begun anew since.
-    if (run === undefined || run.at(0) !== oldest) return;
-    run.shift();
-    if (run.length === 0) this.#rooms.delete(oldest.room);
-  }
-
-  #forget(room: RoomId): void {
-    // The events stay in `#all` until they are dropped there, which keeps the count of bytes simple.
-    this.#rooms.delete(room);
+    const run = this.#runs.shift();
+    if (run === undefined) return;
+    this.#made.delete(this.#first);
+    this.#first += 1;
+    this.#offsets.shift();
+    this.#starts.shift();
+    this.#records.dropBelow(this.#starts.at(0) ?? this.#records.end);
+    run.firstSeq += 1;
+    run.places.shift();
+    // The room may have begun a new run since.
+    if (run.places.length === 0 && this.#rooms.get(run.room) === run) this.#rooms.delete(run.room);
   }
 }

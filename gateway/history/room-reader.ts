@@ -179,9 +179,15 @@ export class RoomReader {
     if (first === undefined) return null;
     const known = Math.max(this.#skippedSeq, this.#position.skipThroughSeq ?? 0);
     if (first.seq > known + 1 && !this.#isUnwanted(first)) return null;
-    let seq = first.seq - 1;
-    while (seq < head.seq && this.#isUnwanted(this.#view.ring.at(this.room, seq + 1) as LogEvent)) seq += 1;
-    return seq;
+    // Time never goes back, so what is not wanted comes first.
+    let low: number = first.seq;
+    let high = head.seq + 1;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (this.#isUnwanted(this.#view.ring.at(this.room, middle) as LogEvent)) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
   }
 
   #isUnwanted(event: LogEvent): boolean {

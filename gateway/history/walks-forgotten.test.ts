@@ -21,7 +21,13 @@ it('what a walk found is kept only if the partition is still believed that it be
   } as unknown as Ranges;
   const anchors = new Anchors();
   anchors.note(Chain.atStart().anchor((offset - 10) as Offset));
-  const view = { partition: 0, position: offset + 1, anchors, ring: new Ring(1), head: () => event };
+  const view = {
+    partition: 0,
+    position: offset + 1,
+    anchors,
+    ring: new Ring(1, () => expect.unreachable()),
+    head: () => event,
+  };
   const walks = new Walks({ ranges, onWalked: () => {} });
   const find = async (meanwhile: () => void): Promise<unknown> => {
     const wanted = { throughSeq: 0, beforeTime: Number.NEGATIVE_INFINITY, scanFrom: 0 };

@@ -1,6 +1,6 @@
 /** Decodes outbound records; a schema that this process has not seen is looked up, and the partition waits meanwhile. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
+import { asRoomlogError } from '../../core/errors.ts';
 import type { OutboundHead, OutboundRecord } from '../../core/log/record.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec, UnknownSchema } from '../../schemas/codec.ts';
@@ -16,7 +16,7 @@ const MAX_NOT_FOUND = 60;
  */
 export function decodeOutbound(
   codec: Codec,
-  value: Buffer | null,
+  value: Buffer,
   logger: LogSink,
   isWanted: () => boolean,
 ): OutboundRecord | Promise<OutboundRecord> {
@@ -26,7 +26,7 @@ export function decodeOutbound(
 /** As `decodeOutbound`, but of an event only what a fold looks at. */
 export function decodeOutboundHead(
   codec: Codec,
-  value: Buffer | null,
+  value: Buffer,
   logger: LogSink,
   isWanted: () => boolean,
 ): OutboundHead | Promise<OutboundHead> {
@@ -35,12 +35,11 @@ export function decodeOutboundHead(
 
 function decode<T extends object>(
   codec: Codec,
-  value: Buffer | null,
+  value: Buffer,
   logger: LogSink,
   isWanted: () => boolean,
   read: (value: Buffer) => T | UnknownSchema,
 ): T | Promise<T> {
-  if (value === null) throw new RoomlogError('corrupt_record', 'An outbound record has no value.');
   const decoded = read(value);
   if (!('unknownSchema' in decoded)) return decoded;
   return lookUp(codec, decoded.unknownSchema, logger, isWanted).then(() =>

@@ -12,7 +12,7 @@ import type { LogSink } from '../../core/ports/logger.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { Anchors, type AnchorsOptions } from '../history/anchors.ts';
 import type { PartitionHistory } from '../history/partition-history.ts';
-import { Ring } from '../history/ring.ts';
+import type { Ring } from '../history/ring.ts';
 import { decodeOutbound, decodeOutboundHead } from './decode.ts';
 import { Faults, type FaultVerdict, type Retry, retentionPassedTo } from './faults.ts';
 import { FoldInCharge } from './fold-in-charge.ts';
@@ -63,9 +63,9 @@ export class FollowedPartition implements PartitionHistory {
   constructor(options: FollowedPartitionOptions) {
     this.partition = options.partition;
     this.#options = options;
-    this.ring = new Ring(options.ringBytes);
     this.anchors = new Anchors(options.anchors);
-    this.#handOut = new HandOut({ ...options, ring: this.ring, streamId: () => this.streamId });
+    this.#handOut = new HandOut({ ...options, streamId: () => this.streamId });
+    this.ring = this.#handOut.ring;
   }
 
   get position(): Offset {
@@ -153,13 +153,14 @@ export class FollowedPartition implements PartitionHistory {
         const { offset, value } = records[index] as LogRecord;
         if (offset < this.#next) continue;
         const decode = this.#handOut.isPast(offset) ? decodeOutboundHead : decodeOutbound;
+        if (value === null) throw new RoomlogError('corrupt_record', 'An outbound record has no value.');
         let record = decode(this.#options.codec, value, this.#options.logger, isCurrent);
         if (record instanceof Promise) {
           listener.onPause();
           record = await record;
           if (!isCurrent()) return;
         }
-        const fault = this.#apply(offset, record as OutboundHead | OutboundRecord, value?.length ?? 0);
+        const fault = this.#apply(offset, record as OutboundHead | OutboundRecord, value);
         if (fault === null) continue;
         listener.onPause();
         await this.#fault(offset, fault);
@@ -207,7 +208,7 @@ export class FollowedPartition implements PartitionHistory {
   }
 
   /** Applies a record; the fault where the rest of the chunk must not be looked at. */
-  #apply(offset: Offset, record: OutboundHead | OutboundRecord, bytes: number): FaultVerdict | null {
+  #apply(offset: Offset, record: OutboundHead | OutboundRecord, bytes: Buffer): FaultVerdict | null {
     const { chain } = this.#fold.reading;
     if (!chain.complete && chain.epoch === NO_EPOCH && record.claim === null) {
       this.#options.listener.onVerdict('unprovable');
@@ -222,9 +223,9 @@ export class FollowedPartition implements PartitionHistory {
     this.#advance((offset + 1) as Offset);
     if (verdict.kind === 'accepted' && this.anchors.size === 0)
       this.anchors.note({ ...chain.anchor(offset), lastInbound: record.prevInbound });
-    this.anchors.passed(chain, this.#next, bytes);
+    this.anchors.passed(chain, this.#next, bytes.length);
     if (isNew && verdict.kind === 'accepted') {
-      if ('answer' in record) this.#handOut.accepted(offset, record);
+      if ('answer' in record) this.#handOut.accepted(offset, record, bytes);
       else this.#handOut.passed(offset, record);
     }
     if (isNew && record.claim !== null) this.#options.listener.onClaim(record.claim);

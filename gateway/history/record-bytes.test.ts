@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { RecordBytes } from './record-bytes.ts';
+
+/** Around the size of a chunk, and far below it. */
+const LENGTHS = fc.oneof(
+  fc.integer({ min: 1, max: 3_000 }),
+  fc.integer({ min: 65_000, max: 66_000 }),
+  fc.constant(200_000),
+);
+
+it('gives back what it holds, whatever was dropped before and however records lie in its chunks', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(LENGTHS, fc.nat(3)), { maxLength: 30 }), (steps) => {
+      const records = new RecordBytes();
+      const held: Array<{ from: number; record: Buffer }> = [];
+      for (const [length, drops] of steps) {
+        const record = randomBytes(length);
+        held.push({ from: records.end, record });
+        records.push(record);
+        for (let left = drops; left > 1 && held.length > 0; left -= 1) held.shift();
+        records.dropBelow(held[0]?.from ?? records.end);
+        expect(records.bytes).toBe(held.reduce((sum, one) => sum + one.record.length, 0));
+        const isThere = held.every(({ from, record: kept }) => kept.equals(records.copy(from, from + kept.length)));
+        expect(isThere).toBe(true);
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+it('gives bytes of their own, which stay as they are when those of the ring are written over', () => {
+  const records = new RecordBytes();
+  records.push(Buffer.alloc(65_536, 1));
+  const copied = records.copy(0, 1_000);
+  for (let count = 0; count < 3; count += 1) {
+    records.dropBelow(records.end);
+    records.push(Buffer.alloc(65_536, 2));
+  }
+  expect(copied.equals(Buffer.alloc(1_000, 1))).toBe(true);
+});
