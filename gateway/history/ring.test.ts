@@ -1,4 +1,6 @@
 import { Buffer } from 'node:buffer';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Epoch, type Offset, type Partition, type RoomId, seq as seqOf } from '../../core/ids.ts';
@@ -118,6 +120,19 @@ it('makes an event when it is first asked for, once for all who ask, and forgets
   expect(ring.at('a' as RoomId, 2)).toBeUndefined();
   // Another one has come to the same place since.
   expect(about(ring.at('a' as RoomId, 5))).toEqual(given('a', 5, 105));
+});
+
+it('keeps no event that it has dropped', async () => {
+  const fixture = new Fixture(3 * SIZE);
+  fixture.push('a', 1, 101);
+  const dropped = new WeakRef(fixture.ring.at('a' as RoomId, 1) as LogEvent);
+  for (let seq = 2; seq <= 4; seq += 1) fixture.push('a', seq, 100 + seq);
+  // What was looked at stays for the rest of the turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  expect(dropped.deref()).toBeUndefined();
+  expect(fixture.ring.size).toBe(3);
 });
 
 it('holds nothing after it was told to forget all, and begins anew', () => {
