@@ -13,6 +13,7 @@ import type { Pub, RoomId, Seq, SessionId, UserId } from '../../core/ids.ts';
 import type { Answer } from '../../core/log/record.ts';
 import type { PublishOutcomes, StoredEvent } from '../stream.ts';
 import type { Content } from './content.ts';
+import { NumberLine } from './number-line.ts';
 
 export const ORIGIN_TAG_BYTES = 8;
 const ORIGIN_BYTES = 16;
@@ -46,9 +47,8 @@ type Identity = Pick<Answer, 'origin' | 'room' | 'user' | 'session' | 'pub'>;
 
 export class PendingPublishes implements PublishOutcomes {
   readonly #tag: Buffer;
-  /** By counter, hence oldest first. */
-  readonly #waiting = new Map<number, PendingPublish>();
-  #counter = 0;
+  /** By counter. */
+  readonly #waiting = new NumberLine<PendingPublish>();
   #forged = 0;
   /** Told of every publish of this gateway that the log tells of, also where nobody waits for it any more. */
   onSequenced: (counter: number, room: RoomId) => void = () => {};
@@ -69,18 +69,16 @@ export class PendingPublishes implements PublishOutcomes {
   }
 
   add(publish: PendingPublish): number {
-    this.#counter += 1;
-    this.#waiting.set(this.#counter, publish);
-    return this.#counter;
+    return this.#waiting.add(publish);
   }
 
   has(counter: number): boolean {
-    return this.#waiting.has(counter);
+    return this.#waiting.get(counter) !== undefined;
   }
 
   /** Takes a publish out that was never handed to the log. */
   withdraw(counter: number): void {
-    this.#waiting.delete(counter);
+    this.#waiting.take(counter);
   }
 
   originOf(counter: number): Buffer {
@@ -93,25 +91,22 @@ export class PendingPublishes implements PublishOutcomes {
 
   /** Surely not in the log. */
   refuse(counter: number, error: RoomlogError): void {
-    const publish = this.#waiting.get(counter);
-    if (publish === undefined) return;
-    this.#waiting.delete(counter);
-    publish.client.onRefused(publish, error);
+    const publish = this.#waiting.take(counter);
+    publish?.client.onRefused(publish, error);
   }
 
   /** It can't be told whether it is in the log. */
   lose(counter: number): void {
-    const publish = this.#waiting.get(counter);
-    if (publish === undefined) return;
-    this.#waiting.delete(counter);
-    publish.client.onLost(publish);
+    const publish = this.#waiting.take(counter);
+    publish?.client.onLost(publish);
   }
 
   /** Gives up on all that came before this moment (Clock.monotonic()). */
   loseOlderThan(monotonicMs: number): void {
-    for (const [counter, publish] of this.#waiting) {
-      if (publish.startedAtMs > monotonicMs) return;
-      this.lose(counter);
+    for (let { oldest } = this.#waiting; oldest !== null; { oldest } = this.#waiting) {
+      const publish = this.#waiting.get(oldest);
+      if (publish === undefined || publish.startedAtMs > monotonicMs) return;
+      this.lose(oldest);
     }
   }
 
@@ -124,7 +119,7 @@ export class PendingPublishes implements PublishOutcomes {
       this.#forged += 1;
       return;
     }
-    this.#waiting.delete(counter);
+    this.#waiting.take(counter);
     publish.client.onAcked(publish, event.seq, event.cursor, false);
   }
 
@@ -133,7 +128,7 @@ export class PendingPublishes implements PublishOutcomes {
     const found = this.#find(answer);
     if (found === undefined) return;
     const [counter, publish] = found;
-    this.#waiting.delete(counter);
+    this.#waiting.take(counter);
     if (answer.code === 'duplicate') publish.client.onAcked(publish, answer.seq, answer.cursor, true);
     else publish.client.onRefused(publish, errorOf(answer));
   }
