@@ -7,37 +7,40 @@ export const MAX_IN_FLIGHT = 4_096;
 const RETRY_AFTER_MS = 1_000;
 
 export class InFlight {
-  readonly #ids = new Set<number>();
+  /** Oldest first. Few, and the oldest goes first, mostly; the tables of a Set that fills and empties would be garbage that holds on to the next. */
+  readonly #ids: number[] = [];
   #onIdle: (() => void) | null = null;
 
   get size(): number {
-    return this.#ids.size;
+    return this.#ids.length;
   }
 
   has(id: number): boolean {
-    return this.#ids.has(id);
+    return this.#ids.includes(id);
   }
 
   /** Throws `bad_frame` where the id is in flight already, `rate_limited`. */
   begin(id: number): void {
-    if (this.#ids.has(id)) {
+    if (this.#ids.includes(id)) {
       throw new RoomlogError('bad_frame', 'id is already in flight.', { details: { path: 'id' } });
     }
-    if (this.#ids.size >= MAX_IN_FLIGHT) {
+    if (this.#ids.length >= MAX_IN_FLIGHT) {
       const details = { retryAfter: RETRY_AFTER_MS };
       throw new RoomlogError('rate_limited', 'Too many commands wait for their answer.', { details });
     }
-    this.#ids.add(id);
+    this.#ids.push(id);
   }
 
   end(id: number): void {
-    this.#ids.delete(id);
-    if (this.#ids.size === 0) this.release();
+    const at = this.#ids.indexOf(id);
+    if (at === 0) this.#ids.shift();
+    else if (at > 0) this.#ids.splice(at, 1);
+    if (this.#ids.length === 0) this.release();
   }
 
   /** Resolves when nothing waits any more, or `ms` have passed, or at `release`. */
   idle(ms: number): Promise<void> {
-    if (this.#ids.size === 0) return Promise.resolve();
+    if (this.#ids.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#onIdle = () => {

@@ -14,6 +14,8 @@ import type { Services } from './services.ts';
 
 /** Publishes without a number that one connection may have unanswered. */
 export const MAX_UNNUMBERED = 1_024;
+/** Rooms whose count is kept at 0: an entry that comes and goes with each publish has the Map made anew again and again. */
+const KEPT_ROOMS = 8;
 /** What `retryAfter` says where a window is full: about the time in which answers come. */
 const WINDOW_RETRY_MS = 50;
 
@@ -101,8 +103,10 @@ export class UnansweredPublishes implements PublishClient {
       this.#unnumbered -= 1;
       return;
     }
-    const waiting = (this.#numbered?.get(room) ?? 0) - 1;
-    if (waiting <= 0) this.#numbered?.delete(room);
-    else this.#numbered?.set(room, waiting);
+    const numbered = this.#numbered;
+    if (numbered === null) return;
+    const waiting = Math.max(0, (numbered.get(room) ?? 0) - 1);
+    if (waiting === 0 && numbered.size > KEPT_ROOMS) numbered.delete(room);
+    else numbered.set(room, waiting);
   }
 }
