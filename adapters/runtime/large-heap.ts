@@ -1,32 +1,48 @@
 /**
  * How often V8 looks through a large heap. It begins a collection of everything whenever 64 MB of buffers have been made since the last one, however
  * large the heap is: a process that reads 50 MB/s of a log then marks all it holds once a second, so that an event costs the more the more rooms
- * there are. Told to count buffers with the heap itself, it waits until both have grown by their share. Small heaps keep the fixed bound: for them
- * it is cheap, and the share would be generous.
+ * there are. Told to count buffers with the heap itself, it waits until both have grown by their share. Small heaps keep the fixed bound: their
+ * share would be less than that.
  */
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 const FLAG = '--external-memory-accounted-in-global-limit';
-/** In use, garbage included: from here on 64 MB are less than half of it. */
+/** In use once garbage is gone: from here on 64 MB are less than half of it. */
 const LARGE_HEAP_BYTES = 134_217_728;
-const LOOK_EVERY_MS = 2_000;
+
+/** Not in Node's types as it is. */
+type CollectionEntry = PerformanceEntry & { readonly detail: { readonly kind: number } };
 
 export interface HeapWatch {
   /** Bytes in use. */
   readonly usedBytes?: () => number;
   /** Hands V8 an option. */
   readonly setFlag?: (flag: string) => void;
-  readonly everyMs?: number;
+  /** Calls back after collections of everything; the returned function ends that. */
+  readonly afterFullCollections?: (look: () => void) => () => void;
 }
 
-/** Looks now and then until the heap is large, and then sees to it, for good. The returned function ends the watch. */
+/**
+ * Looks after each full collection, until that leaves a large heap, and then sees to it, for good. With garbage, any heap is large now and then. The
+ * returned function ends the watch.
+ */
 export function watchHeap(watch: HeapWatch = {}): () => void {
   const { usedBytes = () => getHeapStatistics().used_heap_size, setFlag = setFlagsFromString } = watch;
-  const timer = setInterval(() => {
+  const { afterFullCollections = observeFullCollections } = watch;
+  const stop = afterFullCollections(() => {
     if (usedBytes() < LARGE_HEAP_BYTES) return;
-    clearInterval(timer);
+    stop();
     setFlag(FLAG);
-  }, watch.everyMs ?? LOOK_EVERY_MS);
-  timer.unref();
-  return () => clearInterval(timer);
+  });
+  return stop;
+}
+
+function observeFullCollections(look: () => void): () => void {
+  const observer = new PerformanceObserver((list) => {
+    const entries = list.getEntries() as CollectionEntry[];
+    if (entries.some(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR)) look();
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return () => observer.disconnect();
 }

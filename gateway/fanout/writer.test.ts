@@ -49,3 +49,14 @@ it('leaves as it is what compression would make larger', () => {
   expect(new MessageDeflate(1).deflate(random)).toBeNull();
   expect(frameMessages([random], 1, new MessageDeflate(1))[0]).toBe(0x81);
 });
+
+it('makes nothing that holds on to what was needed for a moment, however long it is kept', () => {
+  const frame = Buffer.alloc(500);
+  const kept = Array.from({ length: 1_000 }, () => {
+    const framed = frameMessages([frame], 1);
+    Buffer.allocUnsafe(frame.length);
+    return framed;
+  });
+  const held = [...new Set(kept.map(({ buffer }) => buffer))].reduce((bytes, { byteLength }) => bytes + byteLength, 0);
+  expect(held).toBeLessThan(1.2 * kept.length * frame.length);
+});

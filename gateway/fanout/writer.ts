@@ -6,13 +6,16 @@
  *     | FIN 1, RSV r00, opcode 1 or 2 | MASK 0, length 7 bits | length, 0, 16 or 64 bits | payload |
  *     | 0x81, 0x82, 0xc1 or 0xc2      | 0..125, 126 or 127    | big-endian               |         |
  */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { EventEncoding, SharedDeflate } from '../stream.ts';
+import { Pages } from './pages.ts';
 
 const FIN = 0x80;
 const FIN_RSV1 = 0xc0;
 const LENGTH_IN_16_BITS = 126;
 const LENGTH_IN_64_BITS = 127;
+/** What waits in full sockets is kept for long. */
+const pages = new Pages();
 
 function headerBytes(payloadBytes: number): number {
   if (payloadBytes < LENGTH_IN_16_BITS) return 2;
@@ -52,7 +55,7 @@ export function frameMessages(
     const { length } = deflated[index] ?? (payloads[index] as Buffer);
     bytes += headerBytes(length) + length;
   }
-  const framed = Buffer.allocUnsafe(bytes);
+  const framed = pages.take(bytes);
   let at = 0;
   for (let index = 0; index < payloads.length; index += 1) {
     const shrunk = deflated[index] ?? null;
