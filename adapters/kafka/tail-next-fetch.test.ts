@@ -15,6 +15,8 @@ import type { FetchAnswer } from './wire/fetch.ts';
 import type { WireRequest } from './wire/request.ts';
 
 const MAX_WAIT_MS = 500;
+/** While others may be assigned, or are left out. */
+const JOINED_WAIT_MS = 20;
 const leader = { nodeId: 1, host: 'broker', port: 1 };
 
 interface Asked {
@@ -84,7 +86,7 @@ function setup(onRecords: TailOptions['onRecords'], now?: () => number) {
 test('a partition whose handler had nothing to wait for is in the very next fetch', async () => {
   const { tail, asked } = setup((partition) => (partition === 0 ? Promise.resolve() : undefined));
   await vi.waitFor(() => expect(asked).toHaveLength(2));
-  expect(asked[1]).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 0: 1, 1: 1 } });
+  expect(asked[1]).toEqual({ maxWaitMs: JOINED_WAIT_MS, offsets: { 0: 1, 1: 1 } });
   await tail.stop();
 });
 
@@ -103,21 +105,49 @@ test('while a handler is at work the others are asked for, and not for long', as
   const { tail, asked } = setup((partition) => (partition === 0 ? work.promise : undefined));
   await vi.waitFor(() => expect(asked).toHaveLength(2));
   expect(asked[1]?.offsets).toEqual({ 1: 1 });
-  expect(asked[1]?.maxWaitMs).toBeLessThan(MAX_WAIT_MS / 10);
+  expect(asked[1]?.maxWaitMs).toBeLessThan(JOINED_WAIT_MS / 4);
   work.resolve();
   await tail.stop();
 });
 
-test('a handler that is at work for long is not asked after every few milliseconds', async () => {
+/** A millisecond later at each look. */
+function quickClock(): () => number {
   let now = 1_000;
-  const work = Promise.withResolvers<void>();
-  const step = () => {
+  return () => {
     now += 1;
     return now;
   };
-  const { tail, asked } = setup((partition) => (partition === 0 ? work.promise : undefined), step);
-  await vi.waitFor(() => expect(asked.at(-1)).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 1: 1 } }));
+}
+
+test('a handler that is at work for long is not asked after every few milliseconds', async () => {
+  const work = Promise.withResolvers<void>();
+  const { tail, asked } = setup((partition) => (partition === 0 ? work.promise : undefined), quickClock());
+  await vi.waitFor(() => expect(asked.at(-1)).toEqual({ maxWaitMs: JOINED_WAIT_MS, offsets: { 1: 1 } }));
   expect(asked.length).toBeGreaterThan(2);
   work.resolve();
+  await tail.stop();
+});
+
+test('a broker may hold back for long what asks for all, once nothing was assigned for a while', async () => {
+  const { tail, asked } = setup(() => undefined, quickClock());
+  await vi.waitFor(() => expect(asked.at(-1)).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 0: 1, 1: 1 } }));
+  expect(asked[1]?.maxWaitMs).toBe(JOINED_WAIT_MS);
+  await tail.stop();
+});
+
+test('while a partition is paused the others are not asked for for long: it would have to wait, once resumed', async () => {
+  let now = 1_000;
+  const { tail, asked } = setup(
+    () => undefined,
+    () => now,
+  );
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(2));
+  now += 1_500;
+  tail.pause(0 as Partition);
+  const before = asked.length;
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(before + 2));
+  expect(asked.at(-1)).toEqual({ maxWaitMs: JOINED_WAIT_MS, offsets: { 1: 1 } });
+  tail.resume(0 as Partition);
+  await vi.waitFor(() => expect(asked.at(-1)).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 0: 1, 1: 1 } }));
   await tail.stop();
 });

@@ -23,6 +23,10 @@ import type { BrokerAddress } from './wire/metadata.ts';
 const BUSY_WAIT_MS = 2;
 /** A handler at work for longer than this waits for something else, and nobody asks for its partition every two milliseconds. */
 const BUSY_FOR_MS = 100;
+/** The same for any fetch that leaves out a partition, or may soon: what joins has to wait for the answer. */
+const JOINED_WAIT_MS = 20;
+/** Others may be assigned for so long after one. */
+const JOINING_FOR_MS = 1_000;
 
 /** Resolves when all microtasks of this turn of the event loop have run, before anything else does. */
 const tick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
@@ -53,6 +57,8 @@ export class KafkaTail implements Tail {
   readonly #leaderCheck: LeaderCheck;
   readonly #transactions: OpenTransactions;
   #turn = 0;
+  /** On the monotonic clock. */
+  #assignedAtMs = Number.NEGATIVE_INFINITY;
   #stopping: Promise<void> | null = null;
 
   constructor(options: TailOptions, parts: TailParts) {
@@ -104,6 +110,7 @@ export class KafkaTail implements Tail {
       failures: 0,
       told: null,
     });
+    this.#assignedAtMs = this.#parts.clock.monotonic();
     this.#stalls.expect(partition);
     if (leader) this.#wake();
     else this.#search.start();
@@ -211,15 +218,17 @@ export class KafkaTail implements Tail {
     return answer.partitions;
   }
 
-  /** Short while a handler holds a partition of this broker back: it is asked for again with the next request. */
+  /** Short while a partition of this broker is left out, or others may come: it is asked for with the next request, and no sooner. */
   #maxWaitMs(nodeId: number): number {
-    const maxWaitMs = this.#options.maxWaitMs ?? this.#parts.maxWaitMs;
     const now = this.#parts.clock.monotonic();
+    let waitMs = this.#options.maxWaitMs ?? this.#parts.maxWaitMs;
+    if (now - this.#assignedAtMs < JOINING_FOR_MS) waitMs = Math.min(waitMs, JOINED_WAIT_MS);
     for (const { leader, busy, busySinceMs, paused } of this.#readings.values()) {
-      if (!busy || paused || leader?.nodeId !== nodeId || now - busySinceMs > BUSY_FOR_MS) continue;
-      return Math.min(maxWaitMs, BUSY_WAIT_MS);
+      if (leader?.nodeId !== nodeId || !(busy || paused)) continue;
+      if (!paused && now - busySinceMs <= BUSY_FOR_MS) return Math.min(waitMs, BUSY_WAIT_MS);
+      waitMs = Math.min(waitMs, JOINED_WAIT_MS);
     }
-    return maxWaitMs;
+    return waitMs;
   }
 
   #take(reading: Reading, answer: FetchedPartition): void {
