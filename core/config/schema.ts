@@ -235,9 +235,9 @@ export const configSchema = z.strictObject({
         ),
       directWrites: z
         .boolean()
-        .default(false)
+        .default(true)
         .describe(
-          'Write to sockets past Node’s streams, by a call of Node’s that it does not document, where this Node has it. Costs a little less CPU a write. Off: every write goes the documented way.',
+          'Write to sockets past Node’s streams, by a call of Node’s that it does not document, where this Node has it. Costs less CPU a write. Off: every write goes the documented way.',
         ),
       compression: z
         .boolean()
