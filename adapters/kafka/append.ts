@@ -5,7 +5,7 @@
 import { asRoomlogError, RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { Clock } from '../../core/ports/clock.ts';
-import { type AppendBatch, type AppendOutcome, heldBack } from '../../core/ports/event-log.ts';
+import { type AppendBatch, type AppendOutcome, type AppendRecord, heldBack } from '../../core/ports/event-log.ts';
 import type { Connections } from './connection.ts';
 import type { Metadata, TopicLeaders } from './metadata.ts';
 import { NotSentError } from './transport.ts';
@@ -50,13 +50,24 @@ const BEFORE_APPEND: ReadonlySet<number> = new Set([
   CODES.unknownLeaderEpoch,
 ]);
 
+/** Told of each batch as it is encoded, just before its request is sent. */
+export type OnSending = (topic: string, partition: Partition, batch: Buffer, records: readonly AppendRecord[]) => void;
+
 export class Appender {
   readonly #metadata: Metadata;
   readonly #connections: Connections;
   readonly #clock: Clock;
   readonly #brokerTimeoutMs: number;
+  readonly #onSending: OnSending;
 
-  constructor(metadata: Metadata, connections: Connections, clock: Clock, requestTimeoutMs: number) {
+  constructor(
+    metadata: Metadata,
+    connections: Connections,
+    clock: Clock,
+    requestTimeoutMs: number,
+    onSending: OnSending = () => {},
+  ) {
+    this.#onSending = onSending;
     this.#metadata = metadata;
     this.#connections = connections;
     this.#clock = clock;
@@ -124,7 +135,11 @@ export class Appender {
           });
           if (sent.length === 0) return null;
           const now = this.#clock.now();
-          const encoded = sent.map(({ partition, records }) => ({ partition, batch: encodeBatch(records, now) }));
+          const encoded = sent.map(({ partition, records }) => {
+            const batch = encodeBatch(records, now);
+            this.#onSending(topic, partition, batch, records);
+            return { partition, batch };
+          });
           return produceRequest(topic, encoded, this.#brokerTimeoutMs);
         },
         'produce',

@@ -2,7 +2,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Partition } from '../../core/ids.ts';
-import { type BatchDecoder, BatchFault, type DecodedSlice } from './wire/decode-batches.ts';
+import { BatchFault } from './wire/batch-header.ts';
+import type { BatchDecoder, DecodedSlice } from './wire/decode-batches.ts';
 
 export interface Receiver {
   /** Whether the partition is still read from here on; what is left of the answer is dropped once it is not. */

@@ -93,7 +93,10 @@ export class KafkaLog implements EventLog {
     this.#appends = this.#connections(config.requestTimeoutMs);
     this.#metadata = new Metadata(config, this.#questions, this.#clock);
     this.#offsets = new Offsets(this.#metadata, this.#questions);
-    this.#appender = new Appender(this.#metadata, this.#appends, this.#clock, config.requestTimeoutMs);
+    const { requestTimeoutMs } = config;
+    this.#appender = new Appender(this.#metadata, this.#appends, this.#clock, requestTimeoutMs, (...sending) => {
+      for (const tail of this.#tails) tail.sending(...sending);
+    });
   }
 
   /** Resolves when any broker has answered. Throws `kafka_unreachable` after `timeoutMs`. */

@@ -62,7 +62,7 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       continue;
     }
     const before = next;
-    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted, SLICE_RECORDS);
+    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted, { sliceRecords: SLICE_RECORDS });
     for (let more = true; more && next < to && !signal?.aborted; ) {
       const slice = await decode(decoder, options);
       ({ next, more } = slice);

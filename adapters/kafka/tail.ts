@@ -4,8 +4,9 @@
  */
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
-import type { Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
+import type { AppendRecord, Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
 import { BrokerLoops, type IsGivenUp } from './broker-loops.ts';
+import { Echoes } from './echoes.ts';
 import { outside, verdictOf } from './fetch-verdict.ts';
 import { handOver, handOverError } from './hand-over.ts';
 import type { OpenTransactionsReader } from './kafka-metrics.ts';
@@ -56,6 +57,7 @@ export class KafkaTail implements Tail {
   readonly #search: LeaderSearch<Reading>;
   readonly #leaderCheck: LeaderCheck;
   readonly #transactions: OpenTransactions;
+  readonly #echoes: Echoes | null;
   #turn = 0;
   /** On the monotonic clock. */
   #assignedAtMs = Number.NEGATIVE_INFINITY;
@@ -65,6 +67,7 @@ export class KafkaTail implements Tail {
     this.#options = options;
     this.#parts = parts;
     this.#transactions = new OpenTransactions(options.topic, parts.clock, parts.logger);
+    this.#echoes = options.echoes === true ? new Echoes() : null;
     this.#loops = new BrokerLoops(
       (leader, isGivenUp) => this.#loop(leader, isGivenUp),
       // Something may have become fetchable between the loop's last look and now.
@@ -120,6 +123,12 @@ export class KafkaTail implements Tail {
     this.#readings.delete(partition);
     this.#stalls.forget(partition);
     this.#transactions.forget(partition);
+    this.#echoes?.forget(partition);
+  }
+
+  /** This log is about to append a batch to one of its topics. */
+  sending(topic: string, partition: Partition, batch: Buffer, records: readonly AppendRecord[]): void {
+    if (topic === this.#options.topic && this.#readings.has(partition)) this.#echoes?.note(partition, batch, records);
   }
 
   pause(partition: Partition): void {
@@ -253,7 +262,7 @@ export class KafkaTail implements Tail {
     // Most partitions of most answers have nothing new.
     if (answer.records.length === 0 && isTold(reading, reading.next as Offset, ends)) return;
     try {
-      const settling = handOver(new BatchDecoder(answer.records, reading.next, answer.aborted), {
+      const settling = handOver(this.#decoder(partition, reading.next, answer), {
         isWanted: () => this.#readings.get(partition) === reading && !reading.paused,
         take: (slice) => this.#tell(reading, slice, ends),
       });
@@ -261,6 +270,15 @@ export class KafkaTail implements Tail {
     } catch (thrown) {
       this.#fail(reading, handOverError(topic, partition, thrown));
     }
+  }
+
+  #decoder(partition: Partition, from: number, { records, aborted }: FetchedPartition): BatchDecoder {
+    const { sliceRecords } = this.#options;
+    const echoes = this.#echoes;
+    return new BatchDecoder(records, from, aborted, {
+      ...(sliceRecords !== undefined && { sliceRecords }),
+      ...(echoes !== null && { echoOf: (bytes, at, end) => echoes.take(partition, bytes, at, end) }),
+    });
   }
 
   #tell(reading: Reading, { records, next, unreadable, more }: DecodedSlice, ends: Ends): void | Promise<void> {

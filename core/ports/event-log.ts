@@ -92,6 +92,13 @@ export interface TailOptions {
   readonly maxPartitionBytes?: number;
   /** How long a broker may hold an empty answer back. Default: `kafka.maxWaitMs`. */
   readonly maxWaitMs?: number;
+  /** Records handed over at a time; what waits behind a promise of `onRecords` is not decoded yet. Default: the adapter's. */
+  readonly sliceRecords?: number;
+  /**
+   * For a topic that this log appends to as well. What comes back byte for byte as it was appended has the very buffers of `append` for keys
+   * and values: nothing has to be decoded, and they may be kept as long as those. Not promised.
+   */
+  readonly echoes?: boolean;
 }
 
 export interface Tail {

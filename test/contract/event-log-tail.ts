@@ -1,7 +1,7 @@
 /** What tails hand over, and when. */
 import { expect, test } from 'vitest';
 import type { LogRecord } from '../../core/ports/event-log.ts';
-import { at, collect, eventually, p, record, texts } from './log-reader.ts';
+import { appendAll, at, collect, eventually, p, record, texts } from './log-reader.ts';
 import type { LogUnderTest } from './log-under-test.ts';
 
 export function tailContract(world: LogUnderTest): void {
@@ -16,6 +16,25 @@ export function tailContract(world: LogUnderTest): void {
     expect(seen.records.get(p(0))?.map((r) => r.offset)).toEqual(Array.from({ length: 18 }, (_, i) => i + 2));
     expect(seen.progress.get(p(0))).toMatchObject({ next: 20, end: 20 });
     expect(seen.errors).toEqual([]);
+    await seen.tail.stop();
+  });
+
+  test('hands over what others and this log appended, in order, also where it may know its own again', async () => {
+    const topic = await world.newTopic(1);
+    const other = await world.open('other');
+    const seen = collect(world.log, topic, { echoes: true, sliceRecords: 2 });
+    seen.tail.assign(p(0), at(0));
+    await eventually(() => expect(seen.progress.has(p(0))).toBe(true));
+    const rounds = ['a', 'b', 'c', 'd'];
+    for (const round of rounds) {
+      await world.appendAll(topic, p(0), [`${round}1`, `${round}2`, `${round}3`]);
+      await appendAll(other, topic, p(0), [`${round}4`]);
+      // The same bytes again, as after an answer that was lost.
+      await world.appendAll(topic, p(0), [`${round}1`, `${round}2`, `${round}3`]);
+    }
+    const expected = rounds.flatMap((round) => [1, 2, 3, 4, 1, 2, 3].map((number) => `${round}${number}`));
+    await eventually(() => expect(texts(seen.records.get(p(0)) ?? [])).toEqual(expected));
+    expect(seen.records.get(p(0))).toEqual(await world.readAll(topic, p(0), 0, expected.length));
     await seen.tail.stop();
   });
 

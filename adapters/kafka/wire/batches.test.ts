@@ -5,14 +5,9 @@ import snappy from 'snappyjs';
 import { describe, expect, test } from 'vitest';
 import type { AppendRecord, LogRecord } from '../../../core/ports/event-log.ts';
 import { MAX_UNPACKED_BYTES } from '../codecs.ts';
+import { BatchFault } from './batch-header.ts';
 import { crc32c } from './crc32c.ts';
-import {
-  type AbortedTransaction,
-  BatchDecoder,
-  BatchFault,
-  type DecodedSlice,
-  SLICE_RECORDS,
-} from './decode-batches.ts';
+import { type AbortedTransaction, BatchDecoder, type DecodedSlice, SLICE_RECORDS } from './decode-batches.ts';
 import { encodeBatch } from './encode-batch.ts';
 
 const NOW = 1_700_000_000_123;
@@ -65,7 +60,7 @@ function decodeBatches(bytes: Buffer, from: number, aborted: Aborted): DecodedSl
 
 /** All slices of any answer, as one. */
 async function decodeAll(bytes: Buffer, from: number, sliceRecords?: number) {
-  const decoder = new BatchDecoder(bytes, from, [], sliceRecords);
+  const decoder = new BatchDecoder(bytes, from, [], sliceRecords === undefined ? {} : { sliceRecords });
   const sizes: number[] = [];
   const records: LogRecord[] = [];
   let unreadable = 0;
@@ -276,7 +271,7 @@ describe('an answer of many records comes in slices:', () => {
       ),
       40,
       [],
-      2,
+      { sliceRecords: 2 },
     );
     expect([decoder.slice(), decoder.slice(), decoder.slice()]).toMatchObject([
       { next: 42, more: true },

@@ -1,6 +1,7 @@
 /** CRC-32C (Castagnoli, RFC 3720 appendix B.4), eight bytes a step; `node:zlib` has the other polynomial only. */
 
-const POLYNOMIAL = 0x82f63b78;
+/** Bits reflected; without x^32. */
+export const POLYNOMIAL = 0x82f63b78;
 /** Below, making a view of words costs more than it saves. */
 const MIN_WORDS_BYTES = 64;
 const isLittleEndian = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
@@ -30,6 +31,13 @@ export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number
   }
   for (; i < end; i++) crc = step(crc, bytes[i] as number);
   return ~crc >>> 0;
+}
+
+/** Without the inversions before and after, byte by byte. */
+export function rawCrc32c(bytes: Uint8Array): number {
+  let crc = 0;
+  for (const byte of bytes) crc = step(crc, byte);
+  return crc;
 }
 
 const step = (crc: number, byte: number): number => (tables[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);

@@ -13,9 +13,20 @@
  * ```
  */
 import type { Offset } from '../../../core/ids.ts';
-import type { LogRecord } from '../../../core/ports/event-log.ts';
+import type { AppendRecord, LogRecord } from '../../../core/ports/event-log.ts';
 import { unpack } from '../codecs.ts';
-import { crc32c } from './crc32c.ts';
+import {
+  type Batch,
+  BatchFault,
+  CODEC_BITS,
+  CONTROL_BIT,
+  type EchoOf,
+  HEADER_BYTES,
+  headerAt,
+  int64,
+  LOG_APPEND_TIME_BIT,
+  TRANSACTIONAL_BIT,
+} from './batch-header.ts';
 import { RecordCursor } from './record-cursor.ts';
 
 export interface AbortedTransaction {
@@ -42,38 +53,17 @@ export const SLICE_RECORDS = 8_192;
 /** Records gone past at a time where reading begins in the middle of a batch; they cost less than those that are kept. */
 const SLICE_PASSED = 16 * SLICE_RECORDS;
 
-const HEADER_BYTES = 61;
-/** Offset and length, which `batchLength` does not count. */
-const PREFIX_BYTES = 12;
-const CODEC_BITS = 0x07;
-const LOG_APPEND_TIME_BIT = 0x08;
-const TRANSACTIONAL_BIT = 0x10;
-const CONTROL_BIT = 0x20;
 const ABORT_MARKER = 0;
-const TWO_32 = 2 ** 32;
 /** Two varints and two lengths: no record is shorter. */
 const MIN_RECORD_BYTES = 7;
 
-/** What a batch says that can't be true; the caller makes a `corrupt_record` of it. */
-export class BatchFault extends Error {
-  readonly offset: number;
-
-  constructor(offset: number, message: string, cause?: unknown) {
-    super(`batch at offset ${offset}: ${message}`, cause === undefined ? undefined : { cause });
-    this.offset = offset;
-  }
+export interface DecoderOptions {
+  /** Default: `SLICE_RECORDS`. */
+  readonly sliceRecords?: number;
+  readonly echoOf?: EchoOf;
 }
 
-/** Where a batch stands in the answer, and what its header says. */
-interface Batch {
-  readonly at: number;
-  readonly end: number;
-  readonly baseOffset: number;
-  readonly lastOffset: number;
-  readonly attributes: number;
-}
-
-/** The rest of a batch that is being decoded. `cursor` is null where it could not be unpacked. */
+/** The rest of a batch that is being decoded. `cursor` is null where it could not be unpacked, or need not be. */
 interface OpenBatch {
   readonly batch: Batch;
   readonly cursor: RecordCursor | null;
@@ -96,6 +86,7 @@ export class BatchDecoder {
   readonly #abortedAhead: AbortedTransaction[];
   readonly #aborting = new Set<string>();
   readonly #sliceRecords: number;
+  readonly #echoOf: EchoOf | undefined;
   #at = 0;
   #next: number;
   #open: OpenBatch | null = null;
@@ -105,13 +96,14 @@ export class BatchDecoder {
     bytes: Buffer,
     from: number,
     aborted: readonly AbortedTransaction[],
-    sliceRecords: number = SLICE_RECORDS,
+    { sliceRecords = SLICE_RECORDS, echoOf }: DecoderOptions = {},
   ) {
     this.#bytes = bytes;
     this.#from = from;
     this.#next = from;
     this.#abortedAhead = aborted.length === 0 ? [] : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
     this.#sliceRecords = sliceRecords;
+    this.#echoOf = echoOf;
   }
 
   /** A promise where a batch has to be unpacked first. One call at a time. Throws `BatchFault`. */
@@ -127,6 +119,8 @@ export class BatchDecoder {
         }
         if (this.#open.left === 0) {
           this.#close(this.#open.batch);
+        } else if (this.#open.batch.echo !== null) {
+          records.push(this.#echoed(this.#open, this.#open.batch.echo));
         } else if (this.#open.cursor === null) {
           records.push(this.#unreadable(this.#open));
           unreadable++;
@@ -147,7 +141,7 @@ export class BatchDecoder {
   /** Opens the next batch with records to show; null at the end of what is complete. */
   #openNext(): true | Promise<void> | null {
     for (;;) {
-      const batch = this.#header();
+      const batch = headerAt(this.#bytes, this.#at, this.#echoOf);
       if (batch === null) return null;
       if (batch.lastOffset >= this.#from) {
         while (this.#abortedAhead[0] && this.#abortedAhead[0].firstOffset <= batch.lastOffset) {
@@ -178,23 +172,8 @@ export class BatchDecoder {
     this.#next = Math.max(this.#next, lastOffset + 1);
   }
 
-  /** The header of the batch at `#at`; null where no complete one stands there. */
-  #header(): Batch | null {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    if (at + HEADER_BYTES > bytes.length) return null;
-    const baseOffset = int64(bytes, at);
-    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
-    // Answers are cut at a byte limit; the rest comes with the next fetch.
-    if (end > bytes.length) return null;
-    if (end < at + HEADER_BYTES) throw new BatchFault(baseOffset, 'impossible length');
-    if (bytes[at + 16] !== 2) throw new BatchFault(baseOffset, `unsupported format version ${bytes[at + 16]}`);
-    if (bytes.readUInt32BE(at + 17) !== crc32c(bytes, at + 21, end)) throw new BatchFault(baseOffset, 'wrong checksum');
-    const lastOffset = baseOffset + bytes.readInt32BE(at + 23);
-    return { at, end, baseOffset, lastOffset, attributes: bytes.readInt16BE(at + 21) };
-  }
-
   #unpack(batch: Batch): true | Promise<void> {
+    if (batch.echo !== null) return this.#begin(batch, null);
     const body = this.#bytes.subarray(batch.at + HEADER_BYTES, batch.end);
     const codec = batch.attributes & CODEC_BITS;
     let unpacked: Buffer | Promise<Buffer> | null;
@@ -216,13 +195,13 @@ export class BatchDecoder {
     return opening;
   }
 
-  /** `body`: null where it can't be unpacked. Without compaction every offset of a batch has a record, so then the offsets count. */
+  /** `body`: null where it can't be unpacked, or need not be. Without compaction every offset of a batch has a record, so then the offsets count. */
   #begin(batch: Batch, body: Buffer | null): true {
     const bytes = this.#bytes;
     const { at, baseOffset, lastOffset } = batch;
     const appendTime = (batch.attributes & LOG_APPEND_TIME_BIT) !== 0;
     // With LogAppendTime the broker writes its time into maxTimestamp alone and leaves the records' deltas as the producer sent them.
-    const time = int64(bytes, at + (appendTime || body === null ? 35 : 27));
+    const time = int64(bytes, at + (appendTime || (body === null && batch.echo === null) ? 35 : 27));
     if (body === null) {
       const left = lastOffset + 1 - Math.max(this.#from, baseOffset);
       this.#open = { batch, cursor: null, appendTime, time, left };
@@ -259,6 +238,14 @@ export class BatchDecoder {
     return record;
   }
 
+  #echoed(open: OpenBatch, echo: readonly AppendRecord[]): LogRecord {
+    const { key, value } = echo[echo.length - open.left] as AppendRecord;
+    const offset = open.batch.lastOffset + 1 - open.left;
+    open.left--;
+    this.#next = offset + 1;
+    return { offset: offset as Offset, timestamp: open.time, key, value };
+  }
+
   #unreadable(open: OpenBatch): LogRecord {
     const offset = open.batch.lastOffset + 1 - open.left;
     open.left--;
@@ -270,8 +257,6 @@ export class BatchDecoder {
     return this.#bytes.readBigInt64BE(batch.at + 43).toString();
   }
 }
-
-const int64 = (bytes: Buffer, at: number) => bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
 
 /** The type of a control record: key is version int16, type int16. */
 function markerType(body: Buffer): number {

@@ -36,12 +36,16 @@ export function encodeBatch(records: readonly AppendRecord[], nowMs: number): Bu
     at = writeVarint(bytes, at, i);
     at = writeField(bytes, at, record.key);
     at = writeField(bytes, at, record.value);
-    at += (headers[i] as Buffer).copy(bytes, at);
+    const header = headers[i] as Buffer;
+    if (header === NO_HEADERS) bytes[at++] = 0;
+    else at += header.copy(bytes, at);
   }
   bytes.writeUInt32BE(crc32c(bytes, 21, total), 17);
   return bytes;
 }
 
+/** Copied byte by byte, faster than by a call. */
+const SHORT_BYTES = 32;
 const NO_HEADERS = Buffer.from([0]);
 
 /** A varint count, then per header a varint-prefixed name and value. */
@@ -67,7 +71,9 @@ const fieldSize = (field: Buffer | null) => (field ? varintSize(field.length) + 
 function writeField(bytes: Buffer, at: number, field: Buffer | null): number {
   if (!field) return writeVarint(bytes, at, -1);
   const start = writeVarint(bytes, at, field.length);
-  return start + field.copy(bytes, start);
+  if (field.length > SHORT_BYTES) bytes.set(field, start);
+  else for (let place = 0; place < field.length; place++) bytes[start + place] = field[place] as number;
+  return start + field.length;
 }
 
 const zigzag = (value: number) => ((value << 1) ^ (value >> 31)) >>> 0;
