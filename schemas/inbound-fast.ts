@@ -8,7 +8,20 @@
  * numbers put between them (`spliceEvent`); a test compares it with what the codec encodes field by field.
  */
 import type { InboundEvent, OutboundHeader, SequencedEvent } from '../core/log/record.ts';
-import { begin, endOfField, isPresent, isWhole, long, name, text, view } from './record-fields.ts';
+import {
+  begin,
+  endOfField,
+  isPlain,
+  isPresent,
+  isWhole,
+  long,
+  name,
+  place,
+  skipField,
+  text,
+  view,
+} from './record-fields.ts';
+import { notePublisher, type PublisherNames, recurringPublisher } from './recurring-publisher.ts';
 import { HEADER_BYTES, writeHeader } from './wire.ts';
 
 const TWO_31 = 2 ** 31;
@@ -17,11 +30,11 @@ let lastRead: Buffer | null = null;
 
 /** null where it takes more than this to read (record-fields.ts). `origin` and `data` are views of `record`. */
 export function readInboundFast(record: Buffer): InboundEvent | null {
-  begin(record, HEADER_BYTES);
+  const { room, user, session } = readNames(record);
   const event = {
-    room: name(),
-    user: name(),
-    session: isPresent() ? name() : null,
+    room,
+    user,
+    session,
     pub: isPresent() ? long() : null,
     key: isPresent() ? text() : null,
     origin: isPresent() ? view() : null,
@@ -36,9 +49,27 @@ export function readInboundFast(record: Buffer): InboundEvent | null {
   return event as unknown as InboundEvent;
 }
 
+/** Room, user and session; `pub` is next. */
+function readNames(record: Buffer): PublisherNames {
+  begin(record, HEADER_BYTES);
+  skipField();
+  const roomEnd = place();
+  skipField();
+  if (isPresent()) skipField();
+  const end = place();
+  const known = recurringPublisher(record, HEADER_BYTES, roomEnd, end);
+  if (known !== null) return known;
+  begin(record, HEADER_BYTES);
+  const names = { room: name(), user: name(), session: isPresent() ? name() : null };
+  if (isPlain()) notePublisher(record, HEADER_BYTES, roomEnd, end, names);
+  return names;
+}
+
 const SLAB_BYTES = 65_536;
 /** What stands in an outbound record beside the inbound record's bytes, at most: nine longs and four branches. */
 const MAX_GROWTH_BYTES = 96;
+/** The branches of a record that has an event and no claim. */
+const BODY_BYTES = 2;
 let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
 let used = 0;
 
@@ -64,6 +95,11 @@ export function spliceEvent(
     start = 0;
     if (size <= SLAB_BYTES) slab = into;
   }
+  const roomBytes = userAt - HEADER_BYTES;
+  const headerBytes = longBytes(epoch) + longBytes(inbound) + longBytes(prevInbound) + longBytes(inboundTime);
+  const tail = start + userAt + headerBytes + BODY_BYTES + longBytes(seq) + longBytes(time) + longBytes(prev);
+  // All of it, so that what follows the room comes to its place by one copy; what stands before that is written over.
+  into.set(source, tail - userAt);
   writeHeader(into, start, id);
   let to = start + HEADER_BYTES;
   to = writeLong(into, to, epoch);
@@ -72,15 +108,23 @@ export function spliceEvent(
   to = writeLong(into, to, inboundTime);
   into[to++] = 0;
   into[to++] = 2;
-  to += source.copy(into, to, HEADER_BYTES, userAt);
+  for (let at = 0; at < roomBytes; at++) into[to++] = source[HEADER_BYTES + at] as number;
   to = writeLong(into, to, seq);
   to = writeLong(into, to, time);
-  to = writeLong(into, to, prev);
-  to += source.copy(into, to, userAt);
+  writeLong(into, to, prev);
+  to = tail + source.length - userAt;
   into[to++] = 0;
   into[to++] = 0;
   if (into === slab) used = to;
   return into.subarray(start, to);
+}
+
+/** What `writeLong` will write. */
+function longBytes(value: number): number {
+  let rest = value >= 0 ? value * 2 : -value * 2 - 1;
+  let bytes = 1;
+  for (; rest >= 0x80; rest /= 128) bytes++;
+  return bytes;
 }
 
 /** Zigzag, then seven bits a byte; exact for safe integers. */

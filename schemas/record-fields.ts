@@ -32,6 +32,16 @@ export function isWhole(): boolean {
   return !failed && at === record.length;
 }
 
+/** Whether nothing was rare so far. */
+export function isPlain(): boolean {
+  return !failed;
+}
+
+/** Where the next field begins. */
+export function place(): number {
+  return at;
+}
+
 /** A union's branch of two, where the first is null. */
 export function isPresent(): boolean {
   const branch = record[at++];

@@ -39,7 +39,8 @@ export function recurring(source: Buffer, start: number, end: number): string | 
   return made;
 }
 
-function wordBefore(source: Buffer, end: number): number {
+/** The four bytes that end at `end`. */
+export function wordBefore(source: Buffer, end: number): number {
   const high = ((source[end - 4] as number) << 24) | ((source[end - 3] as number) << 16);
   return high | ((source[end - 2] as number) << 8) | (source[end - 1] as number);
 }

@@ -18,9 +18,9 @@ import {
 import { isKey } from '../names.ts';
 import { Overlay } from './overlay.ts';
 import type { Remembered } from './publisher.ts';
-import { idempotencyKey, keyCounts, type Publishers, type PublishersLimits, publisherKey } from './publishers.ts';
+import { type KnownPublisher, PublisherNames } from './publisher-names.ts';
+import { idempotencyKey, keyCounts, type Publishers, type PublishersLimits } from './publishers.ts';
 import { sessionCounts } from './sessions.ts';
-import { sessionTime } from './uuidv7.ts';
 
 export interface DeciderLimits extends PublishersLimits {
   /** See MAX_IN_FLIGHT_DECISIONS. */
@@ -49,16 +49,9 @@ interface Refusal {
   readonly reason?: string;
 }
 
-/** A publish by what tells it from its repeats. `name` is a `publisherKey` or an `idempotencyKey`. */
+/** A publish by what tells it from its repeats. `name` is an `idempotencyKey`. */
 type Publish =
-  | {
-      readonly kind: 'numbered';
-      readonly name: string;
-      /** null: the session is no UUIDv7. */
-      readonly mintedAt: number | null;
-      readonly pub: Pub;
-      readonly digest: Digest;
-    }
+  | { readonly kind: 'numbered'; readonly publisher: KnownPublisher; readonly pub: Pub; readonly digest: Digest }
   | { readonly kind: 'keyed'; readonly name: string; readonly digest: Digest }
   | { readonly kind: 'unnumbered'; readonly digest: null };
 
@@ -76,6 +69,7 @@ export class Decider {
   readonly #publishers: Publishers;
   readonly #limits: DeciderLimits;
   readonly #overlay: Overlay;
+  readonly #names = new PublisherNames();
 
   /** The fold must know publishers; else throws `fold_halted`. */
   constructor(fold: Fold, limits: DeciderLimits) {
@@ -116,31 +110,31 @@ export class Decider {
       room,
       seq,
       digest,
-      publisher: asked.kind === 'numbered' ? asked.name : null,
+      publisher: asked.kind === 'numbered' ? asked.publisher.name : null,
       pub: asked.kind === 'numbered' ? asked.pub : 0,
       key: asked.kind === 'keyed' ? asked.name : null,
     });
-    if (digest !== null) this.#fold.digests.remember(inbound, event, digest, nameOf(asked));
     const { origin, contentType, data, expiresAt, traceparent } = event;
     const prev = head?.offset ?? NO_OFFSET;
-    return {
-      event: {
-        room,
-        seq,
-        time: logTime,
-        prev,
-        user,
-        session,
-        pub,
-        key,
-        origin,
-        event: event.event,
-        contentType,
-        data,
-        expiresAt,
-        traceparent,
-      },
+    const sequenced: SequencedEvent = {
+      room,
+      seq,
+      time: logTime,
+      prev,
+      user,
+      session,
+      pub,
+      key,
+      origin,
+      event: event.event,
+      contentType,
+      data,
+      expiresAt,
+      traceparent,
     };
+    // Of the two it is this one that lives until it is read back anyway.
+    if (digest !== null) this.#fold.digests.remember(inbound, sequenced, digest, nameOf(asked));
+    return { event: sequenced };
   }
 
   /** The answer to a record that can't be sequenced. It takes its place in the chain like any other. */
@@ -186,7 +180,7 @@ export class Decider {
     if (session !== null && pub !== null) {
       if (!Number.isSafeInteger(pub) || pub < 1) return null;
       const digest = this.#fold.digests.digestOf(event.event, event.data);
-      return { kind: 'numbered', name: publisherKey(room, user, session), mintedAt: sessionTime(session), pub, digest };
+      return { kind: 'numbered', publisher: this.#names.of(room, user, session), pub, digest };
     }
     if (key === null) return UNNUMBERED;
     if (!isKey(key)) return null;
@@ -205,7 +199,8 @@ export class Decider {
     return this.#hasPlaceFor(event.room) ? null : TOO_MANY_ROOMS;
   }
 
-  #refusalOfNumber({ name, mintedAt, pub, digest }: Publish & { kind: 'numbered' }, logTime: number): Refusal | null {
+  #refusalOfNumber({ publisher, pub, digest }: Publish & { kind: 'numbered' }, logTime: number): Refusal | null {
+    const { name, mintedAt } = publisher;
     if (!sessionCounts(mintedAt, logTime, this.#limits.sessionMaxAgeMs)) return SESSION_UNKNOWN;
     // Its numbers may be forgotten already, under a shorter age than today's.
     if (mintedAt < this.#publishers.forgottenBefore) return SESSION_UNKNOWN;
@@ -258,9 +253,11 @@ export class Decider {
 
 /** What the fold will look the publisher up by; null where it has no session that counts. */
 function nameOf(publish: Publish): PublisherName | null {
-  if (publish.kind !== 'numbered' || publish.mintedAt === null) return null;
-  return { name: publish.name, mintedAt: publish.mintedAt };
+  return publish.kind === 'numbered' && isMinted(publish.publisher) ? publish.publisher : null;
 }
+
+const isMinted = (publisher: KnownPublisher): publisher is KnownPublisher & PublisherName =>
+  publisher.mintedAt !== null;
 
 type Asked = Pick<InboundEvent, 'room' | 'user' | 'session' | 'pub' | 'key' | 'origin'>;
 

@@ -28,16 +28,17 @@ export interface InFlight {
   readonly key: string | null;
 }
 
-/** The publishes of one session in one room that are in flight: numbers without holes, from `first` on. */
-interface InFlightPublishes {
-  first: number;
-  readonly publishes: Remembered[];
+/** With its place among the decisions of the same publisher: its numbers in flight have no holes. */
+interface Linked extends InFlight {
+  earlier: Linked | null;
+  later: Linked | null;
 }
 
 export class Overlay {
-  readonly #queue: BoundedQueue<InFlight>;
+  readonly #queue: BoundedQueue<Linked>;
   readonly #rooms = new Map<RoomId, InFlight>();
-  readonly #publishers = new Map<string, InFlightPublishes>();
+  /** The newest of each. */
+  readonly #publishers = new Map<string, Linked>();
   readonly #keys = new Map<string, RememberedKey & { readonly inbound: Offset }>();
 
   constructor(limit: number = MAX_IN_FLIGHT_DECISIONS) {
@@ -72,13 +73,14 @@ export class Overlay {
 
   /** The newest number in flight of a publisher. */
   lastPub(name: string): number | undefined {
-    const inFlight = this.#publishers.get(name);
-    return inFlight && inFlight.first + inFlight.publishes.length - 1;
+    return this.#publishers.get(name)?.pub;
   }
 
   findPub(name: string, pub: number): Remembered | undefined {
-    const inFlight = this.#publishers.get(name);
-    return inFlight?.publishes[pub - inFlight.first];
+    let found = this.#publishers.get(name) ?? null;
+    while (found !== null && found.pub > pub) found = found.earlier;
+    if (found?.pub !== pub || found.digest === null) return undefined;
+    return { seq: found.seq, offset: null, digest: found.digest };
   }
 
   findKey(name: string): RememberedKey | undefined {
@@ -87,17 +89,18 @@ export class Overlay {
 
   /** Throws `fold_halted` past the limit. */
   push(decision: InFlight): void {
-    if (!this.#queue.push(decision)) {
+    const { room, seq, digest, publisher, pub, key, inbound, logTime } = decision;
+    const earlier = publisher === null ? null : (this.#publishers.get(publisher) ?? null);
+    const linked: Linked = { inbound, logTime, room, seq, digest, publisher, pub, key, earlier, later: null };
+    if (!this.#queue.push(linked)) {
       throw new RoomlogError('fold_halted', `More than ${this.#queue.limit} decisions are in flight.`);
     }
-    const { room, seq, digest, publisher, key, inbound, logTime } = decision;
     if (room === null) return;
     // The decision itself says which seq the room is at.
-    this.#rooms.set(room, decision);
-    if (digest === null) return;
-    const remembered = { seq, offset: null, digest };
-    if (publisher !== null) this.#pushPublish(publisher, decision.pub, remembered);
-    if (key !== null) this.#keys.set(key, { ...remembered, time: logTime, inbound });
+    this.#rooms.set(room, linked);
+    if (publisher !== null) this.#publishers.set(publisher, linked);
+    if (earlier !== null) earlier.later = linked;
+    if (key !== null && digest !== null) this.#keys.set(key, { seq, offset: null, digest, time: logTime, inbound });
   }
 
   /** Drops what the fold has passed. */
@@ -117,23 +120,15 @@ export class Overlay {
     this.#keys.clear();
   }
 
-  #pushPublish(name: string, pub: number, remembered: Remembered): void {
-    const inFlight = this.#publishers.get(name);
-    if (inFlight === undefined) this.#publishers.set(name, { first: pub, publishes: [remembered] });
-    else inFlight.publishes.push(remembered);
-  }
-
-  #drop(decision: InFlight): void {
-    const { room, publisher, key, inbound } = decision;
+  #drop(decision: Linked): void {
+    const { room, publisher, key, inbound, later } = decision;
     if (room === null) return;
     // A later decision of the same room or key has put itself in this one's place.
     if (this.#rooms.get(room) === decision) this.#rooms.delete(room);
     if (key !== null && this.#keys.get(key)?.inbound === inbound) this.#keys.delete(key);
-    if (publisher === null) return;
-    const inFlight = this.#publishers.get(publisher);
-    if (inFlight === undefined) return;
-    if (inFlight.publishes.length === 1) this.#publishers.delete(publisher);
-    inFlight.publishes.shift();
-    inFlight.first++;
+    // A dead decision that V8 has moved to its old generation would hold all that came after it.
+    decision.later = null;
+    if (later !== null) later.earlier = null;
+    else if (publisher !== null) this.#publishers.delete(publisher);
   }
 }
