@@ -11,6 +11,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { SequencerMetrics } from './metrics.ts';
 import type { Outbox } from './outbox.ts';
 import type { Pace } from './pace.ts';
+import type { Share } from './share.ts';
 import type { StreamIdentity } from './stream-id.ts';
 import type { Turns } from './turns.ts';
 
@@ -26,6 +27,7 @@ export interface SequencerContext {
   readonly clock: Clock;
   readonly random: (bytes: number) => Uint8Array;
   readonly pace: Pace;
+  readonly share: Share;
   readonly outbox: Outbox;
   readonly deadLetters: DeadLetters;
   readonly identity: StreamIdentity;

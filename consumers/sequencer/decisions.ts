@@ -64,11 +64,11 @@ export class Decisions {
 
   /** The next batch; null where nothing can be decided now, or the work has ended. */
   async next(): Promise<Batch | null> {
-    const { config, pace } = this.#request.context;
-    const builder = new BatchBuilder(config.batchBytes, this.#queue.arrivedAt);
+    const { config, pace, share } = this.#request.context;
+    const builder = new BatchBuilder(Math.min(config.batchBytes, share.batchBytes), this.#queue.arrivedAt);
     for (let source = this.#queue.peek(); source !== undefined; source = this.#queue.peek()) {
       if (!builder.hasPlaceFor(source)) break;
-      if (pace.due()) {
+      if (pace.due(source.value?.length ?? 0)) {
         await pace.turn();
         if (!this.#goOn()) return null;
       }

@@ -19,7 +19,7 @@ const drain = (queue: InboundQueue): number[] => {
 };
 
 test('keeps the order, also of what is put back', () => {
-  const queue = new InboundQueue();
+  const queue = new InboundQueue({ queueBytes: 524_288 });
   queue.push([record(1), record(2), record(3)], 0);
   queue.shift();
   queue.shift();
@@ -29,7 +29,7 @@ test('keeps the order, also of what is put back', () => {
 });
 
 test('holds the next fetch back while it is over its limit, and lets it go on when there is place', async () => {
-  const queue = new InboundQueue(250);
+  const queue = new InboundQueue({ queueBytes: 250 });
   expect(queue.push([record(1)], 0)).toBeNull();
   let released = false;
   const held = queue.push([record(2), record(3)], 0)?.then(() => {
@@ -45,7 +45,7 @@ test('holds the next fetch back while it is over its limit, and lets it go on wh
 });
 
 test('lets a held fetch go when it is cleared', async () => {
-  const queue = new InboundQueue(50);
+  const queue = new InboundQueue({ queueBytes: 50 });
   const held = queue.push([record(1)], 0);
   queue.clear();
   await held;
@@ -53,7 +53,7 @@ test('lets a held fetch go when it is cleared', async () => {
 });
 
 test('keeps its place through many records', () => {
-  const queue = new InboundQueue(1e9);
+  const queue = new InboundQueue({ queueBytes: 1e9 });
   const offsets = Array.from({ length: 10_000 }, (_, n) => n);
   queue.push(
     offsets.map((n) => record(n, 1)),

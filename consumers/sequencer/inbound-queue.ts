@@ -1,19 +1,17 @@
-/** Inbound records that were fetched and not decided yet. Bounded: the next fetch waits while it is over its limit. */
+/** Inbound records that were decoded and not decided yet. Bounded: what comes next waits while it is over its limit. */
 import type { LogRecord } from '../../core/ports/event-log.ts';
-
-/** Bytes above which the partition's next fetch is held back. */
-export const QUEUE_LIMIT_BYTES = 524_288;
+import type { Share } from './share.ts';
 
 export class InboundQueue {
-  readonly #limitBytes: number;
+  readonly #limit: Pick<Share, 'queueBytes'>;
   #records: LogRecord[] = [];
   #head = 0;
   #bytes = 0;
   #drained: PromiseWithResolvers<void> | null = null;
   #arrivedAt = 0;
 
-  constructor(limitBytes: number = QUEUE_LIMIT_BYTES) {
-    this.#limitBytes = limitBytes;
+  constructor(limit: Pick<Share, 'queueBytes'>) {
+    this.#limit = limit;
   }
 
   get size(): number {
@@ -25,14 +23,14 @@ export class InboundQueue {
     return this.#arrivedAt;
   }
 
-  /** The promise, if any, settles when there is place again; the caller holds its next fetch back until then. */
+  /** The promise, if any, settles when there is place again; the caller holds what comes next back until then. */
   push(records: readonly LogRecord[], now: number): Promise<void> | null {
     this.#arrivedAt = now;
     for (const record of records) {
       this.#records.push(record);
       this.#bytes += sizeOf(record);
     }
-    if (this.#bytes <= this.#limitBytes) return null;
+    if (this.#bytes <= this.#limit.queueBytes) return null;
     this.#drained ??= Promise.withResolvers();
     return this.#drained.promise;
   }
@@ -53,7 +51,7 @@ export class InboundQueue {
       this.#records = this.#records.slice(this.#head);
       this.#head = 0;
     }
-    if (this.#bytes <= this.#limitBytes) this.#release();
+    if (this.#bytes <= this.#limit.queueBytes) this.#release();
   }
 
   /** Puts records back in front, to be decided again. */

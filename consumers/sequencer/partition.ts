@@ -142,6 +142,7 @@ export class PartitionSequencer {
     const newest = records.at(-1);
     if (newest === undefined) return undefined;
     this.#alarms.inbound(newest);
+    this.#context.share.came(this.partition, records.length);
     return this.#process?.offer(records) ?? undefined;
   }
 

@@ -38,7 +38,7 @@ interface InFlight {
 export class Process {
   readonly #request: EpochWork;
   readonly #decisions: Decisions;
-  readonly #queue = new InboundQueue();
+  readonly #queue: InboundQueue;
   readonly #startedAt: number;
   /** As the claim of this epoch tells it. */
   readonly #canaryIntervalMs: number;
@@ -54,6 +54,7 @@ export class Process {
 
   constructor(request: EpochWork) {
     this.#request = request;
+    this.#queue = new InboundQueue(request.context.share);
     this.#decisions = new Decisions(request, this.#queue, () => this.#interruption() === null);
     this.#startedAt = request.context.clock.monotonic();
     this.#canaryIntervalMs = request.context.canaries.intervalMs;

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Pace } from './pace.ts';
 import { Pulse } from './pulse.ts';
 
@@ -28,11 +28,23 @@ test('waits until the condition holds, not for the first beat', async () => {
 
 test('a pace is due only after its slice, and anew in every turn of the loop', async () => {
   const pace = new Pace(5);
-  expect(pace.due()).toBe(false);
+  expect(pace.due(4_096)).toBe(false);
   const until = performance.now() + 6;
   while (performance.now() < until);
-  expect(pace.due()).toBe(true);
+  expect(pace.due(4_096)).toBe(true);
   await pace.turn();
   await pace.turn();
-  expect(pace.due()).toBe(false);
+  expect(pace.due(4_096)).toBe(false);
+});
+
+test('a pace looks at the clock before work that takes long, and once for some that does not', async () => {
+  const looked = vi.spyOn(performance, 'now');
+  const pace = new Pace();
+  pace.due(0);
+  looked.mockClear();
+  pace.due(1_000_000);
+  expect(looked).toHaveBeenCalledTimes(1);
+  for (let count = 0; count < 160; count++) pace.due(0);
+  expect(looked).toHaveBeenCalledTimes(11);
+  vi.restoreAllMocks();
 });

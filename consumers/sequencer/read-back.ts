@@ -150,7 +150,7 @@ export class ReadBack {
     if (!current()) return;
     const { pace } = this.#context;
     for (const record of records) {
-      if (pace.due()) {
+      if (pace.due(record.value?.length ?? 0)) {
         this.#pulse.beat();
         await pace.turn();
         if (!current()) return;

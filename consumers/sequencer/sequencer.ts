@@ -16,6 +16,7 @@ import { noMetrics } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { Pace } from './pace.ts';
 import { type PartitionReport, PartitionSequencer, type PartitionTails } from './partition.ts';
+import { Share } from './share.ts';
 import { StreamIdentity } from './stream-id.ts';
 import { Tenure } from './tenure.ts';
 import { Turns } from './turns.ts';
@@ -24,12 +25,16 @@ import { Turns } from './turns.ts';
 const TICK_MS = 50;
 /** How often positions are published for lag displays. */
 const COMMIT_EVERY_MS = 1_000;
+/** How often it is looked at which partitions are busy. */
+const DIVIDE_EVERY_MS = 1_000;
 /** How long `stop` goes on working to have snapshots written, so that the next owner has little to read. */
 const STOP_SNAPSHOTS_MS = 1_000;
 /** How long `stop` waits for what is in flight before the group is left all the same. */
 const STOP_GRACE_MS = 1_000;
 /** Bytes per partition and fetch: decoding and folding them fits into a few slices of the loop. */
 const FETCH_BYTES = 262_144;
+/** What of inbound is decoded at a time: the rest waits as bytes, which cost the collector nothing. */
+const SLICE_RECORDS = 128;
 
 export type SequencerOptions = Pick<SequencerContext, 'log' | 'codec' | 'topics' | 'partitions' | 'config' | 'logger'> &
   Partial<Pick<SequencerContext, 'metrics' | 'clock' | 'random' | 'outboundRetentionMs' | 'alarms'>> & {
@@ -57,6 +62,7 @@ export class Sequencer {
   #generation = -1;
   #ticker: NodeJS.Timeout | null = null;
   #committedAt = 0;
+  #dividedAt = 0;
   readonly #committed = new Map<Partition, Offset>();
   /** `stop` was called. */
   #stops = false;
@@ -79,6 +85,7 @@ export class Sequencer {
       clock,
       random: options.random ?? ((bytes) => randomBytes(bytes)),
       pace: new Pace(),
+      share: new Share(),
       outbox: new Outbox(log, topics.outbound),
       deadLetters: new DeadLetters({ log, codec, topic: topics.deadletter, logger, metrics }),
       identity: new StreamIdentity({ log, codec, topics, partitions, logger }),
@@ -190,6 +197,9 @@ export class Sequencer {
     }
     if (this.#stopping) return;
     this.#generation = generation;
+    // All may have a backlog: what came while nobody owned them.
+    this.#context.share.divide(partitions.length);
+    this.#dividedAt = this.#context.clock.monotonic();
     const now = new Set(partitions);
     for (const [partition, tenure] of this.#tenures) {
       if (now.has(partition)) continue;
@@ -226,10 +236,11 @@ export class Sequencer {
       error(partition: PartitionSequencer, error: RoomlogError): void;
     },
   ): Tail {
-    const { log, logger } = this.#context;
+    const { log, logger, topics } = this.#context;
     return log.tail({
       topic,
       maxPartitionBytes: FETCH_BYTES,
+      ...(topic === topics.outbound ? { echoes: true } : { sliceRecords: SLICE_RECORDS }),
       onRecords: (number, records, progress) => {
         const partition = this.#partitions.get(number);
         return partition === undefined ? undefined : on.records(partition, records, progress);
@@ -249,6 +260,10 @@ export class Sequencer {
     for (const partition of this.#partitions.values()) partition.tick();
     this.#context.canaries.tick(this.#processed());
     const now = this.#context.clock.monotonic();
+    if (now - this.#dividedAt >= DIVIDE_EVERY_MS) {
+      this.#dividedAt = now;
+      this.#context.share.divideByLoad();
+    }
     if (now - this.#committedAt < COMMIT_EVERY_MS) return;
     this.#committedAt = now;
     this.#commit();

@@ -281,7 +281,9 @@ export const configSchema = z.strictObject({
       sessionTimeoutMs: ms().default(6_000).describe('A silent sequencer loses its partitions after this long.'),
       heartbeatIntervalMs: ms().default(500).describe('How often a sequencer says that it lives.'),
       rebalanceTimeoutMs: ms().default(10_000).describe('How long members have to rejoin in a rebalance.'),
-      batchBytes: bytes().default(262_144).describe('Greatest outbound batch per partition.'),
+      batchBytes: bytes()
+        .default(262_144)
+        .describe('Greatest outbound batch per partition; less where many of a process are busy.'),
       sessionMaxAgeMs: age().default(86_400_000).describe('By log time; an older session is `session_unknown`.'),
       keyWindowMs: age().default(86_400_000).describe('By log time; how long an idempotency `key` is remembered.'),
       schemaWaitMs: ms()
