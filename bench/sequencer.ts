@@ -21,7 +21,7 @@ import { prepareStream } from '../scripts/stack/prepare-stream.ts';
 import { runJavaTools } from './sequencer/java-tools.ts';
 import type { LoopJob } from './sequencer/loop.ts';
 import { Prefill } from './sequencer/prefill.ts';
-import { cpuSeconds, startStealMeter } from './support/cpu.ts';
+import { cpuSeconds, mainThreadSeconds, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
 import { openLog } from './support/open-log.ts';
 import { benchOptions } from './support/options.ts';
@@ -67,6 +67,10 @@ const sides = options.sides.split(',') as Side[];
 interface Round {
   readonly perCpuSecond: number;
   readonly perSecond: number;
+  /** CPU of its main thread an event, µs. */
+  readonly mainMicros: number;
+  /** And of V8's threads, which collect and compile. */
+  readonly helperMicros: number;
   readonly stallMs: number | null;
   readonly rssBytes: number | null;
   readonly brokers: number;
@@ -123,11 +127,14 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     const brokerCpu = () => stack.file.kafka.pids.reduce((sum, each) => sum + cpuSeconds(each), 0);
     const first = await untilWritten(topic, events * FIRST_SHARE);
     const stolenShare = startStealMeter();
-    const [cpu, broker, at] = [cpuSeconds(pid), brokerCpu(), performance.now()];
+    const [cpu, main, broker, at] = [cpuSeconds(pid), mainThreadSeconds(pid), brokerCpu(), performance.now()];
     const last = await untilWritten(topic, events * LAST_SHARE);
     const seconds = (performance.now() - at) / 1000;
+    const [used, usedByMain] = [cpuSeconds(pid) - cpu, mainThreadSeconds(pid) - main];
     const found = {
-      perCpuSecond: (last - first) / (cpuSeconds(pid) - cpu),
+      perCpuSecond: (last - first) / used,
+      mainMicros: (1e6 * usedByMain) / (last - first),
+      helperMicros: (1e6 * (used - usedByMain)) / (last - first),
       perSecond: (last - first) / seconds,
       brokers: (brokerCpu() - broker) / seconds,
       stolen: stolenShare(),
@@ -215,7 +222,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
         : playRoomlog(ROOMLOGS[side]));
       const reasons = options.quick ? [] : voidReasons({ stolen: found.stolen });
       say(
-        `${side}: ${Math.round(found.perCpuSecond)} events per CPU-second, ${Math.round(found.perSecond)}/s, brokers ${found.brokers.toFixed(2)} cores${found.stallMs === null ? '' : `, longest stall ${found.stallMs.toFixed(1)} ms`}${reasons.length > 0 ? `, VOID: ${reasons.join(', ')}` : ''}`,
+        `${side}: ${Math.round(found.perCpuSecond)} events per CPU-second, ${Math.round(found.perSecond)}/s, ${found.mainMicros.toFixed(1)} + ${found.helperMicros.toFixed(1)} µs an event, brokers ${found.brokers.toFixed(2)} cores${found.stallMs === null ? '' : `, longest stall ${found.stallMs.toFixed(1)} ms`}${reasons.length > 0 ? `, VOID: ${reasons.join(', ')}` : ''}`,
       );
       return { ...found, reasons };
     },
@@ -246,6 +253,16 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
         { ...about, side, metric: 'events per second', unit: 'events/s' },
         of(side, (one) => one.perSecond),
         0,
+      ),
+    );
+    rows.push(
+      rowOf(
+        { ...about, side, metric: 'CPU of the main thread, an event', unit: 'µs' },
+        of(side, (one) => one.mainMicros),
+      ),
+      rowOf(
+        { ...about, side, metric: 'CPU of V8’s other threads, an event', unit: 'µs' },
+        of(side, (one) => one.helperMicros),
       ),
     );
   }
