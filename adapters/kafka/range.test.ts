@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import type { Offset, Partition } from '../../core/ids.ts';
 import { systemClock } from '../../core/ports/clock.ts';
+import type { RangeOptions } from '../../core/ports/event-log.ts';
 import type { Connections } from './connection.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
@@ -16,7 +17,8 @@ const leader = { nodeId: 1, host: 'broker', port: 1 };
 
 /** Records 0 to `end` - 1, of which the leader shows those below `shown[n]` to the n-th fetch, the last one for ever. */
 function setup({ end, shown }: { end: number; shown: readonly number[] }) {
-  const asked = { fetches: 0, ranges: 0 };
+  /** `fetchesAtFirst`: when the first records were handed over. */
+  const asked = { fetches: 0, ranges: 0, fetchesAtFirst: 0 };
   const connections = {
     closed: false,
     send: async (_: unknown, { body }: WireRequest<unknown>) => {
@@ -54,11 +56,14 @@ function setup({ end, shown }: { end: number; shown: readonly number[] }) {
       return new Map([[0, { start: 0, end }]]);
     },
   } as unknown as Offsets;
-  const read = async (from: number, to: number) => {
+  const read = async (from: number, to: number, options: Partial<RangeOptions> = {}) => {
     const seen: number[] = [];
-    const range = { topic: 't', partition: 0 as Partition, from: from as Offset, to: to as Offset };
+    const range = { topic: 't', partition: 0 as Partition, from: from as Offset, to: to as Offset, ...options };
     const parts = { connections, metadata, offsets, clock: systemClock, fetchBytes: 1_000 };
-    for await (const records of readRange(range, parts)) seen.push(...records.map(({ offset }) => offset));
+    for await (const records of readRange(range, parts)) {
+      if (asked.fetchesAtFirst === 0) asked.fetchesAtFirst = asked.fetches;
+      seen.push(...records.map(({ offset }) => offset));
+    }
     return seen;
   };
   return { asked, read };
@@ -67,13 +72,13 @@ function setup({ end, shown }: { end: number; shown: readonly number[] }) {
 test('asks nothing but for the records, where the leader has all of them', async () => {
   const { asked, read } = setup({ end: 10, shown: [10] });
   expect(await read(2, 5)).toEqual([2, 3, 4]);
-  expect(asked).toEqual({ fetches: 1, ranges: 0 });
+  expect(asked).toMatchObject({ fetches: 1, ranges: 0 });
 });
 
 test('ends at the readable end, which it asks for where less was shown than is wanted', async () => {
   const { asked, read } = setup({ end: 10, shown: [10] });
   expect(await read(8, 1_000)).toEqual([8, 9]);
-  expect(asked).toEqual({ fetches: 1, ranges: 1 });
+  expect(asked).toMatchObject({ fetches: 1, ranges: 1 });
   expect(await read(10, 1_000)).toEqual([]);
   expect(await read(20, 1_000)).toEqual([]);
 });
@@ -81,4 +86,14 @@ test('ends at the readable end, which it asks for where less was shown than is w
 test('does not take for the end what a new leader shows that does not know its followers yet', async () => {
   const { read } = setup({ end: 10, shown: [4, 4, 10] });
   expect(await read(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+test('asks ahead for the next fetch where it was told to, and for no more than is wanted', async () => {
+  const whole = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+  const behind = setup({ end: 10, shown: [4, 8, 10] });
+  expect(await behind.read(0, 10)).toEqual(whole);
+  expect(behind.asked).toMatchObject({ fetches: 3, fetchesAtFirst: 1 });
+  const ahead = setup({ end: 10, shown: [4, 8, 10] });
+  expect(await ahead.read(0, 10, { fetchAhead: true })).toEqual(whole);
+  expect(ahead.asked).toMatchObject({ fetches: 3, fetchesAtFirst: 2 });
 });

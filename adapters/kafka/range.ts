@@ -9,6 +9,7 @@ import { handOverError } from './hand-over.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { Metadata } from './metadata.ts';
 import type { Offsets } from './offsets.ts';
+import { offsetBehind } from './wire/batch-header.ts';
 import { BatchDecoder, type DecodedSlice } from './wire/decode-batches.ts';
 import { brokerError, CODES } from './wire/error-codes.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
@@ -40,10 +41,15 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
   let next: number = options.from;
   let failures = 0;
   let progressAt = parts.clock.monotonic();
+  let ahead: { readonly from: number; readonly fetched: Promise<FetchedPartition> } | null = null;
   while (next < to && !signal?.aborted) {
     let fetched: FetchedPartition;
     try {
-      fetched = await fetchOnce(options, next, parts, hasAnswer ? MAX_WAIT_MS : 0);
+      const asked: typeof ahead = ahead;
+      ahead = null;
+      fetched = await (asked?.from === next
+        ? asked.fetched
+        : fetchOnce(options, next, parts, hasAnswer ? MAX_WAIT_MS : 0));
       parts.metrics?.rangeFetched(fetched.records.length);
       // Most reads end below what the leader has, and need no question more. A fetch alone does not tell the end: a leader that is new may
       // not know yet how far its followers are, and answers as if the log ended there; asked for the end, it says that it does not know.
@@ -60,6 +66,12 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       parts.metadata.markStale(topic);
       await new Pause().for(backOffMs(++failures));
       continue;
+    }
+    const behind = options.fetchAhead === true ? offsetBehind(fetched.records) : null;
+    if (behind !== null && behind > next && behind < to) {
+      ahead = { from: behind, fetched: fetchOnce(options, behind, parts, MAX_WAIT_MS) };
+      // Whoever stops early never looks at it.
+      ahead.fetched.catch(() => {});
     }
     const before = next;
     const decoder = new BatchDecoder(fetched.records, next, fetched.aborted, { sliceRecords: SLICE_RECORDS });

@@ -12,7 +12,7 @@ import type { InboundContent } from './content.ts';
 import type { InboundItem } from './inbound-walk.ts';
 import type { LetterSeen } from './letters.ts';
 
-/** Asked for per fetch: two topics are read ahead by one chunk each, so four chunks are in memory at most. */
+/** Asked for per fetch. Of each of two topics one is worked on, another is there or on its way: four are in memory at most. */
 const FETCH_BYTES = 1_048_576;
 
 export interface Source {
@@ -110,7 +110,7 @@ async function* chunks(
   { log, topic, partition, from, to, onRead }: Source,
   side: string,
 ): AsyncGenerator<readonly LogRecord[]> {
-  const range = log.readRange({ topic, partition, from, to, maxBytesPerFetch: FETCH_BYTES });
+  const range = log.readRange({ topic, partition, from, to, maxBytesPerFetch: FETCH_BYTES, fetchAhead: true });
   try {
     for await (const records of readAhead(range)) {
       onRead?.(records.length);

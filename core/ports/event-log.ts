@@ -144,6 +144,8 @@ export interface RangeOptions {
   readonly maxBytesPerFetch?: number;
   /** Ends once a fetch has brought records, all of which are yielded: what it has is not cut off, and nothing is asked for that may not be needed. */
   readonly oneFetch?: boolean;
+  /** Asks for the next fetch as soon as one has come, so that whoever reads everything never waits for the broker: a fetch more in memory. */
+  readonly fetchAhead?: boolean;
   readonly signal?: AbortSignal;
 }
 

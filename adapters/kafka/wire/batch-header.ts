@@ -53,3 +53,16 @@ export function headerAt(bytes: Buffer, at: number, echoOf: EchoOf | undefined):
 }
 
 export const int64 = (bytes: Buffer, at: number) => bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
+
+/** The offset behind the last complete batch of an answer, by the headers alone; null where there is none, or what stands there is no header. */
+export function offsetBehind(bytes: Buffer): number | null {
+  let behind: number | null = null;
+  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
+    if (end > bytes.length) break;
+    if (end < at + HEADER_BYTES) return null;
+    behind = int64(bytes, at) + bytes.readInt32BE(at + 23) + 1;
+    at = end;
+  }
+  return behind;
+}
