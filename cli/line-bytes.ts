@@ -1,6 +1,8 @@
 /** Lines put together as the bytes that are printed: most of what stands in them is bytes already, and no string is made that is only copied. */
 import { Buffer } from 'node:buffer';
 import { grownTo } from '../core/grown-buffer.ts';
+import type { RoomId } from '../core/ids.ts';
+import { type CursorPosition, MAX_CURSOR_CHARACTERS, writeCursor } from '../core/log/cursor.ts';
 
 const FIRST_BYTES = 1_048_576;
 const BACKSLASH = 0x5c;
@@ -17,6 +19,8 @@ const MAX_QUOTED_UNIT_BYTES = 6;
 export class LineBytes {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #at = 0;
+  #large = -1;
+  #largeDigits = new Uint8Array(0);
 
   /** Bytes written since the last `take`. */
   get length(): number {
@@ -69,6 +73,13 @@ export class LineBytes {
     return this;
   }
 
+  /** As `encodeCursor` has it: base64url, in which nothing needs an escape. */
+  cursor(streamId: string, room: RoomId, position: CursorPosition): this {
+    this.#reserve(MAX_CURSOR_CHARACTERS);
+    this.#at = writeCursor(this.#bytes, this.#at, streamId, room, position);
+    return this;
+  }
+
   /** @param value an integer */
   integer(value: number): this {
     if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) return this.text(`${value}`);
@@ -78,8 +89,14 @@ export class LineBytes {
       for (let limit = 10; limit <= value; limit *= 10) digits++;
       return this.#digits(value, digits);
     }
+    // Times come again: what is written at once has one of a few.
+    if (value === this.#large) return this.raw(this.#largeDigits);
+    const start = this.#at;
     const high = Math.floor(value / TEN_MILLION);
-    return this.integer(high).#digits(value - high * TEN_MILLION, 7);
+    this.integer(high).#digits(value - high * TEN_MILLION, 7);
+    this.#large = value;
+    this.#largeDigits = Uint8Array.from(this.#bytes.subarray(start, this.#at));
+    return this;
   }
 
   /** @param value below 2^31, with zeros in front of it up to `digits` */

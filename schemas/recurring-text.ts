@@ -19,6 +19,8 @@ const [MIX, MIX_MORE] = [0x9e3779b1, 0x85ebca6b];
 const WORD_BYTES = 4;
 
 const texts: string[] = new Array(PLACES).fill('');
+/** Their bytes, each name's in a place of its own: bytes are compared with bytes in half of the time that characters of a string take. */
+const bytes = new Uint8Array(PLACES * MAX_BYTES);
 
 /** The bytes from `start` up to `end` as text; null where they are no ASCII, or too many to be kept. */
 export function recurring(source: Buffer, start: number, end: number): string | null {
@@ -29,13 +31,14 @@ export function recurring(source: Buffer, start: number, end: number): string | 
   const place = Math.imul(last ^ Math.imul(before, MIX) ^ length, MIX_MORE) >>> (32 - PLACE_BITS);
   const kept = texts[place] as string;
   if (kept.length === length) {
-    let at = 0;
-    while (at < length && kept.charCodeAt(at) === source[start + at]) at++;
-    if (at === length) return kept;
+    let from = start;
+    for (let at = place * MAX_BYTES; from < end && bytes[at] === source[from]; at++) from++;
+    if (from === end) return kept;
   }
   for (let at = start; at < end; at++) if ((source[at] as number) >= 0x80) return null;
   const made = (source as Slicing).latin1Slice(start, end);
   texts[place] = made;
+  for (let at = start; at < end; at++) bytes[place * MAX_BYTES + at - start] = source[at] as number;
   return made;
 }
 

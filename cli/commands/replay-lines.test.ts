@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { ReplayedEvent } from '../../consumers/replay/replay.ts';
+import { cursorOf, type ReplayedEvent } from '../../consumers/replay/replay.ts';
 import { LineBytes } from '../line-bytes.ts';
 import { replayLine } from './replay-lines.ts';
 
@@ -28,7 +28,13 @@ const events = fc
     event: text,
     content,
   })
-  .map(({ content: [contentType, data], ...event }) => ({ ...event, contentType, data, cursor: 'AbC-_9' }));
+  .map(({ content: [contentType, data], ...event }) => ({
+    ...event,
+    contentType,
+    data,
+    offset: 4_711,
+    streamId: 'stream',
+  }));
 
 const line = (format: 'json' | 'text', event: unknown): string => {
   const into = new LineBytes();
@@ -39,7 +45,8 @@ const line = (format: 'json' | 'text', event: unknown): string => {
 test('a line of JSON is the event’s body as JSON.stringify has it, the data as it stands in the log', () => {
   fc.assert(
     fc.property(events, (event) => {
-      const { room, seq, cursor, time, user, session, pub, event: name, contentType, data } = event;
+      const { room, seq, time, user, session, pub, event: name, contentType, data } = event;
+      const cursor = cursorOf(event as unknown as ReplayedEvent);
       const inSession = { ...(session === null ? {} : { session }), ...(pub === null ? {} : { pub }) };
       const typed = contentType === null ? {} : { contentType };
       const body = { room, seq, cursor, time, user, ...inSession, event: name, ...typed, data: 0 };
@@ -60,7 +67,8 @@ test('is one line, whatever line ends the data has', () => {
     pub: null,
     event: 'e',
     contentType: null,
-    cursor: '',
+    offset: 0,
+    streamId: '',
   };
   for (const ends of ['\n', '\r', '\r\n', '\n\n']) {
     const data = Buffer.from(`{${ends}"ü":1}`);

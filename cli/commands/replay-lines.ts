@@ -41,16 +41,15 @@ export function replayLine(format: ReplayFormat): (into: LineBytes, event: Repla
 /** The event body of docs/protocol.md. The data's own bytes stand in it; line ends in JSON are only white space. */
 function jsonLine(
   into: LineBytes,
-  { room, seq, cursor, time, user, session, pub, event, contentType, data }: ReplayedEvent,
+  { room, seq, streamId, offset, time, user, session, pub, event, contentType, data }: ReplayedEvent,
 ): void {
-  // A cursor is base64url: nothing in it needs an escape.
   into
     .raw(ROOM)
     .quoted(room)
     .raw(SEQ)
     .integer(seq)
     .raw(CURSOR)
-    .text(cursor)
+    .cursor(streamId, room, { offset, seq })
     .raw(TIME)
     .integer(time)
     .raw(USER)

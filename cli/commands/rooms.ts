@@ -1,5 +1,6 @@
 /** `roomlog rooms`: every room's newest event, by folding outbound. */
 import type { Command } from 'commander';
+import type { ReplayedEvent } from '../../consumers/replay/replay.ts';
 import type { Partition } from '../../core/ids.ts';
 import { topicsOf } from '../../core/names.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
@@ -11,13 +12,7 @@ import { openLog } from '../open-log.ts';
 import { createOutput, written } from '../output.ts';
 import { readServicesConfig } from '../services.ts';
 
-interface Head {
-  readonly room: string;
-  readonly seq: number;
-  readonly time: number;
-  readonly cursor: string;
-  readonly partition: number;
-}
+type Head = Pick<ReplayedEvent, 'room' | 'seq' | 'time' | 'partition' | 'offset' | 'streamId'>;
 
 const ORDERS = {
   name: (a: Head, b: Head) => (a.room < b.room ? -1 : 1),
@@ -39,7 +34,7 @@ export function define(command: Command): void {
       const { config } = readServicesConfig(self, globals);
       const wanted = await roomFilter(options.pattern);
       const { log, codec } = await openLog(config);
-      const [{ partitionEvents }, { findStart }] = await Promise.all([
+      const [{ cursorOf, partitionEvents }, { findStart }] = await Promise.all([
         import('../../consumers/replay/partition-events.ts'),
         import('../../consumers/replay/start.ts'),
       ]);
@@ -50,8 +45,8 @@ export function define(command: Command): void {
         const start = await findStart(search, range.start, range.end);
         if (start === null) return;
         for await (const events of partitionEvents({ log, codec, topic, partition, start, to: range.end })) {
-          for (const { room, seq, time, cursor } of events) {
-            if (wanted(room)) heads.set(room, { room, seq, time, cursor, partition });
+          for (const { room, seq, time, offset, streamId } of events) {
+            if (wanted(room)) heads.set(room, { room, seq, time, partition, offset, streamId });
           }
         }
       };
@@ -61,7 +56,8 @@ export function define(command: Command): void {
       const output = createOutput(globals.output);
       for (const head of [...heads.values()].sort(order).slice(0, most)) {
         const at = new Date(head.time).toISOString().slice(0, 19).replace('T', ' ');
-        output.result(`${head.room}  #${head.seq}  ${at}`, head);
+        const { room, seq, time, partition } = head;
+        output.result(`${room}  #${seq}  ${at}`, { room, seq, time, cursor: cursorOf(head), partition });
         await written();
       }
       output.say(`${heads.size} rooms`);

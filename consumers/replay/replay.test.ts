@@ -3,7 +3,7 @@ import type { Offset, Partition, RoomId } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import { inboundEvent, MemoryStream } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
-import { type ReplayedEvent, type ReplayOptions, replay } from './replay.ts';
+import { cursorOf, type ReplayedEvent, type ReplayOptions, replay } from './replay.ts';
 
 const running = new RunningSequencers();
 afterEach(() => running.stopAll());
@@ -101,7 +101,7 @@ describe('from a cursor', () => {
     const stream = await sequenced(210);
     const events = await all(stream, { rooms: room('room-4') });
     for (const at of [0, 11, 28, 29]) {
-      const cursor = events[at]?.cursor ?? '';
+      const cursor = cursorOf(events[at] as ReplayedEvent);
       expect(await all(stream, { rooms: room('room-4'), from: { kind: 'cursor', cursor } })).toEqual(
         events.slice(at + 1),
       );
@@ -120,11 +120,11 @@ describe('from a cursor', () => {
     });
     const code = (options: Partial<ReplayOptions>) => all(stream, options).catch((error) => error.code);
     expect(await code({ rooms: room('room-4'), ...from(elsewhere) })).toBe('cursor_invalid');
-    expect(await code({ rooms: room('room-5'), ...from(event?.cursor ?? '') })).toBe('cursor_invalid');
+    expect(await code({ rooms: room('room-5'), ...from(cursorOf(event as ReplayedEvent)) })).toBe('cursor_invalid');
     expect(await code({ rooms: room('room-4'), ...from('AAAA') })).toBe('cursor_invalid');
     const ahead = encodeCursor(streamId, 'room-4' as RoomId, { offset: 99_999 as Offset, seq: 1 as never });
     expect(await code({ rooms: room('room-4'), ...from(ahead) })).toBe('cursor_invalid');
-    expect(await code(from(event?.cursor ?? ''))).toBe('bad_frame');
+    expect(await code(from(cursorOf(event as ReplayedEvent)))).toBe('bad_frame');
   });
 });
 
@@ -137,8 +137,8 @@ test('starts at the first claim where older records were deleted', async () => {
   const after = await all(stream, {});
   expect(after.length).toBeGreaterThan(0);
   expect(after.length).toBeLessThan(before.length);
-  const kept = new Set(after.map(({ cursor }) => cursor));
-  expect(before.filter(({ cursor }) => kept.has(cursor))).toEqual(after);
+  const kept = new Set(after.map(cursorOf));
+  expect(before.filter((event) => kept.has(cursorOf(event)))).toEqual(after);
 });
 
 test('says so where nothing is left to start from', async () => {

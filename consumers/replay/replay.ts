@@ -14,7 +14,7 @@ import { mergeByTime, type TimedBatch } from './merge.ts';
 import { partitionEvents, type ReplayedEvent } from './partition-events.ts';
 import { findStart, type StartSearch } from './start.ts';
 
-export type { ReplayedEvent } from './partition-events.ts';
+export { cursorOf, type ReplayedEvent } from './partition-events.ts';
 
 /**
  * `start`: the oldest retained event. `time`: the first event with at least this log time, ms since the Unix epoch.

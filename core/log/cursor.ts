@@ -25,7 +25,7 @@ export interface CursorPosition {
 
 /** 2 of tag, twice 8 of varint: the longest there is. */
 const MAX_CURSOR_BYTES = 18;
-const MAX_CURSOR_CHARACTERS = 24;
+export const MAX_CURSOR_CHARACTERS = 24;
 const scratch = Buffer.allocUnsafeSlow(MAX_CURSOR_BYTES);
 
 /** A process serves one stream, so remembering the last stream's half of the tag saves a hash for every event. */
@@ -38,22 +38,64 @@ function tagOf(streamId: string, room: RoomId): number {
   return tagged.bits ^ (murmur2OfRoom(room) & 0xffff);
 }
 
-/** Writes into the scratch buffer; returns the place behind it. Division, since shifts stop at 32 bits. */
+const TWO_31 = 2 ** 31;
+
+/** Writes into the scratch buffer; returns the place behind it. Division, as long as shifts would stop at 32 bits. */
 function writeVarint(value: number, at: number): number {
   let rest = value;
   let position = at;
-  while (rest >= 128) {
+  while (rest >= TWO_31) {
     scratch[position++] = (rest % 128) | 128;
     rest = Math.floor(rest / 128);
+  }
+  while (rest >= 128) {
+    scratch[position++] = (rest & 127) | 128;
+    rest >>>= 7;
   }
   scratch[position++] = rest;
   return position;
 }
 
+const DIGITS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_');
+const LOW_6 = 0x3f;
+
+/**
+ * Writes what `encodeCursor` gives as ASCII into `target`, of which `MAX_CURSOR_CHARACTERS` from `at` on must be there; returns the place
+ * behind it. By hand, since every event has one: a fifth of what a call of Node's own encoder and a string take.
+ */
+export function writeCursor(
+  target: Uint8Array,
+  at: number,
+  streamId: string,
+  room: RoomId,
+  { offset, seq }: CursorPosition,
+): number {
+  const tag = tagOf(streamId, room);
+  scratch[0] = tag >>> 8;
+  scratch[1] = tag;
+  const end = writeVarint(seq, writeVarint(offset + 1, 2));
+  let to = at;
+  let from = 0;
+  for (; from + 3 <= end; from += 3) {
+    const three =
+      ((scratch[from] as number) << 16) | ((scratch[from + 1] as number) << 8) | (scratch[from + 2] as number);
+    target[to++] = DIGITS[three >>> 18] as number;
+    target[to++] = DIGITS[(three >>> 12) & LOW_6] as number;
+    target[to++] = DIGITS[(three >>> 6) & LOW_6] as number;
+    target[to++] = DIGITS[three & LOW_6] as number;
+  }
+  if (from === end) return to;
+  const two = ((scratch[from] as number) << 8) | (from + 1 < end ? (scratch[from + 1] as number) : 0);
+  target[to++] = DIGITS[two >>> 10] as number;
+  target[to++] = DIGITS[(two >>> 4) & LOW_6] as number;
+  if (from + 1 < end) target[to++] = DIGITS[(two << 2) & LOW_6] as number;
+  return to;
+}
+
+const characters = Buffer.allocUnsafeSlow(MAX_CURSOR_CHARACTERS);
+
 export function encodeCursor(streamId: string, room: RoomId, position: CursorPosition): string {
-  scratch.writeUInt16BE(tagOf(streamId, room), 0);
-  const end = writeVarint(position.seq, writeVarint(position.offset + 1, 2));
-  return scratch.toString('base64url', 0, end);
+  return characters.toString('latin1', 0, writeCursor(characters, 0, streamId, room, position));
 }
 
 /** Throws `cursor_invalid` for whatever `encodeCursor` would not have made for this stream and room. */

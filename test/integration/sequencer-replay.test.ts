@@ -1,7 +1,7 @@
 /** Replay from real Kafka: what sequencers wrote, through kills, as the fold has it. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type ReplayedEvent, type ReplayOptions, replay } from '../../consumers/replay/replay.ts';
+import { cursorOf, type ReplayedEvent, type ReplayOptions, replay } from '../../consumers/replay/replay.ts';
 import type { Partition, RoomId } from '../../core/ids.ts';
 import { inboundEvent, session } from '../support/memory-stream.ts';
 import { RealStream } from '../support/real-stream.ts';
@@ -51,6 +51,6 @@ test('tells every room’s events once and in order, from the start, a time, or 
   const later = await all({ from: { kind: 'time', timeMs: middle.time } });
   expect(later).toEqual(events.filter(({ time }) => time >= middle.time));
   const rooms = middle.room as RoomId;
-  const behind = await all({ rooms, from: { kind: 'cursor', cursor: middle.cursor } });
+  const behind = await all({ rooms, from: { kind: 'cursor', cursor: cursorOf(middle) } });
   expect(behind).toEqual(events.filter(({ room, seq }) => room === rooms && seq > middle.seq));
 });
