@@ -3,14 +3,15 @@ import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
 import type { ReplayFrom } from '../../consumers/replay/replay.ts';
 import { checkRoom } from '../../core/names.ts';
+import type { EventLog } from '../../core/ports/event-log.ts';
 import { addConfigOptions } from '../config.ts';
 import { parseCount, parseTime } from '../duration.ts';
 import { usageError } from '../exit.ts';
 import { globalOptions } from '../globals.ts';
-import { openLog } from '../open-log.ts';
-import { written } from '../output.ts';
+import { openLogWith, openSchemas } from '../open-log.ts';
 import { readServicesConfig } from '../services.ts';
-import type { Printed } from '../threads/replay-on-threads.ts';
+import type { ReplaySetting } from '../threads/line-batches.ts';
+import type { Printed, ReplayOnThreads } from '../threads/replay-on-threads.ts';
 
 /** More only wait for the brokers. */
 const MAX_THREADS = 64;
@@ -48,24 +49,46 @@ export function define(command: Command): void {
       const threads = parseCount('--threads', options.threads, 1, MAX_THREADS);
       const { config } = readServicesConfig(self, globals);
       const scope = { room: options.room === undefined ? null : checkRoom(options.room), pattern: options.pattern };
-      const { log, codec, schemas } = await openLog(config);
-      try {
-        const { replayOnThreads } = await import('../threads/replay-on-threads.ts');
-        const setting = { config, ...scope, from, format: globals.output };
-        const startedAt = performance.now();
-        const until = toMs ?? Number.POSITIVE_INFINITY;
-        const printed = await replayOnThreads({ setting, threads, log, codec, schemas, toMs: until, count, print });
-        const elapsedMs = Math.round(performance.now() - startedAt);
-        if (options.summary === true) summarise({ ...printed, elapsedMs }, globals.output);
-      } finally {
-        await log.close();
-      }
+      const setting = { config, ...scope, from, format: globals.output };
+      const startedAt = performance.now();
+      const printed = await replayAll(setting, threads, { toMs: toMs ?? Number.POSITIVE_INFINITY, count });
+      const elapsedMs = Math.round(performance.now() - startedAt);
+      if (options.summary === true) summarise({ ...printed, elapsedMs }, globals.output);
     });
 }
 
-async function print(lines: Uint8Array): Promise<void> {
-  process.stdout.write(lines);
-  await written();
+/** One room is one partition, which is read here; of several as many at a time as there are threads, which start while the log is opened. */
+async function replayAll(
+  setting: ReplaySetting,
+  threads: number,
+  limits: Pick<ReplayOnThreads, 'toMs' | 'count'>,
+): Promise<Printed> {
+  const { config, room } = setting;
+  const schemas = openSchemas(config);
+  const { LineThread } = await import('../threads/line-thread.ts');
+  const started = Array.from(
+    { length: room === null && threads > 1 ? threads : 0 },
+    () => new LineThread(setting, schemas),
+  );
+  let log: EventLog | null = null;
+  try {
+    const [{ replayOnThreads }, opened] = await Promise.all([
+      import('../threads/replay-on-threads.ts'),
+      openLogWith(config, schemas),
+    ]);
+    log = opened.log;
+    return await replayOnThreads({ setting, threads: started, ...opened, schemas, ...limits, print });
+  } finally {
+    await Promise.all(started.map((thread) => thread.end()));
+    await log?.close();
+  }
+}
+
+/** A failure is the program's own to see (cli/main.ts). */
+function print(lines: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write(lines, () => resolve());
+  });
 }
 
 function summarise(summary: Printed & { readonly elapsedMs: number }, format: 'text' | 'json'): void {

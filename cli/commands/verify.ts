@@ -75,14 +75,14 @@ async function check(
   threads: number,
   onProgress: NonNullable<VerifyOptions['onProgress']>,
 ): Promise<Verified> {
+  if (only === null && threads > 1) {
+    const { verifyOnThreads } = await import('../threads/verify-on-threads.ts');
+    return await verifyOnThreads({ config, scope, threads, onProgress });
+  }
   const { log, codec } = await openLog(config);
   try {
-    const topics = topicsOf(config.stream.prefix);
-    if (only === null && threads > 1) {
-      const { verifyOnThreads } = await import('../threads/verify-on-threads.ts');
-      return await verifyOnThreads({ config, scope, threads, log, topics, onProgress });
-    }
     const { verify } = await import('../../consumers/verify/verify.ts');
+    const topics = topicsOf(config.stream.prefix);
     const { sessionMaxAgeMs, keyWindowMs } = config.sequencer;
     const limits = { sessionMaxAgeMs, keyWindowMs };
     return await verify({ ...scope, only, log, codec, topics, limits, onProgress });

@@ -2,16 +2,20 @@
  * Jobs handed out to threads one at a time, each thread a fresh one with its own memory and its own connections. The first failure ends
  * all of them.
  */
-import { type MessagePort, Worker } from 'node:worker_threads';
-import { errorOf, type Failure, failureOf, THREAD_LIMITS, threadScript } from './thread.ts';
+import type { MessagePort, Worker } from 'node:worker_threads';
+import type { SchemaStore } from '../../core/ports/schema-store.ts';
+import { startThread } from './start-thread.ts';
+import { errorOf, type Failure, failureOf } from './thread.ts';
 
 export interface JobThreads<Job, Told> {
   /** Name of the thread's program in this folder. */
   readonly script: string;
   /** What every thread is started with. */
   readonly setting: unknown;
-  readonly jobs: readonly Job[];
-  /** At most so many at a time. */
+  /** Looked up for the threads. */
+  readonly schemas: SchemaStore;
+  /** What there is to do; the threads start while it is found out. */
+  readonly jobs: Promise<readonly Job[]>;
   readonly threads: number;
   /** What a job says while it runs. */
   readonly onTold?: (job: Job, told: Told) => void;
@@ -21,13 +25,18 @@ type Answer<Result, Told> = { readonly result: Result } | { readonly told: Told 
 
 /** The results in the order of the jobs. Throws what a job threw. */
 export async function onThreads<Job, Result, Told>(options: JobThreads<Job, Told>): Promise<Result[]> {
-  const { jobs, threads, setting, onTold } = options;
+  const { script, setting, schemas, onTold } = options;
   const results: Result[] = [];
   let next = 0;
-  const workers = Array.from({ length: Math.min(threads, jobs.length) }, () => {
-    return new Worker(threadScript(options.script), { workerData: setting, resourceLimits: THREAD_LIMITS });
+  const workers = Array.from({ length: options.threads }, () => startThread(script, setting, schemas));
+  // A thread may fail before there is work for it.
+  const failed = new Promise<never>((_, reject) => {
+    for (const worker of workers) {
+      worker.once('error', reject);
+      worker.once('exit', (code) => reject(new Error(`a thread ended with ${code} before its work was done`)));
+    }
   });
-  const work = (worker: Worker): Promise<void> =>
+  const work = (worker: Worker, jobs: readonly Job[]): Promise<void> =>
     new Promise((resolve, reject) => {
       let job = -1;
       const handOut = (): void => {
@@ -46,12 +55,11 @@ export async function onThreads<Job, Result, Told>(options: JobThreads<Job, Told
           handOut();
         }
       });
-      worker.once('error', reject);
-      worker.once('exit', (code) => reject(new Error(`a thread ended with ${code} before its work was done`)));
       handOut();
     });
   try {
-    await Promise.all(workers.map(work));
+    const jobs = await Promise.race([options.jobs, failed]);
+    await Promise.race([Promise.all(workers.map((worker) => work(worker, jobs))), failed]);
     return results;
   } finally {
     await Promise.all(workers.map((worker) => worker.terminate()));

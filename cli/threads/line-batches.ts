@@ -44,7 +44,12 @@ export function replayOptions(
   return { log, codec, topics, from, rooms: (name) => compiled.matches(name) };
 }
 
-/** Throws what reading the log throws. */
+/** Lines of one batch come to about as much; each costs both threads a message. */
+const BATCH_BYTES = 524_288;
+/** Where few events are wanted, nobody waits for more than so many portions of the log to be read. */
+const BATCH_PORTIONS = 16;
+
+/** Throws what reading the log throws, after all lines before it. */
 export async function* lineBatches(
   options: ReplayOptions,
   format: ReplayFormat,
@@ -52,24 +57,49 @@ export async function* lineBatches(
   range: OffsetRange,
   readable: ReadableData,
 ): AsyncGenerator<LineBatch> {
-  const write = replayLine(format);
-  const lines = new LineBytes();
-  for await (const events of replayPartition(options, partition, range))
-    yield batchOf(await readable.all(events), lines, write);
+  const batch = new OpenBatch(replayLine(format));
+  let portions = 0;
+  try {
+    for await (const events of replayPartition(options, partition, range)) {
+      batch.add(await readable.all(events));
+      if (batch.bytes < BATCH_BYTES && ++portions < BATCH_PORTIONS) continue;
+      portions = 0;
+      yield batch.take();
+    }
+  } catch (thrown) {
+    yield batch.take();
+    throw thrown;
+  }
+  yield batch.take();
 }
 
-function batchOf(
-  events: readonly ReplayedEvent[],
-  lines: LineBytes,
-  write: (into: LineBytes, event: ReplayedEvent) => void,
-): LineBatch {
-  const times = new Float64Array(events.length);
-  const ends = new Uint32Array(events.length);
-  for (let index = 0; index < events.length; index++) {
-    const event = events[index] as ReplayedEvent;
-    write(lines, event);
-    times[index] = event.time;
-    ends[index] = lines.length;
+class OpenBatch {
+  readonly #write: (into: LineBytes, event: ReplayedEvent) => void;
+  readonly #lines = new LineBytes();
+  #times: number[] = [];
+  #ends: number[] = [];
+
+  constructor(write: (into: LineBytes, event: ReplayedEvent) => void) {
+    this.#write = write;
   }
-  return { times, ends, text: lines.take() };
+
+  get bytes(): number {
+    return this.#lines.length;
+  }
+
+  add(events: readonly ReplayedEvent[]): void {
+    const lines = this.#lines;
+    for (const event of events) {
+      this.#write(lines, event);
+      this.#times.push(event.time);
+      this.#ends.push(lines.length);
+    }
+  }
+
+  take(): LineBatch {
+    const taken = { times: new Float64Array(this.#times), ends: new Uint32Array(this.#ends), text: this.#lines.take() };
+    this.#times = [];
+    this.#ends = [];
+    return taken;
+  }
 }

@@ -35,7 +35,7 @@ async function printed(options: Partial<ReplayOnThreads> & { readonly room?: str
   let text = '';
   const summary = await replayOnThreads({
     setting: { config, room: room as RoomId | null, pattern: undefined, from: { kind: 'start' }, format: 'json' },
-    threads: 1,
+    threads: [],
     log: stream.cluster.open('replay'),
     codec,
     schemas: { known: () => undefined, load: () => Promise.reject(new RoomlogError('schema_not_found')) },

@@ -1,21 +1,19 @@
 /** `roomlog replay`: partitions read side by side, their lines merged by time and printed. */
-import { Worker } from 'node:worker_threads';
 import { readAhead } from '../../consumers/read-ahead.ts';
 import { mergeByTime } from '../../consumers/replay/merge.ts';
 import { replayedRanges } from '../../consumers/replay/replay.ts';
-import type { Partition } from '../../core/ids.ts';
-import type { EventLog, OffsetRange } from '../../core/ports/event-log.ts';
+import { grownTo } from '../../core/grown-buffer.ts';
+import type { EventLog } from '../../core/ports/event-log.ts';
 import type { SchemaStore } from '../../core/ports/schema-store.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
-import type { Ask, Told } from './replay-thread.ts';
-import { errorOf, THREAD_LIMITS, threadScript } from './thread.ts';
+import type { LineThread } from './line-thread.ts';
 
 export interface ReplayOnThreads {
   readonly setting: ReplaySetting;
-  /** At most; a single partition is read by the caller's. */
-  readonly threads: number;
+  /** Those that read; a single partition, and all where there are none, are read by the caller's. */
+  readonly threads: readonly LineThread[];
   readonly log: EventLog;
   readonly codec: Codec;
   /** What data in Avro is made readable with. */
@@ -24,12 +22,14 @@ export interface ReplayOnThreads {
   readonly toMs: number;
   /** Ends after so many. */
   readonly count: number;
-  /** Waits while the reader is slower than us. */
+  /** Resolves once it has been written: the bytes are used again. */
   readonly print: (lines: Uint8Array) => Promise<void>;
 }
 
 /** Lines are printed in portions of about so many bytes. */
 const PRINTED_BYTES = 131_072;
+/** Of each partition: enough that its thread makes the next one while others of its partitions are in turn. */
+const BATCHES_AHEAD = 3;
 
 export interface Printed {
   readonly events: number;
@@ -41,23 +41,18 @@ export async function replayOnThreads(replay: ReplayOnThreads): Promise<Printed>
   const { setting, log, codec, schemas } = replay;
   const options = replayOptions(setting, log, codec);
   const ranges = await replayedRanges(options);
-  const threads = Math.min(replay.threads, ranges.size);
-  if (threads === 1) {
+  const { threads } = replay;
+  if (threads.length === 0 || ranges.size === 1) {
     const readable = new ReadableData(schemas);
     return await printMerged(
       [...ranges].map(([partition, range]) => lineBatches(options, setting.format, partition, range, readable)),
       replay,
     );
   }
-  const workers = Array.from({ length: threads }, () => new ReplayThread(setting));
-  try {
-    const sources = [...ranges].map(([partition, range], index) =>
-      readAhead((workers[index % threads] as ReplayThread).batches(partition, range)),
-    );
-    return await printMerged(sources, replay);
-  } finally {
-    await Promise.all(workers.map((worker) => worker.end()));
-  }
+  const sources = [...ranges].map(([partition, range], index) =>
+    readAhead((threads[index % threads.length] as LineThread).batches(partition, range), BATCHES_AHEAD),
+  );
+  return await printMerged(sources, replay);
 }
 
 async function printMerged(
@@ -65,104 +60,53 @@ async function printMerged(
   { toMs, count, print }: ReplayOnThreads,
 ): Promise<Printed> {
   let events = 0;
-  let printed = 0;
-  const portion = new Portion(PRINTED_BYTES);
-  const flush = async (): Promise<void> => {
-    const lines = portion.take();
-    printed += lines.length;
-    if (lines.length > 0) await print(lines);
-  };
+  const printer = new Printer(print);
   for await (const runs of mergeByTime(sources)) {
     for (const { batch, from, to } of runs) {
       let end = Math.min(to, from + count - events);
       while (end > from && (batch.times[end - 1] as number) > toMs) end--;
-      portion.add(
-        batch.text,
-        from === 0 ? 0 : (batch.ends[from - 1] as number),
-        end === 0 ? 0 : (batch.ends[end - 1] as number),
-      );
+      const textAt = from === 0 ? 0 : (batch.ends[from - 1] as number);
+      const textEnd = end === 0 ? 0 : (batch.ends[end - 1] as number);
+      printer.add(batch.text, textAt, textEnd);
+      if (printer.isFull) await printer.flush();
       events += end - from;
-      if (portion.length >= PRINTED_BYTES) await flush();
       // Cut short: by the count, or since all that comes is later.
       if (events === count || end < to) {
-        await flush();
-        return { events, bytes: printed };
+        await printer.flush();
+        return { events, bytes: printer.printed };
       }
     }
   }
-  await flush();
-  return { events, bytes: printed };
+  await printer.flush();
+  return { events, bytes: printer.printed };
 }
 
-/** Lines of many batches put side by side. Each is copied once: a view for each run would cost more. */
-class Portion {
-  readonly #expected: number;
-  #bytes: Buffer;
-  length = 0;
+/** Lines of many batches put side by side, in one buffer that is used again and again. Each is copied once: a view for each run would cost more. */
+class Printer {
+  readonly #print: (lines: Uint8Array) => Promise<void>;
+  #bytes: Buffer<ArrayBuffer> = Buffer.allocUnsafeSlow(2 * PRINTED_BYTES);
+  #length = 0;
+  printed = 0;
 
-  constructor(expected: number) {
-    this.#expected = expected;
-    this.#bytes = Buffer.allocUnsafeSlow(expected);
+  constructor(print: (lines: Uint8Array) => Promise<void>) {
+    this.#print = print;
+  }
+
+  get isFull(): boolean {
+    return this.#length >= PRINTED_BYTES;
   }
 
   add(text: Uint8Array<ArrayBuffer>, from: number, to: number): void {
-    const length = this.length + to - from;
-    if (length > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, 2 * this.#bytes.length));
-      this.#bytes.copy(larger, 0, 0, this.length);
-      this.#bytes = larger;
-    }
-    Buffer.prototype.copy.call(text, this.#bytes, this.length, from, to);
-    this.length = length;
+    const length = this.#length + to - from;
+    this.#bytes = grownTo(this.#bytes, this.#length, length);
+    Buffer.prototype.copy.call(text, this.#bytes, this.#length, from, to);
+    this.#length = length;
   }
 
-  /** What was added; it is nobody else's. */
-  take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.length);
-    this.#bytes = Buffer.allocUnsafeSlow(this.#expected);
-    this.length = 0;
-    return taken;
-  }
-}
-
-/** A thread that reads some of the partitions. Its failures are those of whoever waits for a batch. */
-class ReplayThread {
-  readonly #worker: Worker;
-  readonly #waiting = new Map<Partition, { resolve(batch: LineBatch | null): void; reject(error: Error): void }>();
-  /** It has ended: nothing that is asked of it any more is ever answered. */
-  #failure: Error | null = null;
-
-  constructor(setting: ReplaySetting) {
-    this.#worker = new Worker(threadScript('replay-thread'), { workerData: setting, resourceLimits: THREAD_LIMITS });
-    this.#worker.on('message', (told: Told) => {
-      const asker = this.#waiting.get(told.partition);
-      this.#waiting.delete(told.partition);
-      if ('failed' in told) asker?.reject(errorOf(told.failed));
-      else asker?.resolve(told.batch);
-    });
-    this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
-    this.#worker.on('exit', (code) => this.#fail(new Error(`a thread of replay ended with ${code}`)));
-  }
-
-  async *batches(partition: Partition, range: OffsetRange): AsyncGenerator<LineBatch> {
-    for (;;) {
-      const batch = await new Promise<LineBatch | null>((resolve, reject) => {
-        if (this.#failure !== null) throw this.#failure;
-        this.#waiting.set(partition, { resolve, reject });
-        this.#worker.postMessage({ partition, range } satisfies Ask);
-      });
-      if (batch === null) return;
-      yield batch;
-    }
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate();
-  }
-
-  #fail(error: Error): void {
-    this.#failure ??= error;
-    for (const { reject } of this.#waiting.values()) reject(error);
-    this.#waiting.clear();
+  async flush(): Promise<void> {
+    if (this.#length === 0) return;
+    await this.#print(this.#bytes.subarray(0, this.#length));
+    this.printed += this.#length;
+    this.#length = 0;
   }
 }

@@ -1,39 +1,34 @@
-/** One thread of `roomlog replay`: reads its partitions, each one batch further than it was asked for, and turns their events into lines. */
-import assert from 'node:assert/strict';
-import { parentPort, workerData } from 'node:worker_threads';
-import { readAhead } from '../../consumers/read-ahead.ts';
+/** One thread of `roomlog replay`: reads its partitions and turns their events into lines, as many batches as were asked for. */
 import type { Partition } from '../../core/ids.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
-import { openLog } from '../open-log.ts';
+import { openLogWith } from '../open-log.ts';
 import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
+import { startedWith } from './start-thread.ts';
 import { type Failure, failureOf } from './thread.ts';
 
-/** Asks for a partition's next batch. */
+/** Asks for a partition's next batch. Several may be asked for at once. */
 export interface Ask {
   readonly partition: Partition;
   readonly range: OffsetRange;
 }
 
-/** `batch`: null at the end. */
+/** In the order of the asks. `batch`: null at the end. */
 export type Told =
   | { readonly partition: Partition; readonly batch: LineBatch | null }
   | { readonly partition: Partition; readonly failed: Failure };
 
-const port = parentPort;
-assert(port !== null, 'it runs as a thread');
-const setting = workerData as ReplaySetting;
-const opened = openLog(setting.config);
+const { port, setting, schemas } = startedWith<ReplaySetting>();
+const opened = openLogWith(setting.config, schemas);
+const readable = new ReadableData(schemas);
 const sources = new Map<Partition, AsyncGenerator<LineBatch>>();
 
 async function answer({ partition, range }: Ask): Promise<Told> {
   try {
-    const { log, codec, schemas } = await opened;
-    const readable = new ReadableData(schemas);
-    // The next batch is made while nobody has asked for it yet: else every partition waits for the printing thread in turn, and that for it.
+    const { log, codec } = await opened;
     const source =
       sources.get(partition) ??
-      readAhead(lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, readable));
+      lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, readable);
     sources.set(partition, source);
     const { done, value } = await source.next();
     return { partition, batch: done === true ? null : value };

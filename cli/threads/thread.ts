@@ -1,4 +1,4 @@
-/** What both sides of a thread share: its program, its limits, and errors on their way out: structured cloning keeps an error's text, but not its kind. */
+/** Errors on their way out of a thread: structured cloning keeps an error's text, but not its kind. */
 import { type ErrorCode, type ErrorDetails, RoomlogError } from '../../core/errors.ts';
 
 export interface Failure {
@@ -18,12 +18,4 @@ export function failureOf(thrown: unknown): Failure {
 
 export function errorOf({ code, message, details }: Failure): Error {
   return code === null ? new Error(message) : new RoomlogError(code, message, { details });
-}
-
-/** Records of a fetch live until it was worked off: a small young generation would copy them several times. */
-export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 64 } as const;
-
-/** A thread's program by its name in this folder. Sources run as .ts, the package as .js. */
-export function threadScript(name: string): URL {
-  return new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
 }

@@ -1,13 +1,12 @@
 /** One thread of `roomlog verify`: checks the partitions that it is handed, with a connection of its own. */
-import assert from 'node:assert/strict';
-import { parentPort, workerData } from 'node:worker_threads';
 import type { Found } from '../../consumers/verify/finding.ts';
 import { type Verified, type VerifyOptions, verify } from '../../consumers/verify/verify.ts';
 import type { Config } from '../../core/config/schema.ts';
 import type { Partition } from '../../core/ids.ts';
 import { topicsOf } from '../../core/names.ts';
-import { openLog } from '../open-log.ts';
+import { openLogWith } from '../open-log.ts';
 import { serveJobs } from './job-threads.ts';
+import { startedWith } from './start-thread.ts';
 
 export interface VerifyThreadSetting {
   readonly config: Config;
@@ -22,12 +21,15 @@ export interface VerifiedByThread extends Omit<Verified, 'findings'> {
 /** Records read of the partition since it said so last. */
 export type Read = number;
 
-assert(parentPort !== null, 'it runs as a thread');
-const { config, scope } = workerData as VerifyThreadSetting;
-const { sessionMaxAgeMs, keyWindowMs } = config.sequencer;
-const opened = openLog(config);
+/** Read between two words of it: each costs both sides more than reading a fetch's slice. */
+const TOLD_RECORDS = 16_384;
 
-serveJobs<Partition, VerifiedByThread, Read>(parentPort, async (partition, tell) => {
+const { port, setting, schemas } = startedWith<VerifyThreadSetting>();
+const { config, scope } = setting;
+const { sessionMaxAgeMs, keyWindowMs } = config.sequencer;
+const opened = openLogWith(config, schemas);
+
+serveJobs<{ readonly partition: Partition }, VerifiedByThread, Read>(port, async ({ partition }, tell) => {
   const { log, codec } = await opened;
   let told = 0;
   const { findings, ...rest } = await verify({
@@ -38,6 +40,7 @@ serveJobs<Partition, VerifiedByThread, Read>(parentPort, async (partition, tell)
     limits: { sessionMaxAgeMs, keyWindowMs },
     only: { partition },
     onProgress: ({ records }) => {
+      if (records - told < TOLD_RECORDS) return;
       tell(records - told);
       told = records;
     },
