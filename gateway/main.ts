@@ -111,7 +111,7 @@ class Gateway implements RunningGateway {
       : null;
     this.#edge = new Edge({ config, secret, clock, logger: this.#logger, metrics, routes });
     this.#stopObserving = observeProcess(metrics);
-    this.#stopWatchingHeap = watchHeap();
+    this.#stopWatchingHeap = watchHeap().stop;
   }
 
   get url(): string {

@@ -9,7 +9,7 @@ test('a heap that is large once garbage is gone is seen to once, a small one is 
   let used = 100 * MB;
   const flags: string[] = [];
   const looks = new Set<() => void>();
-  const stop = watchHeap({
+  const { stop } = watchHeap({
     usedBytes: () => used,
     setFlag: (flag) => flags.push(flag),
     afterFullCollections: (look) => {
@@ -28,6 +28,28 @@ test('a heap that is large once garbage is gone is seen to once, a small one is 
   collect();
   expect([flags.length, looks.size]).toEqual([1, 0]);
   stop();
+});
+
+test('of a small heap buffers count while the process is busy, of a large one for good', () => {
+  let used = 100 * MB;
+  let collect = () => {};
+  const flags: string[] = [];
+  const heap = watchHeap({
+    usedBytes: () => used,
+    setFlag: (flag) => flags.push(flag),
+    afterFullCollections: (look) => {
+      collect = look;
+      return () => {};
+    },
+  });
+  for (const isBusy of [false, true, true, false, false, true]) heap.busy(isBusy);
+  const [on, off] = ['--external-memory-accounted-in-global-limit', '--no-external-memory-accounted-in-global-limit'];
+  expect(flags).toEqual([on, off, on]);
+  used = 200 * MB;
+  collect();
+  heap.busy(false);
+  heap.busy(true);
+  expect(flags).toEqual([on, off, on, on]);
 });
 
 /** Runs a program in a process of its own; what it says. */
@@ -95,4 +117,7 @@ test('it is V8’s fixed bound for buffers that makes a large heap be looked thr
   const shared = fullCollections(`import { watchHeap } from '${MODULE}'; watchHeap();`);
   expect(fixed).toBeGreaterThanOrEqual(8);
   expect(shared).toBeLessThanOrEqual(fixed / 3);
+  const lifted = `import { watchHeap } from '${MODULE}'; const heap = watchHeap({ usedBytes: () => 0 }); heap.busy(true);`;
+  expect(fullCollections(lifted)).toBeLessThanOrEqual(fixed / 3);
+  expect(fullCollections(`${lifted} heap.busy(false);`)).toBeGreaterThanOrEqual(8);
 }, 60_000);

@@ -44,7 +44,7 @@ export async function startSequencer(
   const logger = dependencies.logger ?? createLogger(config, { name });
   const metrics = dependencies.metrics ?? createMetrics();
   const stopObserving = observeProcess(metrics);
-  const stopWatchingHeap = watchHeap();
+  const heap = watchHeap();
   const alarms = openAlarms(logger, systemClock, metrics);
   let stopWatching = () => {};
   const startedAt = Date.now();
@@ -68,7 +68,7 @@ export async function startSequencer(
     await log?.close();
     await admin.close();
     stopObserving();
-    stopWatchingHeap();
+    heap.stop();
     if (dependencies.metrics === undefined) await metrics.shutdown();
   };
 
@@ -101,6 +101,7 @@ export async function startSequencer(
       metrics: countInto(metrics),
       alarms,
       outboundRetentionMs: config.stream.outboundRetentionMs,
+      onBusy: (isBusy) => heap.busy(isBusy),
       groupId: groupId === '' ? `${config.stream.prefix}.sequencer` : groupId,
     });
     gaugeFrom(metrics, sequencer);

@@ -40,6 +40,8 @@ export type SequencerOptions = Pick<SequencerContext, 'log' | 'codec' | 'topics'
   Partial<Pick<SequencerContext, 'metrics' | 'clock' | 'random' | 'outboundRetentionMs' | 'alarms'>> & {
     /** The consumer group that shares the partitions. */
     readonly groupId: string;
+    /** Told once a second whether very many records came (`Share.divideByLoad`). */
+    readonly onBusy?: (isBusy: boolean) => void;
   };
 
 export interface SequencerReport {
@@ -262,7 +264,8 @@ export class Sequencer {
     const now = this.#context.clock.monotonic();
     if (now - this.#dividedAt >= DIVIDE_EVERY_MS) {
       this.#dividedAt = now;
-      this.#context.share.divideByLoad();
+      const isBusy = this.#context.share.divideByLoad();
+      this.#options.onBusy?.(isBusy);
     }
     if (now - this.#committedAt < COMMIT_EVERY_MS) return;
     this.#committedAt = now;

@@ -42,7 +42,8 @@ async function start() {
   const clock = movableClock();
   const stream = new MemoryStream({ clock, partitions: PARTITIONS });
   const log = new Noting(stream.cluster, 'a');
-  const sequencer = await running.start(stream, 'a', { log });
+  const told: boolean[] = [];
+  const sequencer = await running.start(stream, 'a', { log, onBusy: (isBusy) => told.push(isBusy) });
   await ready(sequencer);
   const rooms: string[] = [];
   for (let number = 0; Object.keys(rooms).length < PARTITIONS; number++) {
@@ -57,7 +58,7 @@ async function start() {
     }
     await sound(stream);
   };
-  return { clock, log, publish };
+  return { clock, log, publish, told };
 }
 
 test('each of many has its share from the start, and still has it when the load has been looked at', async () => {
@@ -79,4 +80,13 @@ test('one that is alone with much to do has more, once that was seen', async () 
     await publish(1);
     expect(log.takeLargest()).toBeGreaterThan(SHARE_BYTES);
   });
+});
+
+test('who asked is told at each look whether very many came', async () => {
+  const { clock, told } = await start();
+  for (const looks of [1, 2]) {
+    clock.advance(1_000);
+    await until(() => expect(told.length).toBeGreaterThanOrEqual(looks));
+  }
+  expect(new Set(told)).toEqual(new Set([false]));
 });

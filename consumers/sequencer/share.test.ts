@@ -37,3 +37,12 @@ test('only partitions that have had much to do since the last look count', () =>
   expect(came(20_000, 500, 1, 3)).toBe(of(3).batchBytes);
   expect(came()).toBe(of(1).batchBytes);
 });
+
+test('says when very many came to all partitions together', () => {
+  const share = of(12);
+  const came = (records: number): boolean => {
+    for (let number = 0; number < 4; number++) share.came(number as Partition, records);
+    return share.divideByLoad();
+  };
+  expect([came(4_999), came(5_000), came(0)]).toEqual([false, true, false]);
+});
