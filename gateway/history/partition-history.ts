@@ -35,6 +35,15 @@ export function headCursor(history: PartitionHistory, room: RoomId): string {
 }
 
 /**
+ * Up to where a room has to be read from an offset on: behind its newest event that is not in the ring. What stands beyond may be other rooms' alone,
+ * however much it is. Infinity where the room has nothing there, so that only reading to the end can tell.
+ */
+export function endOfRoom(history: PartitionHistory, room: RoomId, from: number): number {
+  const top = history.ring.first(room) ?? history.head(room);
+  return top === undefined || top.offset < from ? Number.POSITIVE_INFINITY : top.offset + 1;
+}
+
+/**
  * The moment by which members that catch up are told what has expired, ms since the Unix epoch. Log time alone stands still in a
  * quiet partition. Live members get by log time only: a gateway's clock that is wrong must not take from them what is new.
  */

@@ -188,6 +188,24 @@ describe('a range that ends where another begins', () => {
   });
 });
 
+describe('a room whose newest event lies far below the end', () => {
+  const data = Buffer.from(JSON.stringify('x'.repeat(1_000)));
+
+  it.each(['from a cursor', 'from the start'])('is read up to that and little further, %s', async (from) => {
+    w = new World({ gateway: { ringBytes: 1 }, anchors: { everyRecords: 10 } });
+    const offsets = w.publishMany('a', 100, { data });
+    w.publishMany('b', 300, { data });
+    const seen = watchReads(w);
+    const stream = await w.openStream();
+    const cursor = encodeCursor(w.streamId, 'a' as RoomId, { offset: offsets[19] as Offset, seq: 20 as Seq });
+    const isResumed = from === 'from a cursor';
+    const { sink } = await joinRoom(stream, 'a', isResumed ? { kind: 'after', cursor } : { kind: 'start' });
+    await until(() => sink.of('live').length === 1);
+    expect(sink.seqs()).toHaveLength(isResumed ? 80 : 100);
+    expect(seen.records).toBeLessThan(200);
+  });
+});
+
 describe('a log that can not be read', () => {
   it('refuses the join with unavailable', async () => {
     w = new World({ gateway: { ringBytes: 1 }, historyCacheBytes: 0 });

@@ -9,7 +9,7 @@ import type { Anchor } from '../../core/log/chain.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import type { RoomHead } from '../../core/log/room-heads.ts';
 import type { LogEvent } from './log-event.ts';
-import type { PartitionHistory } from './partition-history.ts';
+import { endOfRoom, type PartitionHistory } from './partition-history.ts';
 import type { Ranges } from './ranges.ts';
 import type { Stretch } from './stretch.ts';
 import type { Wanted } from './walk-back.ts';
@@ -130,7 +130,8 @@ export class RoomReader {
     }
     const from = this.#next ?? this.#firstAnchor();
     try {
-      const stretch = this.#stretch ?? (await this.#ranges.read(this.#view, from));
+      const stretch =
+        this.#stretch ?? (await this.#ranges.read(this.#view, from, endOfRoom(this.#view, this.room, from.offset)));
       if (stretch.next.offset <= from.offset) return this.#atEnd();
       const at = Math.max(this.#at, from.offset) as Offset;
       const { events, more } = await stretch.eventsOf(this.room, at, this.#portionBytes);

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/ports/clock.ts';
 import { isExpired } from '../fanout/delivery.ts';
 import type { JoinStart } from '../stream.ts';
 import type { LogEvent } from './log-event.ts';
-import { expiryTime, type PartitionHistory } from './partition-history.ts';
+import { endOfRoom, expiryTime, type PartitionHistory } from './partition-history.ts';
 import { recordAt } from './ranges.ts';
 import { type HistoryReads, type Position, RoomReader } from './room-reader.ts';
 import { isDense } from './walk-back.ts';
@@ -104,7 +104,7 @@ export class Starts {
     try {
       // Whoever will read on from there reads it at once.
       const wanted = { throughSeq: seq, beforeTime: Number.NEGATIVE_INFINITY, scanFrom: offset + 1 };
-      const upTo = isDense({ view, ranges, room }, wanted) ? view.position : offset + 1;
+      const upTo = isDense({ view, ranges, room }, wanted) ? endOfRoom(view, room, offset) : offset + 1;
       record = await recordAt(ranges, view, offset, upTo);
     } catch (error) {
       if (!(error instanceof RoomlogError) || error.code !== 'offset_out_of_range') throw error;
