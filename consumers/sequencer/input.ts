@@ -20,7 +20,8 @@ const BEHIND_PAUSE_MS = 500;
  * topic, or one rewound), or whatever reading threw when the tenure ended.
  */
 export async function findInput(context: SequencerContext, readBack: ReadBack, tenure: Tenure): Promise<Offset> {
-  const { partition, lastInbound } = readBack;
+  // Both of one moment: while this waits for brokers, another owner may answer more.
+  const { partition, lastInbound, lastInboundTime } = readBack;
   const topic = context.topics.inbound;
   const next = (lastInbound + 1) as Offset;
   const patience = {
@@ -33,7 +34,7 @@ export async function findInput(context: SequencerContext, readBack: ReadBack, t
     await pause(BEHIND_PAUSE_MS);
     range = await patiently(() => rangeOf(context, partition), patience);
   }
-  const answered = { lastInbound, lastInboundTime: readBack.lastInboundTime };
+  const answered = { lastInbound, lastInboundTime };
   const place = await placeInbound(answered, range, (at) => patiently(() => readOne(context, readBack, at), patience));
   if (place.kind === 'goes_on') return place.next;
   throw inputError(place.kind, `${topic} partition ${partition}: ${place.found}.`);

@@ -204,9 +204,13 @@ export class PartitionSequencer {
     if (claimed.kind !== 'claimed') return claimed;
     const { epoch } = claimed;
     if (takeOver) await completeLetters(this.#context, this.#readBack, tenure, epoch);
-    const next = await findInput(this.#context, this.#readBack, tenure);
+    const next = await findInput(this.#context, this.#readBack, tenure).catch((thrown: unknown) =>
+      halted(asRoomlogError(thrown, 'fold_halted')),
+    );
+    // First: what inbound was compared with holds under our claim only. Whoever claimed since has looked for himself.
     const interruption = tenure.closing ? LOST : interruptionOf(tenure, this.#readBack, epoch);
     if (interruption !== null) return interruption;
+    if (typeof next !== 'number') return next;
 
     const { logger } = this.#context;
     logger.info(
