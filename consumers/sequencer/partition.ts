@@ -203,11 +203,11 @@ export class PartitionSequencer {
     const claimed = await claimPartition(request);
     if (claimed.kind !== 'claimed') return claimed;
     const { epoch } = claimed;
-    if (takeOver) await completeLetters(this.#context, this.#readBack, tenure, epoch);
-    const next = await findInput(this.#context, this.#readBack, tenure).catch((thrown: unknown) =>
-      halted(asRoomlogError(thrown, 'fold_halted')),
-    );
-    // First: what inbound was compared with holds under our claim only. Whoever claimed since has looked for himself.
+    const owed = takeOver ? completeLetters(this.#context, this.#readBack, tenure, epoch) : Promise.resolve();
+    const next = await owed
+      .then(() => findInput(this.#context, this.#readBack, tenure))
+      .catch((thrown: unknown) => halted(asRoomlogError(thrown, 'fold_halted')));
+    // First: what was found or failed counts under our claim only. Whoever claimed since looks for himself.
     const interruption = tenure.closing ? LOST : interruptionOf(tenure, this.#readBack, epoch);
     if (interruption !== null) return interruption;
     if (typeof next !== 'number') return next;

@@ -4,8 +4,7 @@ import { MemoryLog } from '../../adapters/memory/memory-log.ts';
 import { RoomlogError } from '../../core/errors.ts';
 import { NO_EPOCH, NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
 import type { OutboundRecord } from '../../core/log/record.ts';
-import type { AppendBatch, AppendOutcome, OffsetRange } from '../../core/ports/event-log.ts';
-import { silentLog } from '../../core/ports/logger.ts';
+import type { AppendBatch, AppendOutcome } from '../../core/ports/event-log.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, ready, sound, until } from '../../test/support/running-sequencers.ts';
 import type { Sequencer } from './sequencer.ts';
@@ -65,32 +64,6 @@ test('an own claim behind which a later one stands gives no right to write', asy
   expect(foreign).not.toBeNull();
   const epochs = stream.outbound(p0).flatMap(({ record }) => (record.claim === null ? [record.epoch as number] : []));
   expect(epochs).not.toContain(foreign);
-});
-
-test('what is found missing of inbound once another owner has claimed halts nothing', async () => {
-  const stream = new MemoryStream();
-  let a: Sequencer | null = null;
-  let overtaken = false;
-  class SlowToLookLog extends MemoryLog {
-    override async ranges(topic: string, partitions?: readonly Partition[]): Promise<Map<Partition, OffsetRange>> {
-      if (topic === stream.topics.inbound && !overtaken) {
-        overtaken = true;
-        stream.cluster.group(stream.groupId, topic).evict('a', { tell: false });
-        await running.start(stream, 'b');
-        await until(() => expect(a?.report().partitions[0]?.lastInbound).toBe(9));
-        // Retention takes what the other has answered.
-        stream.cluster.trim(topic, p0, 10 as Offset);
-      }
-      return super.ranges(topic, partitions);
-    }
-  }
-  const errors: string[] = [];
-  const logger = { ...silentLog, error: (_: object, message: string) => void errors.push(message) };
-  for (let n = 0; n < 10; n++) stream.publish(inboundEvent());
-  a = await running.start(stream, 'a', { log: new SlowToLookLog(stream.cluster, 'a'), logger });
-  await until(() => expect(a?.report().partitions[0]?.state).toMatch(/fenced|halted/));
-  expect(errors).toEqual([]);
-  expect(a.report().partitions[0]).toMatchObject({ state: 'fenced', lastInbound: 9, error: null });
 });
 
 test('a refused claim is not tried again', async () => {
