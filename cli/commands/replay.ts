@@ -66,10 +66,8 @@ async function replayAll(
   const { config, room } = setting;
   const schemas = openSchemas(config);
   const { LineThread } = await import('../threads/line-thread.ts');
-  const started = Array.from(
-    { length: room === null && threads > 1 ? threads : 0 },
-    () => new LineThread(setting, schemas),
-  );
+  const useful = room === null ? Math.min(threads, config.stream.partitions) : 1;
+  const started = Array.from({ length: useful > 1 ? useful : 0 }, () => new LineThread(setting, schemas));
   let log: EventLog | null = null;
   try {
     const [{ replayOnThreads }, opened] = await Promise.all([

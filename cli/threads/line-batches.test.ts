@@ -9,8 +9,8 @@ import { RunningSequencers, sound } from '../../test/support/running-sequencers.
 import { ReadableData } from '../readable-data.ts';
 import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
 
-const EVENTS = 60;
-const DATA_BYTES = 20_000;
+const EVENTS = 30;
+const DATA_BYTES = 60_000;
 const schemas = { known: () => undefined, load: () => Promise.reject(new RoomlogError('schema_not_found')) };
 const running = new RunningSequencers();
 let stream: MemoryStream;
@@ -19,7 +19,7 @@ let log: EventLog;
 beforeAll(async () => {
   let now = 1_800_000_000_000;
   const clock = { now: () => ++now, monotonic: () => performance.now() };
-  stream = new MemoryStream({ partitions: 1, clock, sequencer: { batchBytes: 50_000 } });
+  stream = new MemoryStream({ partitions: 1, clock, sequencer: { batchBytes: 100_000 } });
   await running.start(stream, 'a');
   const data = Buffer.from(JSON.stringify('x'.repeat(DATA_BYTES)));
   for (let n = 0; n < EVENTS; n++) stream.publish(inboundEvent({ room: 'room', data }));
@@ -28,9 +28,9 @@ beforeAll(async () => {
 });
 afterAll(() => running.stopAll());
 
-async function batches(from: EventLog, each: (batch: LineBatch) => void): Promise<void> {
+async function batches(from: EventLog, each: (batch: LineBatch) => void, pattern = '**'): Promise<void> {
   const { codec, config } = stream;
-  const setting: ReplaySetting = { config, room: null, pattern: '**', from: { kind: 'start' }, format: 'json' };
+  const setting: ReplaySetting = { config, room: null, pattern, from: { kind: 'start' }, format: 'json' };
   const options = replayOptions(setting, from, codec);
   const partition = 0 as Partition;
   const range = (await replayedRanges(options)).get(partition) as OffsetRange;
@@ -66,6 +66,12 @@ test('a batch is about half a megabyte of lines, and knows where each ends', asy
     events += times.length;
   }
   expect(events).toBe(EVENTS);
+});
+
+test('a batch ends after a while where few events are wanted', async () => {
+  const lines: number[] = [];
+  await batches(slowly(), ({ times }) => lines.push(times.length), 'none/**');
+  expect(lines).toEqual([0, 0, 0]);
 });
 
 test('what was read before a failure is handed over before it', async () => {

@@ -41,7 +41,7 @@ export async function verifyOnThreads({ config, scope, threads, onProgress }: Ve
       setting: { config, scope } satisfies VerifyThreadSetting,
       schemas,
       jobs,
-      threads,
+      threads: Math.min(threads, config.stream.partitions),
       onTold: ({ partition }, read) => {
         records += read;
         onProgress({ partition, records, of: Math.max(expected, records) } satisfies Progress);
