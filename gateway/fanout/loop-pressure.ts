@@ -11,7 +11,7 @@ const SAMPLE_MS = 100;
 /** Share of the time above which the loop counts as busy. */
 const BUSY = 0.75;
 /** Share of the time below which it has time to spare. */
-const AT_EASE = 0.5;
+const AT_EASE = 0.7;
 const RISE_PER_SAMPLE = 0.25;
 const SINK_PER_SAMPLE = 0.1;
 
