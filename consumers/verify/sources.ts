@@ -12,7 +12,7 @@ import type { InboundContent } from './content.ts';
 import type { InboundItem } from './inbound-walk.ts';
 import type { LetterSeen } from './letters.ts';
 
-/** Asked for per fetch. Of each of two topics one is worked on, another is there or on its way: four are in memory at most. */
+/** Asked for per fetch. Of each of two topics one may still be worked on, the next be there and the one behind it on its way: six are in memory at most. */
 const FETCH_BYTES = 1_048_576;
 
 export interface Source {

@@ -61,7 +61,7 @@ export const configSchema = z.strictObject({
         .max(30_000)
         .default(100)
         .describe(
-          'How long a broker may hold back an empty fetch. It answers at once when there is something, so that this is no latency; idle processes use less CPU the longer it is. While partitions are taken on it is at most 20 ms.',
+          'How long a broker may hold back an empty fetch. It answers at once when there is something, so that this is no latency; idle processes use less CPU the longer it is. Fetches sent while partitions are taken on have at most 20 ms; the first partition may wait for one that was sent before.',
         ),
       requestTimeoutMs: ms()
         .default(10_000)

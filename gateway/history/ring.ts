@@ -42,7 +42,7 @@ export class Ring {
     this.#read = read;
   }
 
-  /** Bytes held once all of its events were asked for, about. */
+  /** Bytes of its records, and of its events as objects once all were asked for, about. An event that was asked for holds a copy of its record beside these. */
   get bytes(): number {
     return this.#records.bytes + this.size * OVERHEAD_BYTES;
   }
