@@ -20,6 +20,8 @@ export type Told =
 
 const { port, setting, schemas } = startedWith<ReplaySetting>();
 const opened = openLogWith(setting.config, schemas);
+// Told to whoever asks for something: a thread that ends by it would say less.
+opened.catch(() => {});
 const readable = new ReadableData(schemas);
 const sources = new Map<Partition, AsyncGenerator<LineBatch>>();
 

@@ -28,6 +28,8 @@ const { port, setting, schemas } = startedWith<VerifyThreadSetting>();
 const { config, scope } = setting;
 const { sessionMaxAgeMs, keyWindowMs } = config.sequencer;
 const opened = openLogWith(config, schemas);
+// Told to whoever asks for something: a thread that ends by it would say less.
+opened.catch(() => {});
 
 serveJobs<{ readonly partition: Partition }, VerifiedByThread, Read>(port, async ({ partition }, tell) => {
   const { log, codec } = await opened;
