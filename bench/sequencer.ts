@@ -156,6 +156,8 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     };
     if (options.profile !== undefined) env.NODE_OPTIONS = `--cpu-prof --cpu-prof-dir=${options.profile}`;
     const sequencer = new SequencerProcess('bench', portBase + 90, env, `${stack.stateDir}/sequencer.log`);
+    // Left alone by an interrupted run, it would join the group of the next one on the same port.
+    stack.atEnd(() => sequencer.end('SIGKILL'));
     sequencer.start();
     try {
       await untilWritten(topics.outbound, partitions);
