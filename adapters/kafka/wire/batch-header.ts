@@ -1,5 +1,6 @@
 /** Where a record batch stands, and what its header says (drawn in decode-batches.ts). */
 import type { AppendRecord } from '../../../core/ports/event-log.ts';
+import { int64At } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
 
 export const HEADER_BYTES = 61;
@@ -9,7 +10,6 @@ export const CODEC_BITS = 0x07;
 export const LOG_APPEND_TIME_BIT = 0x08;
 export const TRANSACTIONAL_BIT = 0x10;
 export const CONTROL_BIT = 0x20;
-const TWO_32 = 2 ** 32;
 
 /** The records of a sound, unpacked batch that is known by its bytes [at, end), checksum included; null where it has to be decoded. */
 export type EchoOf = (bytes: Buffer, at: number, end: number) => readonly AppendRecord[] | null;
@@ -38,7 +38,7 @@ export interface Batch {
 /** The header of the batch at `at`; null where no complete one stands there. Throws `BatchFault`. */
 export function headerAt(bytes: Buffer, at: number, echoOf: EchoOf | undefined): Batch | null {
   if (at + HEADER_BYTES > bytes.length) return null;
-  const baseOffset = int64(bytes, at);
+  const baseOffset = int64At(bytes, at);
   const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
   // Answers are cut at a byte limit; the rest comes with the next fetch.
   if (end > bytes.length) return null;
@@ -52,8 +52,6 @@ export function headerAt(bytes: Buffer, at: number, echoOf: EchoOf | undefined):
   return { at, end, baseOffset, lastOffset, attributes: bytes.readInt16BE(at + 21), echo };
 }
 
-export const int64 = (bytes: Buffer, at: number) => bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
-
 /** The offset behind the last complete batch of an answer, by the headers alone; null where there is none, or what stands there is no header. */
 export function offsetBehind(bytes: Buffer): number | null {
   let behind: number | null = null;
@@ -61,7 +59,7 @@ export function offsetBehind(bytes: Buffer): number | null {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8);
     if (end > bytes.length) break;
     if (end < at + HEADER_BYTES) return null;
-    behind = int64(bytes, at) + bytes.readInt32BE(at + 23) + 1;
+    behind = int64At(bytes, at) + bytes.readInt32BE(at + 23) + 1;
     at = end;
   }
   return behind;

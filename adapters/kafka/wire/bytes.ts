@@ -3,6 +3,16 @@ import { grownTo } from '../../../core/grown-buffer.ts';
 
 const TWO_32 = 2 ** 32;
 
+/** An int64 as a number: offsets and times stay far below 2^53, and `-1` is exact. */
+export const int64At = (bytes: Buffer, at: number): number =>
+  bytes.readInt32BE(at) * TWO_32 + bytes.readUInt32BE(at + 4);
+
+export function writeInt64(bytes: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / TWO_32);
+  bytes.writeInt32BE(high, at);
+  bytes.writeUInt32BE(value - high * TWO_32, at + 4);
+}
+
 /** Reads forward. Throws a RangeError past the end. */
 export class ByteReader {
   readonly bytes: Buffer;
@@ -26,10 +36,9 @@ export class ByteReader {
     return this.bytes.readInt32BE(this.at - 4);
   }
 
-  /** As a number: offsets and times stay far below 2^53, and `-1` is exact. */
   int64(): number {
     this.at += 8;
-    return this.bytes.readInt32BE(this.at - 8) * TWO_32 + this.bytes.readUInt32BE(this.at - 4);
+    return int64At(this.bytes, this.at - 8);
   }
 
   /** As text, for ids that may use all 64 bits. */
@@ -95,10 +104,8 @@ export class ByteWriter {
   }
 
   int64(value: number): this {
-    const high = Math.floor(value / TWO_32);
     const at = this.#take(8);
-    this.#bytes.writeInt32BE(high, at);
-    this.#bytes.writeUInt32BE(value - high * TWO_32, at + 4);
+    writeInt64(this.#bytes, at, value);
     return this;
   }
 

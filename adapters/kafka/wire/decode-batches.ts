@@ -23,10 +23,10 @@ import {
   type EchoOf,
   HEADER_BYTES,
   headerAt,
-  int64,
   LOG_APPEND_TIME_BIT,
   TRANSACTIONAL_BIT,
 } from './batch-header.ts';
+import { int64At } from './bytes.ts';
 import { RecordCursor } from './record-cursor.ts';
 
 export interface AbortedTransaction {
@@ -201,7 +201,7 @@ export class BatchDecoder {
     const { at, baseOffset, lastOffset } = batch;
     const appendTime = (batch.attributes & LOG_APPEND_TIME_BIT) !== 0;
     // With LogAppendTime the broker writes its time into maxTimestamp alone and leaves the records' deltas as the producer sent them.
-    const time = int64(bytes, at + (appendTime || (body === null && batch.echo === null) ? 35 : 27));
+    const time = int64At(bytes, at + (appendTime || (body === null && batch.echo === null) ? 35 : 27));
     if (body === null) {
       const left = lastOffset + 1 - Math.max(this.#from, baseOffset);
       this.#open = { batch, cursor: null, appendTime, time, left };

@@ -1,9 +1,8 @@
 /** One uncompressed record batch (layout in decode-batches.ts) of a producer without an id, as Kafka takes one per partition and request. */
 import type { AppendRecord } from '../../../core/ports/event-log.ts';
+import { HEADER_BYTES } from './batch-header.ts';
+import { writeInt64 } from './bytes.ts';
 import { crc32c } from './crc32c.ts';
-
-const HEADER_BYTES = 61;
-const TWO_32 = 2 ** 32;
 
 /** `nowMs` is the create time; topics with LogAppendTime put the broker's in its place. */
 export function encodeBatch(records: readonly AppendRecord[], nowMs: number): Buffer {
@@ -103,10 +102,4 @@ function varint(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(varintSize(value));
   writeVarint(bytes, 0, value);
   return bytes;
-}
-
-function writeInt64(bytes: Buffer, at: number, value: number): void {
-  const high = Math.floor(value / TWO_32);
-  bytes.writeInt32BE(high, at);
-  bytes.writeUInt32BE(value - high * TWO_32, at + 4);
 }
