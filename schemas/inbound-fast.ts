@@ -21,7 +21,7 @@ import {
   text,
   view,
 } from './record-fields.ts';
-import { notePublisher, type PublisherNames, recurringPublisher } from './recurring-publisher.ts';
+import { notePublisher, type PublisherFields, recurringPublisher } from './recurring-publisher.ts';
 import { HEADER_BYTES, writeHeader } from './wire.ts';
 
 const TWO_31 = 2 ** 31;
@@ -30,7 +30,7 @@ let lastRead: Buffer | null = null;
 
 /** null where it takes more than this to read (record-fields.ts). `origin` and `data` are views of `record`. */
 export function readInboundFast(record: Buffer): InboundEvent | null {
-  const { room, user, session } = readNames(record);
+  const { room, user, session } = readPublisher(record);
   const event = {
     room,
     user,
@@ -50,7 +50,7 @@ export function readInboundFast(record: Buffer): InboundEvent | null {
 }
 
 /** Room, user and session; `pub` is next. */
-function readNames(record: Buffer): PublisherNames {
+function readPublisher(record: Buffer): PublisherFields {
   begin(record, HEADER_BYTES);
   skipField();
   const roomEnd = place();
@@ -60,9 +60,9 @@ function readNames(record: Buffer): PublisherNames {
   const known = recurringPublisher(record, HEADER_BYTES, roomEnd, end);
   if (known !== null) return known;
   begin(record, HEADER_BYTES);
-  const names = { room: name(), user: name(), session: isPresent() ? name() : null };
-  if (isPlain()) notePublisher(record, HEADER_BYTES, roomEnd, end, names);
-  return names;
+  const fields = { room: name(), user: name(), session: isPresent() ? name() : null };
+  if (isPlain()) notePublisher(record, HEADER_BYTES, roomEnd, end, fields);
+  return fields;
 }
 
 const SLAB_BYTES = 65_536;

@@ -10,13 +10,14 @@ import { wordBefore } from './recurring-text.ts';
 /** Node's own slicing without the choice of an encoding by name; not in its types. */
 type Slicing = Buffer & { latin1Slice(from: number, to: number): string };
 
-export interface PublisherNames {
+/** What of a record says who publishes where. */
+export interface PublisherFields {
   readonly room: string;
   readonly user: string;
   readonly session: string | null;
 }
 
-interface Kept extends PublisherNames {
+interface Kept extends PublisherFields {
   /** Each character a byte. */
   readonly bytes: string;
 }
@@ -35,7 +36,12 @@ const kept: (Kept | undefined)[] = new Array(PLACES).fill(undefined);
 const seen = new Int32Array(PLACES);
 
 /** The names whose bytes stand from `start` up to `end`, the room's up to `roomEnd`; null where they are not known. */
-export function recurringPublisher(source: Buffer, start: number, roomEnd: number, end: number): PublisherNames | null {
+export function recurringPublisher(
+  source: Buffer,
+  start: number,
+  roomEnd: number,
+  end: number,
+): PublisherFields | null {
   if (!isKeepable(start, roomEnd, end)) return null;
   const place = hashOf(source, start, roomEnd, end) >>> (32 - PLACE_BITS);
   const found = kept[place];
@@ -54,7 +60,7 @@ export function notePublisher(
   start: number,
   roomEnd: number,
   end: number,
-  names: PublisherNames,
+  fields: PublisherFields,
 ): void {
   if (!isKeepable(start, roomEnd, end)) return;
   const hash = hashOf(source, start, roomEnd, end);
@@ -63,7 +69,7 @@ export function notePublisher(
     seen[place] = hash;
     return;
   }
-  const { room, user, session } = names;
+  const { room, user, session } = fields;
   kept[place] = { bytes: (source as Slicing).latin1Slice(start, end), room, user, session };
   seen[place] = 0;
 }
