@@ -7,8 +7,8 @@
  *     | 0x81, 0x82, 0xc1 or 0xc2      | 0..125, 126 or 127    | big-endian               |         |
  */
 import type { Buffer } from 'node:buffer';
+import { Pages } from '../../core/pages.ts';
 import type { EventEncoding, SharedDeflate } from '../stream.ts';
-import { Pages } from './pages.ts';
 
 const FIN = 0x80;
 const FIN_RSV1 = 0xc0;

@@ -40,3 +40,16 @@ it('gives bytes of their own, which stay as they are when those of the ring are 
   }
   expect(copied.equals(Buffer.alloc(1_000, 1))).toBe(true);
 });
+
+it('gives bytes that hold on to hardly more than themselves, whatever is needed for a moment beside them', () => {
+  const RECORD_BYTES = 300;
+  const records = new RecordBytes();
+  records.push(Buffer.alloc(RECORD_BYTES, 1));
+  const copies = Array.from({ length: 4_000 }, () => {
+    Buffer.allocUnsafe(RECORD_BYTES);
+    return records.copy(0, RECORD_BYTES);
+  });
+  const memory = new Set<ArrayBufferLike>(copies.map(({ buffer }) => buffer));
+  const heldBytes = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(heldBytes / (copies.length * RECORD_BYTES)).toBeLessThan(1.1);
+});

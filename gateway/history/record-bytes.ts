@@ -6,6 +6,7 @@
  *                | ……… dropped | records … | records … |      a record may go over from one chunk to the next
  */
 import { Buffer } from 'node:buffer';
+import { Pages } from '../../core/pages.ts';
 
 const CHUNK_BYTES = 65_536;
 
@@ -18,6 +19,7 @@ export class RecordBytes {
   #end = 0;
   /** The one that was dropped last, to be filled again. */
   #spare: Buffer | null = null;
+  readonly #copies = new Pages();
 
   /** Bytes of the records held. */
   get bytes(): number {
@@ -42,9 +44,9 @@ export class RecordBytes {
     }
   }
 
-  /** What stands between two positions that are held, in bytes of its own. */
+  /** What stands between two positions that are held, in bytes of its own: they are kept as long as the event that is made of them. */
   copy(from: number, to: number): Buffer {
-    const record = Buffer.allocUnsafe(to - from);
+    const record = this.#copies.take(to - from);
     for (let done = 0; done < record.length; ) {
       const at = from + done;
       const chunk = this.#chunks[Math.floor((at - this.#from) / CHUNK_BYTES)] as Buffer;
