@@ -1,11 +1,11 @@
 /** Inbound records that were decoded and not decided yet. Bounded: what comes next waits while it is over its limit. */
+import { Queue } from '../../core/limits/queue.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import type { Share } from './share.ts';
 
 export class InboundQueue {
   readonly #limit: Pick<Share, 'queueBytes'>;
-  #records: LogRecord[] = [];
-  #head = 0;
+  readonly #records = new Queue<LogRecord>();
   #bytes = 0;
   #drained: PromiseWithResolvers<void> | null = null;
   #arrivedAt = 0;
@@ -15,7 +15,7 @@ export class InboundQueue {
   }
 
   get size(): number {
-    return this.#records.length - this.#head;
+    return this.#records.size;
   }
 
   /** When the newest records came, Clock.monotonic. */
@@ -36,35 +36,27 @@ export class InboundQueue {
   }
 
   peek(): LogRecord | undefined {
-    return this.#records[this.#head];
+    return this.#records.peek();
   }
 
   shift(): void {
-    const record = this.#records[this.#head];
+    const record = this.#records.shift();
     if (record === undefined) return;
-    this.#head++;
     this.#bytes -= sizeOf(record);
-    if (this.#head === this.#records.length) {
-      this.#records = [];
-      this.#head = 0;
-    } else if (this.#head > 4_096) {
-      this.#records = this.#records.slice(this.#head);
-      this.#head = 0;
-    }
     if (this.#bytes <= this.#limit.queueBytes) this.#release();
   }
 
   /** Puts records back in front, to be decided again. */
   unshift(records: readonly LogRecord[]): void {
-    this.#records = [...records, ...this.#records.slice(this.#head)];
-    this.#head = 0;
-    for (const record of records) this.#bytes += sizeOf(record);
+    for (const record of records.toReversed()) {
+      this.#records.unshift(record);
+      this.#bytes += sizeOf(record);
+    }
   }
 
   /** Forgets everything; a waiting fetch goes on (to nowhere). */
   clear(): void {
-    this.#records = [];
-    this.#head = 0;
+    this.#records.clear();
     this.#bytes = 0;
     this.#release();
   }

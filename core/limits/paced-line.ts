@@ -3,7 +3,7 @@
  * are sent away are told different times, so that they don't come back all at once.
  */
 import type { Clock } from '../ports/clock.ts';
-import { BoundedQueue } from './bounded-queue.ts';
+import { Queue } from './queue.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** Longest time that anybody is told to stay away, ms. */
@@ -24,7 +24,7 @@ export type Begin = () => boolean;
 export class PacedLine {
   readonly #perSecond: number;
   readonly #clock: Pick<Clock, 'monotonic'>;
-  readonly #line: BoundedQueue<Begin>;
+  readonly #line: Queue<Begin>;
   readonly #bucket: TokenBucket;
   #timer: NodeJS.Timeout | null = null;
   /** Up to when the places behind the line are promised, ms. */
@@ -34,7 +34,7 @@ export class PacedLine {
   constructor({ perSecond, maxWaitMs, clock }: PacedLineOptions) {
     this.#perSecond = perSecond;
     this.#clock = clock;
-    this.#line = new BoundedQueue(Math.max(1, Math.floor((perSecond * maxWaitMs) / 1_000)));
+    this.#line = new Queue(Math.max(1, Math.floor((perSecond * maxWaitMs) / 1_000)));
     const burst = Math.max(1, Math.ceil(perSecond / BURSTS_PER_SECOND));
     this.#bucket = new TokenBucket({ perSecond, burst, now: () => clock.monotonic() });
   }

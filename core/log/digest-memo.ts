@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Offset } from '../ids.ts';
-import { BoundedQueue } from '../limits/bounded-queue.ts';
+import { Queue } from '../limits/queue.ts';
 import { type Digest, type DigestOf, digestOf } from './digest.ts';
 import type { InboundEvent } from './record.ts';
 
@@ -37,11 +37,11 @@ const isSame = (one: Uint8Array, other: Uint8Array): boolean => one === other ||
 export class DigestMemo {
   readonly digestOf: DigestOf;
   /** In the order of inbound offsets: decisions are made, and read back, in that order. */
-  readonly #inFlight: BoundedQueue<Remembered>;
+  readonly #inFlight: Queue<Remembered>;
 
   constructor(compute: DigestOf = digestOf, limit: number = MAX_REMEMBERED_DIGESTS) {
     this.digestOf = compute;
-    this.#inFlight = new BoundedQueue(limit);
+    this.#inFlight = new Queue(limit);
   }
 
   /** Remembers what inbound's content hashed to, and whose it is. Past the limit it is not remembered, which costs time only. */

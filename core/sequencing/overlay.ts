@@ -4,7 +4,7 @@
  */
 import { RoomlogError } from '../errors.ts';
 import type { Offset, RoomId, Seq } from '../ids.ts';
-import { BoundedQueue } from '../limits/bounded-queue.ts';
+import { Queue } from '../limits/queue.ts';
 import type { Digest } from '../log/digest.ts';
 import type { Remembered, RememberedKey } from './publisher.ts';
 
@@ -35,14 +35,14 @@ interface Linked extends InFlight {
 }
 
 export class Overlay {
-  readonly #queue: BoundedQueue<Linked>;
+  readonly #queue: Queue<Linked>;
   readonly #rooms = new Map<RoomId, InFlight>();
   /** The newest of each. */
   readonly #publishers = new Map<string, Linked>();
   readonly #keys = new Map<string, RememberedKey & { readonly inbound: Offset }>();
 
   constructor(limit: number = MAX_IN_FLIGHT_DECISIONS) {
-    this.#queue = new BoundedQueue(limit);
+    this.#queue = new Queue(limit);
   }
 
   get size(): number {

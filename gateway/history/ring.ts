@@ -6,9 +6,9 @@
  * when somebody first asks for it, once for all who do.
  */
 import type { Offset, RoomId } from '../../core/ids.ts';
+import { Queue } from '../../core/limits/queue.ts';
 import type { OutboundHead } from '../../core/log/record.ts';
 import { type LogEvent, OVERHEAD_BYTES } from './log-event.ts';
-import { Queue } from './queue.ts';
 import { RecordBytes } from './record-bytes.ts';
 
 /** Makes an event of its record's bytes, which are its own. */
@@ -28,9 +28,9 @@ export class Ring {
   readonly #read: ReadEvent;
   #records = new RecordBytes();
   /** Of each event held, oldest first: where its record begins, its offset in the log, and its room's run. */
-  #starts = new Queue<number>();
-  #offsets = new Queue<Offset>();
-  #runs = new Queue<Run>();
+  readonly #starts = new Queue<number>();
+  readonly #offsets = new Queue<Offset>();
+  readonly #runs = new Queue<Run>();
   /** Place of the oldest. */
   #first = 0;
   readonly #rooms = new Map<RoomId, Run>();
@@ -53,13 +53,13 @@ export class Ring {
   }
 
   get size(): number {
-    return this.#offsets.length;
+    return this.#offsets.size;
   }
 
   /** Takes the room's next event in; drops the oldest of the partition where the limit is passed. Copies the record. */
   push({ room, seq }: NonNullable<OutboundHead['event']>, offset: Offset, record: Buffer): void {
     let run = this.#rooms.get(room);
-    if (run === undefined || run.firstSeq + run.places.length !== seq) {
+    if (run === undefined || run.firstSeq + run.places.size !== seq) {
       // A hole can only come from a fold that lost records: what is older can't be joined to what is newer. It stays until it is dropped.
       run = { room, firstSeq: seq, places: new Queue() };
       this.#rooms.set(room, run);
@@ -109,9 +109,9 @@ export class Ring {
   /** Forgets all: what comes next does not follow what is held. */
   clear(): void {
     this.#records = new RecordBytes();
-    this.#starts = new Queue();
-    this.#offsets = new Queue();
-    this.#runs = new Queue();
+    this.#starts.clear();
+    this.#offsets.clear();
+    this.#runs.clear();
     this.#first = 0;
     this.#rooms.clear();
     this.#made.clear();
@@ -142,6 +142,6 @@ export class Ring {
     run.firstSeq += 1;
     run.places.shift();
     // The room may have begun a new run since.
-    if (run.places.length === 0 && this.#rooms.get(run.room) === run) this.#rooms.delete(run.room);
+    if (run.places.size === 0 && this.#rooms.get(run.room) === run) this.#rooms.delete(run.room);
   }
 }
