@@ -68,6 +68,31 @@ it('holds a window against what it adds to the latency', () => {
   });
 });
 
+it('has no goal for rungs above the highest that holds, nor for those that were not played in each turn', () => {
+  const rates = [1_000, 1_400, 2_000, 2_800].map((perSecond) => [
+    phase('roomlog', perSecond, 2_000_000, perSecond === 2_800 ? latency(60) : {}),
+    phase('native', perSecond, 2_000_000),
+  ]);
+  const [asked = [], below = [], highest = [], above = []] = rates;
+  const { case: one } = played('P1', [...asked, phase('socket.io', 1_000, 100_000)]);
+  const ladder = { warmUpSeconds: 0, seconds: 1 };
+  const turn = (contender: Contender, number: number, phases: readonly Phase[]) => ({
+    ...{ contender, turn: number, highest: null },
+    phases: phases.filter((some) => some.contender === contender),
+  });
+  const goals = hotGoals({
+    case: { ...one, ladder, rates: [{ perSecond: 1_000, warmUpSeconds: 0, seconds: 1 }] },
+    rounds: (['roomlog', 'native'] as const).flatMap((side) => [
+      turn(side, 1, [...asked, ...below, ...highest, ...above]),
+      turn(side, 2, [...asked, ...highest, ...above]),
+    ]),
+  });
+  expect(goals.map(({ what }) => what)).toEqual([
+    "deliveries per CPU-second at 1,000 events/s, to the native floor's",
+    "deliveries per CPU-second at 2,000 events/s, to the native floor's",
+  ]);
+});
+
 it('asks a quiet room to cost no more than ws.send', () => {
   const goals = hotGoals(played('P1', [phase('roomlog', 20, 75_000), phase('ws-send', 20, 80_000)]));
   expect(goals.map((goal) => [goal.value, isMet(goal)])).toEqual([[0.94, false]]);
@@ -83,6 +108,16 @@ it('holds small rooms against Socket.IO, and their latency against ws.send', () 
     [1.5, true],
     [4, true],
   ]);
+});
+
+it('says where small rooms were compared at a rate that was not held', () => {
+  const spread = played('P2', [
+    phase('roomlog', 5_000, 1, latency(300)),
+    phase('ws-send', 5_000, 1, latency(500)),
+    phase('socket.io', 5_000, 1),
+  ]);
+  const goals = spreadGoals(spread);
+  expect(goals.at(-1)?.what).toMatch(/the rate was not held by roomlog and ws-send$/);
 });
 
 it('gives no latency to a rate that was not held, and no row to void phases', () => {
