@@ -16,6 +16,7 @@ import { FORGOTTEN, REFUSED, REJOIN, typeOf, WAITING_FOR_MEMBERS } from './group
 import { assignAll, decodeAssignment, encodeSubscription, type Owned, PROTOCOL_NAME } from './group-protocol.ts';
 import type { KafkaMetrics } from './kafka-metrics.ts';
 import type { Metadata } from './metadata.ts';
+import { type Membership, OffsetCommits } from './offset-commits.ts';
 import type { BrokerConnection } from './transport.ts';
 import type { BrokerAddress } from './wire/metadata.ts';
 
@@ -38,16 +39,11 @@ export const STUCK_AFTER_MS = 2_000;
 /** So many stuck joins in a row, and the next one is made as a new member: whatever is stuck may be tied to the old one. */
 const STUCK_JOINS_AS_SAME_MEMBER = 2;
 
-interface Membership {
-  readonly coordinator: BrokerAddress;
-  readonly memberId: string;
-  readonly generation: number;
-}
-
 export class KafkaMember implements GroupMember {
   readonly #options: GroupOptions;
   readonly #parts: MemberParts;
   readonly #pause = new Pause();
+  readonly #commits: OffsetCommits;
   #membership: Membership | null = null;
   /** The group still counts on this member in `#membership`'s generation, as far as is known. */
   #joined = false;
@@ -62,14 +58,16 @@ export class KafkaMember implements GroupMember {
   #owned: Owned = { partitions: [], generation: -1 };
   #told: readonly Partition[] = [];
   #lastHeartbeatAt = Number.NEGATIVE_INFINITY;
-  #commits: Map<Partition, Offset> | null = null;
-  #committing = false;
   #running: Promise<void> | null = null;
   #leaving: Promise<void> | null = null;
 
   constructor(options: GroupOptions, parts: MemberParts) {
     this.#options = options;
     this.#parts = parts;
+    const { groupId, topic } = options;
+    const { beats, logger } = parts;
+    const membership = () => (this.#leaving ? null : this.#membership);
+    this.#commits = new OffsetCommits({ groupId, topic, connections: beats, logger, membership });
   }
 
   get generation(): number {
@@ -85,9 +83,7 @@ export class KafkaMember implements GroupMember {
   }
 
   commit(positions: ReadonlyMap<Partition, Offset>): void {
-    this.#commits ??= new Map();
-    for (const [partition, offset] of positions) this.#commits.set(partition, offset);
-    if (!this.#committing) void this.#commitAll();
+    this.#commits.commit(positions);
   }
 
   leave(): Promise<void> {
@@ -288,25 +284,5 @@ export class KafkaMember implements GroupMember {
       if (!stillWaiting) return;
       await pause(this.#options.heartbeatIntervalMs, undefined, { ref: false });
     }
-  }
-
-  async #commitAll(): Promise<void> {
-    const { groupId, topic } = this.#options;
-    this.#committing = true;
-    while (this.#commits && this.#membership && !this.#leaving) {
-      const offsets = this.#commits;
-      this.#commits = null;
-      const { coordinator, memberId, generation } = this.#membership;
-      const member = { groupId, memberId, generation };
-      try {
-        await this.#parts.beats.use(coordinator, 'offsetCommit', (broker) =>
-          broker.commitOffsets(member, topic, offsets),
-        );
-      } catch (thrown) {
-        // For lag displays only.
-        this.#parts.logger.debug({ group: groupId, reason: (thrown as Error).message }, 'commit failed');
-      }
-    }
-    this.#committing = false;
   }
 }
