@@ -1,47 +1,8 @@
-import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
-import lz4 from 'lz4js';
-import snappy from 'snappyjs';
 import { describe, expect, test } from 'vitest';
-import type { AppendRecord, LogRecord } from '../../../core/ports/event-log.ts';
-import { MAX_UNPACKED_BYTES } from '../codecs.ts';
+import { type Aborted, batch, decodeBatches, NOW, record } from './batch.fixture.ts';
 import { BatchFault } from './batch-header.ts';
 import { crc32c } from './crc32c.ts';
-import { type AbortedTransaction, BatchDecoder, type DecodedSlice, SLICE_RECORDS } from './decode-batches.ts';
-import { encodeBatch } from './encode-batch.ts';
-
-const NOW = 1_700_000_000_123;
-const HEADER_BYTES = 61;
-const record = (value: string | null, key: string | null = null): AppendRecord => ({
-  key: key === null ? null : Buffer.from(key),
-  value: value === null ? null : Buffer.from(value),
-});
-
-interface Changes {
-  baseOffset?: number;
-  attributes?: number;
-  maxTimestamp?: number;
-  producerId?: number;
-  lastOffsetDelta?: number;
-  /** Packs the records. */
-  pack?: (records: Buffer) => Uint8Array;
-}
-
-/** A batch as a broker or a foreign producer would have written it. */
-function batch(records: readonly AppendRecord[], changes: Changes = {}): Buffer {
-  let bytes = encodeBatch(records, NOW);
-  if (changes.pack) {
-    bytes = Buffer.concat([bytes.subarray(0, HEADER_BYTES), changes.pack(bytes.subarray(HEADER_BYTES))]);
-    bytes.writeInt32BE(bytes.length - 12, 8);
-  }
-  bytes.writeBigInt64BE(BigInt(changes.baseOffset ?? 0), 0);
-  if (changes.attributes !== undefined) bytes.writeInt16BE(changes.attributes, 21);
-  if (changes.lastOffsetDelta !== undefined) bytes.writeInt32BE(changes.lastOffsetDelta, 23);
-  if (changes.maxTimestamp !== undefined) bytes.writeBigInt64BE(BigInt(changes.maxTimestamp), 35);
-  if (changes.producerId !== undefined) bytes.writeBigInt64BE(BigInt(changes.producerId), 43);
-  bytes.writeUInt32BE(crc32c(bytes, 21), 17);
-  return bytes;
-}
 
 /** A transaction's marker: key is version and type. */
 function marker(baseOffset: number, producerId: number, type: 'abort' | 'commit'): Buffer {
@@ -49,57 +10,10 @@ function marker(baseOffset: number, producerId: number, type: 'abort' | 'commit'
   return batch([{ key, value: Buffer.alloc(6) }], { baseOffset, producerId, attributes: 0x30 });
 }
 
-type Aborted = readonly AbortedTransaction[];
-
-/** All slices of an answer in which nothing is large. */
-function decodeBatches(bytes: Buffer, from: number, aborted: Aborted): DecodedSlice {
-  const slice = new BatchDecoder(bytes, from, aborted).slice();
-  if (slice instanceof Promise || slice.more) throw new Error('the answer is large');
-  return slice;
-}
-
-/** All slices of any answer, as one. */
-async function decodeAll(bytes: Buffer, from: number, sliceRecords?: number) {
-  const decoder = new BatchDecoder(bytes, from, [], sliceRecords === undefined ? {} : { sliceRecords });
-  const sizes: number[] = [];
-  const records: LogRecord[] = [];
-  let unreadable = 0;
-  for (;;) {
-    const slice = await decoder.slice();
-    records.push(...slice.records);
-    sizes.push(slice.records.length);
-    unreadable += slice.unreadable;
-    if (!slice.more) return { records, next: slice.next, unreadable, sizes };
-  }
-}
-
 const values = (bytes: Buffer, from = 0, aborted: Aborted = []) => {
   const { records, next } = decodeBatches(bytes, from, aborted);
   return { seen: records.map((r) => [r.offset, r.value?.toString() ?? null]), next };
 };
-
-test('crc32c gives the check value of the polynomial', () => {
-  expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
-  expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
-  expect(crc32c(Buffer.alloc(0))).toBe(0);
-  // Wherever it lies in memory, and however long it is: the same as byte by byte.
-  const bytes = Buffer.from(Array.from({ length: 300 }, (_, at) => (at * 7919) & 0xff));
-  const byteByByte = (from: number, to: number) => {
-    let crc = -1;
-    for (const byte of bytes.subarray(from, to)) {
-      crc ^= byte;
-      for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? 0x82f63b78 ^ (crc >>> 1) : crc >>> 1;
-    }
-    return ~crc >>> 0;
-  };
-  for (let from = 0; from < 9; from++) {
-    for (const to of [from, from + 63, from + 64, from + 65, from + 71, from + 72, 300]) {
-      expect(crc32c(bytes.subarray(1), from - 1 < 0 ? 0 : from - 1, to - 1 < 0 ? 0 : to - 1)).toBe(
-        byteByByte(Math.max(1, from), Math.max(1, to)),
-      );
-    }
-  }
-});
 
 test('what is encoded is decoded, nulls and empties included', () => {
   const field = fc.option(
@@ -197,122 +111,5 @@ describe('a batch that lies is a fault with its offset:', () => {
         expect(() => decodeBatches(bytes, 0, [])).toThrow(BatchFault);
       }),
     );
-  });
-});
-
-describe('reads every codec:', () => {
-  const many = Array.from({ length: 3_000 }, (_, i) => record(`value ${i} ${'abc'.repeat(i % 40)}`, `key ${i % 7}`));
-  const xerial = (bytes: Buffer): Buffer => {
-    const pieces = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])];
-    for (let at = 0; at < bytes.length; at += 32_768) {
-      const block = Buffer.from(snappy.compress(bytes.subarray(at, at + 32_768)));
-      const length = Buffer.alloc(4);
-      length.writeInt32BE(block.length);
-      pieces.push(length, block);
-    }
-    return Buffer.concat(pieces);
-  };
-  const codecs: Array<[string, number, (bytes: Buffer) => Uint8Array]> = [
-    ['gzip', 1, (bytes) => gzipSync(bytes)],
-    ['snappy', 2, (bytes) => snappy.compress(bytes)],
-    ['snappy as Java frames it', 2, xerial],
-    ['lz4', 3, (bytes) => lz4.compress(bytes)],
-    ['zstd', 4, (bytes) => zstdCompressSync(bytes)],
-  ];
-  test.each(codecs)('%s', async (_, attributes, pack) => {
-    const { records } = await decodeAll(batch(many, { attributes, pack }), 0);
-    expect(records.map((r) => r.value?.toString())).toEqual(many.map((r) => r.value?.toString()));
-    expect(records.at(-1)?.key?.toString()).toBe(many.at(-1)?.key?.toString());
-  });
-});
-
-describe('hands over records without key and value, and goes on, where a batch can not be unpacked:', () => {
-  const bomb = () => gzipSync(Buffer.alloc(MAX_UNPACKED_BYTES + 1));
-  const cases: Array<[string, number, ((bytes: Buffer) => Uint8Array) | undefined]> = [
-    ['an unknown codec', 5, undefined],
-    ['bytes that are no gzip', 1, undefined],
-    ['bytes that are no snappy', 2, undefined],
-    ['bytes that are no lz4', 3, undefined],
-    ['bytes that are no zstd', 4, undefined],
-    ['a bomb', 1, bomb],
-  ];
-  test.each(cases)('%s', async (_, attributes, pack) => {
-    const changes = { baseOffset: 42, attributes, maxTimestamp: NOW + 1, ...(pack && { pack }) };
-    const bytes = Buffer.concat([
-      batch([record('a', 'k'), record('b', 'k')], changes),
-      batch([record('after')], { baseOffset: 44 }),
-    ]);
-    expect(await decodeAll(bytes, 43)).toMatchObject({
-      records: [
-        { offset: 43, timestamp: NOW + 1, key: null, value: null },
-        { offset: 44, timestamp: NOW, key: null, value: Buffer.from('after') },
-      ],
-      next: 45,
-      unreadable: 1,
-    });
-  });
-});
-
-describe('an answer of many records comes in slices:', () => {
-  test('none holds more than its limit, and together they are all, in order', async () => {
-    const some = Array.from({ length: 23 }, (_, i) => record(`${i}`));
-    const bytes = Buffer.concat([batch(some), batch(some.slice(0, 7), { baseOffset: 23 })]);
-    const { records, sizes, next } = await decodeAll(bytes, 2, 10);
-    expect(sizes).toEqual([10, 10, 8]);
-    expect(records.map((r) => r.offset)).toEqual(Array.from({ length: 28 }, (_, i) => i + 2));
-    expect(next).toBe(30);
-  });
-
-  test('each says where to read on, should nobody want the rest', () => {
-    const decoder = new BatchDecoder(
-      batch(
-        Array.from({ length: 5 }, () => record('x')),
-        { baseOffset: 40 },
-      ),
-      40,
-      [],
-      { sliceRecords: 2 },
-    );
-    expect([decoder.slice(), decoder.slice(), decoder.slice()]).toMatchObject([
-      { next: 42, more: true },
-      { next: 44, more: true },
-      { next: 45, more: false },
-    ]);
-  });
-
-  test('offsets of a batch that can not be unpacked do not come all at once either', async () => {
-    const bytes = batch([record('a')], { attributes: 5, lastOffsetDelta: 3 * SLICE_RECORDS });
-    const { sizes, unreadable, next } = await decodeAll(bytes, 0);
-    expect(Math.max(...sizes)).toBe(SLICE_RECORDS);
-    expect([unreadable, next]).toEqual([3 * SLICE_RECORDS + 1, 3 * SLICE_RECORDS + 1]);
-  });
-
-  test('a batch of a million tiny records, packed a hundredfold, keeps the event loop turning', async () => {
-    const tiny = Buffer.from([12, 0, 0, 0, 1, 1, 0]);
-    const count = 1_000_000;
-    const body = Buffer.alloc(count * tiny.length);
-    for (let i = 0; i < count; i++) tiny.copy(body, i * tiny.length);
-    for (const [attributes, pack] of [
-      [1, (bytes: Buffer) => gzipSync(bytes)],
-      [3, (bytes: Buffer) => lz4.compress(bytes)],
-      [4, (bytes: Buffer) => zstdCompressSync(bytes)],
-    ] as const) {
-      const bytes = batch([record('a')], { attributes, pack: () => pack(body), lastOffsetDelta: count - 1 });
-      bytes.writeInt32BE(count, 57);
-      bytes.writeUInt32BE(crc32c(bytes, 21), 17);
-      expect(bytes.length).toBeLessThan(body.length / 100);
-      const decoder = new BatchDecoder(bytes, 0, []);
-      let seen = 0;
-      let asked = decoder.slice();
-      // Unpacked elsewhere, or with turns of the loop between.
-      expect(asked).toBeInstanceOf(Promise);
-      for (let more = true; more; asked = decoder.slice()) {
-        const slice = await asked;
-        ({ more } = slice);
-        expect(slice.records.length).toBeLessThanOrEqual(SLICE_RECORDS);
-        seen += slice.records.length;
-      }
-      expect(seen).toBe(count);
-    }
   });
 });
