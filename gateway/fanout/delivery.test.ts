@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { type Offset, type Partition, seq as seqOf } from '../../core/ids.ts';
 import { LogEvent } from '../history/log-event.ts';
@@ -27,6 +28,23 @@ describe('a delivery', () => {
     ]);
     expect(parse(delivery.framed(BATCH))).toMatchObject([{ type: 'batch', events: [{ seq: 1 }, { seq: 2 }] }]);
     expect(delivery.framed(PLAIN)).toBe(delivery.framed(PLAIN));
+  });
+
+  it('is compressed once for all who take it in the same form', () => {
+    const deflated: number[] = [];
+    const deflate = {
+      deflate: (payload: Buffer): Buffer => {
+        deflated.push(payload.length);
+        return deflateRawSync(payload);
+      },
+    };
+    const delivery = new Delivery([event(1), event(2)], 0);
+    const [one, other] = [PLAIN, PLAIN].map((form) => delivery.framed({ ...form, deflate }));
+    expect(other).toBe(one);
+    expect(deflated).toHaveLength(2);
+    const [batch, sameBatch] = [BATCH, BATCH].map((form) => delivery.framed({ ...form, deflate }));
+    expect(sameBatch).toBe(batch);
+    expect(deflated).toHaveLength(3);
   });
 
   it('keeps the forms that were taken when it lets go of what they were made of, and makes others anew', () => {

@@ -1,7 +1,9 @@
 /** permessage-deflate as clients of other makes see it: negotiated, shared, mixed with plain members, and bounded on the way in. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { PerMessageDeflateOptions } from 'ws';
+import { type PerMessageDeflateOptions, WebSocket } from 'ws';
 import { MemoryGateway } from '../../support/memory-gateway.ts';
 import { WireClient } from '../../support/wire-client.ts';
 
@@ -88,6 +90,30 @@ test('what a client missed is compressed as well', async () => {
   client.send({ type: 'join', id: 1, room: 'missed', after: 'start' });
   expect((await client.next('event')).data).toBe(text(1_000));
   expect(bytes).toBeLessThan(2_000);
+});
+
+test('only those who said so get batches, and a single event is none', async () => {
+  const publisher = await gateway.client('publisher');
+  for (const pub of [1, 2, 3]) await publisher.ask({ type: 'publish', room: 'batches', pub, event: 'said', data: pub });
+  const types = async (batch: boolean): Promise<unknown[]> => {
+    const client = gateway.track(await WireClient.open(gateway.ws));
+    client.send({ type: 'hello', token: await gateway.token(), batch });
+    client.send({ type: 'join', id: 1, room: 'batches', after: 'start' });
+    await client.next('live');
+    return client.frames.map(({ type, events }) => [type, (events as unknown[] | undefined)?.length ?? 0]);
+  };
+  const [welcome, joined, live] = ['welcome', 'joined', 'live'].map((type) => [type, 0]);
+  expect(await types(true)).toEqual([welcome, joined, ['batch', 3], live]);
+  expect(await types(false)).toEqual([welcome, joined, ['event', 0], ['event', 0], ['event', 0], live]);
+});
+
+test('neither side keeps a context from message to message: what is shared fits all, and an inflater holds nothing between two', async () => {
+  const socket = new WebSocket(gateway.ws, { perMessageDeflate: true });
+  const [[response]] = (await Promise.all([once(socket, 'upgrade'), once(socket, 'open')])) as [[IncomingMessage], []];
+  socket.terminate();
+  expect(response.headers['sec-websocket-extensions']).toBe(
+    'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+  );
 });
 
 test('a compressed frame counts as what it is inflated: a bomb is 1009, and nobody else notices', async () => {

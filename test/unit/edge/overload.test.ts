@@ -128,6 +128,9 @@ describe('a log that does not answer', () => {
     client.send({ ...publish, id: 1, pub: 1 });
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(await client.ask({ ...publish, pub: 2 })).toMatchObject({ code: 'unavailable', retryAfter: 1_000 });
+    const metrics = await gateway.metrics.render();
+    expect(metrics).toContain('roomlog_circuit_opened_total{circuit="append"} 1\n');
+    expect(metrics).toContain('roomlog_append_circuits{state="open"} 1\n');
     gateway.stream.cluster.onAppend = undefined;
     expect(await client.answer(1)).toMatchObject({ type: 'ack', seq: 1 });
     expect(await client.ask({ ...publish, pub: 2 })).toMatchObject({ type: 'ack', seq: 2 });
