@@ -1,68 +1,12 @@
 /** Inbound lost, recreated or rewound under real sequencers over the memory log, and what the command that repairs makes of it. */
 import { afterEach, expect, test } from 'vitest';
-import type { MemoryLog } from '../../adapters/memory/memory-log.ts';
-import { NO_EPOCH, NO_OFFSET, type Offset, type Partition } from '../../core/ids.ts';
-import type { OutboundRecord } from '../../core/log/record.ts';
+import type { Offset } from '../../core/ids.ts';
 import { inboundEvent, MemoryStream, session } from '../../test/support/memory-stream.ts';
-import { RunningSequencers, ready, sound, until } from '../../test/support/running-sequencers.ts';
+import { answered, foreignClaim, later, Operator, p0, publish, running } from '../../test/support/repaired-stream.ts';
+import { ready, sound, until } from '../../test/support/running-sequencers.ts';
 import type { Sequencer } from '../sequencer/sequencer.ts';
-import { type Diagnosis, diagnose } from './diagnosis.ts';
-import { type SkipResult, writeSkip } from './skip.ts';
 
-const p0 = 0 as Partition;
-const running = new RunningSequencers();
 afterEach(() => running.stopAll());
-
-const publish = (stream: MemoryStream, count: number): void => {
-  for (let n = 0; n < count; n++) stream.publish(inboundEvent({ room: `room-${n % 4}` }));
-};
-const later = () => new Promise((resolve) => setTimeout(resolve, 5));
-
-/** A stream of one partition whose first `count` inbound records were answered. */
-async function answered(count: number): Promise<MemoryStream> {
-  const stream = new MemoryStream();
-  publish(stream, count);
-  const before = await running.start(stream, 'before');
-  await sound(stream);
-  await before.stop();
-  await later();
-  return stream;
-}
-
-class Operator {
-  readonly log: MemoryLog;
-  readonly #stream: MemoryStream;
-  nonces = 100;
-
-  constructor(stream: MemoryStream) {
-    this.#stream = stream;
-    this.log = stream.cluster.open('operator');
-  }
-
-  get #source() {
-    return { log: this.log, codec: this.#stream.codec, topics: this.#stream.topics };
-  }
-
-  diagnose(): Promise<Diagnosis> {
-    return diagnose(this.#source, p0);
-  }
-
-  async plan(): Promise<Extract<Diagnosis, { kind: 'skip' }>> {
-    const diagnosis = await this.diagnose();
-    if (diagnosis.kind !== 'skip') throw new Error(`nothing to skip: ${diagnosis.why}`);
-    return diagnosis;
-  }
-
-  async skip(): Promise<SkipResult> {
-    const { plan, folded } = await this.plan();
-    return this.write(plan, folded);
-  }
-
-  write(...[plan, folded]: [Parameters<typeof writeSkip>[1], Parameters<typeof writeSkip>[2]]): Promise<SkipResult> {
-    const random = (bytes: number) => Buffer.alloc(bytes, this.nonces++);
-    return writeSkip({ ...this.#source, partitions: this.#stream.partitions, random, readBackMs: 300 }, plan, folded);
-  }
-}
 
 const haltedWith = (sequencer: Sequencer, code: string) =>
   until(() => expect(sequencer.report().partitions[0]).toMatchObject({ state: 'halted', error: { code } }));
@@ -244,72 +188,3 @@ test('says of an outbound that can not be folded that no skip helps', async () =
   stream.cluster.write(stream.topics.outbound, p0, { value: Buffer.from('garbage') });
   expect(await new Operator(stream).diagnose()).toMatchObject({ kind: 'broken' });
 });
-
-test('writes nothing where more would be lost than was shown', async () => {
-  const stream = await answered(40);
-  publish(stream, 8);
-  stream.cluster.trim(stream.topics.inbound, p0, 43 as Offset);
-  const operator = new Operator(stream);
-  const { plan, folded } = await operator.plan();
-  stream.cluster.trim(stream.topics.inbound, p0, 46 as Offset);
-  const result = await operator.write(plan, folded);
-  expect(result).toMatchObject({ kind: 'changed', why: expect.stringContaining('40 to 45') });
-  expect(stream.outbound(p0).filter(({ record }) => record.skipped !== null)).toEqual([]);
-});
-
-test('writes nothing where inbound was repaired meanwhile', async () => {
-  const stream = await answered(40);
-  const inbound = stream.cluster.partition(stream.topics.inbound, p0);
-  const lost = inbound.slots.splice(25);
-  const operator = new Operator(stream);
-  const { plan, folded } = await operator.plan();
-  inbound.slots.push(...lost);
-  expect((await operator.write(plan, folded)).kind).toBe('changed');
-  expect(stream.outbound(p0).filter(({ record }) => record.skipped !== null)).toEqual([]);
-});
-
-/** A claim as any sequencer could write it. */
-function foreignClaim(stream: MemoryStream): void {
-  const claims = stream.judge(p0).claims;
-  const claim = { ...(claims.at(-1) as OutboundRecord).claim, nonce: Buffer.alloc(16, 77) };
-  const header = { epoch: NO_EPOCH, inbound: NO_OFFSET, prevInbound: NO_OFFSET, inboundTime: 0 };
-  const record = { ...header, claim, event: null, answer: null, skipped: null } as OutboundRecord;
-  stream.cluster.write(stream.topics.outbound, p0, { value: stream.codec.encodeOutbound(record) });
-}
-
-const isSkip = (stream: MemoryStream, value: Buffer | null | undefined): boolean => {
-  const decoded = stream.codec.decodeOutbound(value as Buffer);
-  return !('unknownSchema' in decoded) && decoded.skipped !== null;
-};
-
-test('a claim that comes between its own and the skip fences the skip; the next try goes through', async () => {
-  const stream = await answered(40);
-  stream.cluster.createTopic(stream.topics.inbound, 1);
-  let fenced = 0;
-  stream.cluster.onAppend = ({ clientId, batch }) => {
-    if (clientId === 'operator' && isSkip(stream, batch.records[0]?.value) && fenced++ === 0) foreignClaim(stream);
-    return undefined;
-  };
-  expect((await new Operator(stream).skip()).kind).toBe('skipped');
-  const { accepted, stale, fault } = stream.judge(p0);
-  expect({ stale, fault }).toEqual({ stale: 1, fault: null });
-  expect(accepted.filter(({ skipped }) => skipped !== null)).toHaveLength(1);
-});
-
-test.each(['response_lost', 'request_lost', 'not_appended'] as const)(
-  'with every first try %s it claims again or finds its record, and skips once',
-  async (fault) => {
-    const stream = await answered(40);
-    stream.cluster.createTopic(stream.topics.inbound, 1);
-    const tried = { claim: 0, skip: 0 };
-    stream.cluster.onAppend = ({ clientId, batch }) => {
-      if (clientId !== 'operator') return undefined;
-      const kind = isSkip(stream, batch.records[0]?.value) ? 'skip' : 'claim';
-      return tried[kind]++ === 0 ? fault : undefined;
-    };
-    expect((await new Operator(stream).skip()).kind).toBe('skipped');
-    const { accepted, fault: found } = stream.judge(p0);
-    expect(found).toBeNull();
-    expect(accepted.filter(({ skipped }) => skipped !== null)).toHaveLength(1);
-  },
-);
