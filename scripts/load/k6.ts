@@ -13,6 +13,8 @@ const SCRIPTS = join(ROOT, 'k6');
 const REPORTS = process.env.ROOMLOG_TEST_REPORTS ?? join(SCRIPTS, 'reports');
 /** k6's code for crossed thresholds. */
 const THRESHOLDS_CROSSED = 99;
+/** Between two points of the report's curves: it is not made of fewer than a few, and a smoke run ends after two seconds. */
+const SMOKE_PERIOD = '200ms';
 const NAMES = readdirSync(SCRIPTS)
   .filter((name) => name.endsWith('.ts'))
   .map((name) => name.slice(0, -'.ts'.length))
@@ -69,7 +71,7 @@ async function runK6(
     // No server: the report is enough, and k6 would wait for browsers to leave.
     K6_WEB_DASHBOARD_PORT: '-1',
     K6_WEB_DASHBOARD_EXPORT: html,
-    ...(name === 'soak' ? {} : { K6_WEB_DASHBOARD_PERIOD: '1s' }),
+    ...(name === 'soak' ? {} : { K6_WEB_DASHBOARD_PERIOD: name === 'smoke' ? SMOKE_PERIOD : '1s' }),
     XK6_DASHBOARD_CONFIG: join(SCRIPTS, 'dashboard.json'),
     ...process.env,
     ...target,

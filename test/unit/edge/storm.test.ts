@@ -73,6 +73,7 @@ describe('joins', () => {
     for (let id = 1; id <= 20; id += 1) client.send({ type: 'join', id, room: `r${id}` });
     const errors = await client.count('error', 14);
     for (const error of errors) expect(error).toMatchObject({ code: 'unavailable', retryAfter: expect.any(Number) });
+    expect(new Set(errors.map(({ retryAfter }) => retryAfter)).size).toBe(errors.length);
     await client.count('joined', 6);
     const last = errors.at(-1) as Record<string, unknown>;
     await new Promise((resolve) => setTimeout(resolve, last.retryAfter as number));
