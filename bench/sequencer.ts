@@ -21,13 +21,14 @@ import { prepareStream } from '../scripts/stack/prepare-stream.ts';
 import { runJavaTools } from './sequencer/java-tools.ts';
 import type { LoopJob } from './sequencer/loop.ts';
 import { Prefill } from './sequencer/prefill.ts';
+import { ROOMLOGS, type Round, resultOf, type Side } from './sequencer/result.ts';
 import { cpuSeconds, mainThreadSeconds, startStealMeter } from './support/cpu.ts';
 import { kafkaVersion } from './support/kafka-tools.ts';
 import { openLog } from './support/open-log.ts';
 import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
-import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
-import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
+import { writeResult } from './support/result.ts';
+import { playInTurn, voidReasons } from './support/rounds.ts';
 import { SequencerProcess } from './support/sequencer-process.ts';
 import { withStack } from './support/stack.ts';
 
@@ -59,24 +60,7 @@ const payloadBytes = Number(options.payload);
 const rooms = Number(options.rooms);
 const portBase = Number(options['port-base']);
 
-/** The second one is a sequencer on the other Kafka client: only where asked for, see ADR 0019. */
-const ROOMLOGS = { roomlog: 'kafkajs', 'roomlog on platformatic': 'platformatic' } as const;
-type Side = keyof typeof ROOMLOGS | 'group loop' | 'best loop';
 const sides = options.sides.split(',') as Side[];
-
-interface Round {
-  readonly perCpuSecond: number;
-  readonly perSecond: number;
-  /** CPU of its main thread an event, µs. */
-  readonly mainMicros: number;
-  /** And of V8's threads, which collect and compile. */
-  readonly helperMicros: number;
-  readonly stallMs: number | null;
-  readonly rssBytes: number | null;
-  readonly brokers: number;
-  readonly stolen: number;
-  readonly reasons: readonly string[];
-}
 
 await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
   const { brokers } = stack.file.kafka;
@@ -239,47 +223,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     : null;
   if (options.quick) return;
 
-  const rows: BenchRow[] = [];
-  const about = { case: `${payloadBytes}-byte events, ${partitions} partitions` };
-  const of = (side: Side, pick: (round: Round) => number) => (played.get(side)?.valid ?? []).map(pick);
-  for (const side of sides) {
-    rows.push(
-      rowOf(
-        { ...about, side, metric: 'events per CPU-second', unit: 'events' },
-        of(side, (one) => one.perCpuSecond),
-        0,
-      ),
-    );
-    rows.push(
-      rowOf(
-        { ...about, side, metric: 'events per second', unit: 'events/s' },
-        of(side, (one) => one.perSecond),
-        0,
-      ),
-    );
-    rows.push(
-      rowOf(
-        { ...about, side, metric: 'CPU of the main thread, an event', unit: 'µs' },
-        of(side, (one) => one.mainMicros),
-      ),
-      rowOf(
-        { ...about, side, metric: 'CPU of V8’s other threads, an event', unit: 'µs' },
-        of(side, (one) => one.helperMicros),
-      ),
-    );
-  }
-  const tools = java === null ? [] : Object.entries(java);
-  for (const [side, perCpuSecond] of tools) {
-    rows.push(rowOf({ ...about, side, metric: 'events per CPU-second', unit: 'events' }, [perCpuSecond], 0));
-  }
-  const stalls = rowOf(
-    { ...about, side: 'roomlog', metric: 'longest event-loop stall', unit: 'ms' },
-    of('roomlog', (one) => one.stallMs ?? 0),
-  );
-  rows.push(stalls);
-  const perCpu = (side: Side) =>
-    rows.find((row) => row.side === side && row.metric === 'events per CPU-second')?.median ?? Number.NaN;
-  const ratio = (side: Side) => Math.round((perCpu('roomlog') / perCpu(side)) * 100) / 100;
+  const about = `${payloadBytes}-byte events, ${partitions} partitions`;
   writeResult(options.out, {
     bench: 'sequencer',
     figure: 'P4',
@@ -293,32 +237,13 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
       brokers: brokers.length,
       publishes: 'numbered, one session a room',
     },
-    ...countRounds(played.values()),
-    rows,
-    goals: [
-      {
-        figure: 'P4',
-        what: 'events per CPU-second, against the group loop',
-        value: ratio('group loop'),
-        unit: '×',
-        atLeast: 1,
-      },
-      {
-        figure: 'P4',
-        what: 'events per CPU-second, against the best loop',
-        value: ratio('best loop'),
-        unit: '×',
-        atLeast: 0.8,
-      },
-      { figure: 'P4', what: 'longest event-loop stall', value: stalls.median, unit: 'ms', atMost: 50 },
-    ].filter(({ value }): boolean => Number.isFinite(value)) as BenchGoal[],
+    ...resultOf({ about, sides, played, java }),
     notes: [
       'The loops copy records as they are; the sequencer decodes, checks, decides, encodes and folds them.',
       'Kafka’s Java tools do one half each, consuming or producing, and are taken once; the start of the virtual machine counts.',
       'All run with V8’s --max-semi-space-size=64 and --external-memory-accounted-in-global-limit; a sequencer sets the second one by itself while it is busy.',
       'The best loop uses Roomlog’s own record encoder and decoder, which are faster than kafkajs’s.',
     ],
-    detail: Object.fromEntries([...played].map(([side, rounds]) => [side, rounds])),
   });
   rmSync(`${stack.stateDir}/sequencer.log`, { force: true });
 });
