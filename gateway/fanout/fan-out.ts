@@ -107,18 +107,19 @@ export class FanOut {
   #deliver(room: Room, delivery: Delivery): void {
     const slowBytes = room.slow.bytes;
     let given = 0;
-    const rests = new Map<number, Delivery>();
+    let rests: Map<number, Delivery> | null = null;
     const { seq } = delivery.last;
-    const position = { seq, from: (delivery.last.offset + 1) as Offset };
+    const next = (delivery.last.offset + 1) as Offset;
     for (const member of room.live) {
       const { sink } = member;
       if (sink.closed) continue;
       if (member.seq === null || member.seq + 1 !== delivery.firstSeq) {
+        rests ??= new Map();
         this.#bringInLine(member, delivery, rests);
         continue;
       }
       if (!this.#give(member, delivery)) continue;
-      member.movedTo(position, seq);
+      member.gave(seq, next);
       given += 1;
       if (sink.bufferedBytes() <= slowBytes) continue;
       // A client is not slow because much came at once: it may be what nobody has offered to its socket yet.

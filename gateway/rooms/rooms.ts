@@ -19,10 +19,12 @@ export class Member {
   readonly room: Room;
   readonly sink: Sink;
   state: MemberState = 'waiting';
-  /** Where to go on reading, should it leave the live path. */
-  position: Position;
   /** The room's seq that it was given last; null before anything told. */
   seq: number | null;
+  /** Where it came in; null once it was given something. */
+  #entered: Position | null;
+  /** From then on: behind what it was given. A number of its own, since an object in its place costs V8's collector a look at each member that has got one. */
+  #from: Offset;
   /** `live` is said once. */
   saidLive = false;
   /** It left the live path because its socket could not keep up, and has not come back. */
@@ -33,8 +35,14 @@ export class Member {
   constructor(room: Room, sink: Sink, position: Position) {
     this.room = room;
     this.sink = sink;
-    this.position = position;
+    this.#entered = position;
+    this.#from = position.from;
     this.seq = position.seq;
+  }
+
+  /** Where to go on reading, should it leave the live path. */
+  get position(): Position {
+    return this.#entered ?? { seq: this.seq, from: this.#from };
   }
 
   /** Aborted when it leaves: ends waits for it. */
@@ -52,13 +60,9 @@ export class Member {
 
   /** Notes what was handed to the sink. */
   gave(seq: number, next: Offset): void {
-    this.movedTo({ seq, from: next }, seq);
-  }
-
-  /** The same, of a position that is shared with the others who were given as much. */
-  movedTo(position: Position, seq: number): void {
+    this.#entered = null;
     this.seq = seq;
-    this.position = position;
+    this.#from = next;
   }
 }
 
