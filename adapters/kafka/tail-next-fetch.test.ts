@@ -41,7 +41,7 @@ function readFetch(request: WireRequest<FetchAnswer>): Asked {
 }
 
 /** One record each for partitions 0 and 1 with the first answer; the later fetches stay open. */
-function setup(onRecords: TailOptions['onRecords'], now?: () => number) {
+function setup(onRecords: TailOptions['onRecords'], now?: () => number, more: Partial<TailOptions> = {}) {
   const asked: Asked[] = [];
   const empty = () => new Promise<FetchAnswer>((resolve) => setImmediate(resolve, { errorCode: 0, partitions: [] }));
   // In another order than asked for, as brokers may.
@@ -78,7 +78,7 @@ function setup(onRecords: TailOptions['onRecords'], now?: () => number) {
     metrics: noKafkaMetrics,
     onStopped: () => {},
   };
-  const tail = new KafkaTail({ topic: 't', onRecords, onError: () => {} }, parts);
+  const tail = new KafkaTail({ topic: 't', onRecords, onError: () => {}, ...more }, parts);
   for (const partition of [0, 1]) tail.assign(partition as Partition, 0 as Offset);
   return { tail, asked };
 }
@@ -149,5 +149,33 @@ test('while a partition is paused the others are not asked for for long: it woul
   expect(asked.at(-1)).toEqual({ maxWaitMs: JOINED_WAIT_MS, offsets: { 1: 1 } });
   tail.resume(0 as Partition);
   await vi.waitFor(() => expect(asked.at(-1)).toEqual({ maxWaitMs: MAX_WAIT_MS, offsets: { 0: 1, 1: 1 } }));
+  await tail.stop();
+});
+
+test('the next fetch waits behind an answer with records for as long as it is told, whatever its records took, and behind one without not at all', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  let now = 1_000;
+  const { tail, asked } = setup(
+    () => {
+      now += 3;
+    },
+    () => now,
+    { restMs: () => 10 },
+  );
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(1), { interval: 0 });
+  expect(asked).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(3);
+  expect(asked).toHaveLength(1);
+  now += 4;
+  await vi.advanceTimersByTimeAsync(1);
+  // Each of the others is empty.
+  await vi.waitFor(() => expect(asked.length).toBeGreaterThan(4), { interval: 0 });
+  vi.useRealTimers();
+  await tail.stop();
+});
+
+test('behind an answer that was cut, more waits already: nobody rests', async () => {
+  const { tail, asked } = setup(() => undefined, undefined, { restMs: () => 60_000, maxPartitionBytes: 100 });
+  await vi.waitFor(() => expect(asked).toHaveLength(2));
   await tail.stop();
 });

@@ -7,6 +7,7 @@ import type { Offset, Partition } from '../../core/ids.ts';
 import type { AppendRecord, Tail, TailOptions, TailProgress } from '../../core/ports/event-log.ts';
 import { BrokerLoops, type IsGivenUp } from './broker-loops.ts';
 import { Echoes } from './echoes.ts';
+import { FetchRest } from './fetch-rest.ts';
 import { outside, verdictOf } from './fetch-verdict.ts';
 import { handOver, handOverError } from './hand-over.ts';
 import type { OpenTransactionsReader } from './kafka-metrics.ts';
@@ -172,10 +173,12 @@ export class KafkaTail implements Tail {
   }
 
   async #loop(leader: BrokerAddress, isGivenUp: IsGivenUp): Promise<void> {
+    const rest = new FetchRest(this.#parts.clock, this.#options.restMs ?? (() => 0), this.#maxBytes);
     for (;;) {
       // Yields first: partitions assigned one after the other share the first request, and a handler that had nothing to wait for has
       // settled before the next one is made; without its partition that would wait for the others' records.
       await tick();
+      await rest.over();
       if (isGivenUp()) return;
       this.#leaderCheck.tick();
       const wanted = this.#fetchable(leader.nodeId);
@@ -193,6 +196,7 @@ export class KafkaTail implements Tail {
         return;
       }
       if (isGivenUp()) return;
+      rest.answered(answered.reduce((bytes, { records }) => bytes + records.length, 0));
       for (const [place, answer] of answered.entries()) {
         // Brokers answer in the order of the request, where nothing is wrong.
         const isInOrder = wanted[place]?.partition === answer.partition;
@@ -213,8 +217,13 @@ export class KafkaTail implements Tail {
     return [...list.slice(first), ...list.slice(0, first)];
   }
 
+  /** Of a partition's answer, and of all of a fetch's. */
+  get #maxBytes(): number {
+    return this.#options.maxPartitionBytes ?? this.#parts.partitionBytes;
+  }
+
   async #fetch(leader: BrokerAddress, wanted: readonly Reading[]): Promise<readonly FetchedPartition[]> {
-    const maxBytes = this.#options.maxPartitionBytes ?? this.#parts.partitionBytes;
+    const maxBytes = this.#maxBytes;
     const request = fetchRequest({
       topic: this.#options.topic,
       partitions: wanted.map(({ partition, next }) => ({ partition, offset: next, maxBytes })),

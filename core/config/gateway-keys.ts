@@ -101,7 +101,7 @@ export const gatewayKeys = z
       .max(1_000)
       .default(30)
       .describe(
-        'Longest that an event waits to be written together with those behind it: only in rooms with many members and events, or while the event loop is busy. 0: never.',
+        'Longest that an event waits to be written together with those behind it: only in rooms with many members and events, or while the event loop is busy; then fetches wait for more, too, up to a third of it. 0: never.',
       ),
     directWrites: z
       .boolean()

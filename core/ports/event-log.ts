@@ -92,6 +92,8 @@ export interface TailOptions {
   readonly maxPartitionBytes?: number;
   /** How long a broker may hold an empty answer back. Default: `kafka.maxWaitMs`. */
   readonly maxWaitMs?: number;
+  /** How long the next fetch waits behind an answer that had records, ms, so that what comes meanwhile shares it. Asked before each. Default: 0. */
+  restMs?(): number;
   /** Records handed over at a time; what waits behind a promise of `onRecords` is not decoded yet. Default: the adapter's. */
   readonly sliceRecords?: number;
   /**

@@ -1,11 +1,13 @@
 import { expect, it } from 'vitest';
 import { LoopPressure } from './loop-pressure.ts';
 
+const BOUNDS = { busy: 0.75, atEase: 0.7 };
+
 /** A loop that is busy for a share of the time. */
 function loop(): { pass(ms: number, busy: number): number } {
   const times = { active: 0, idle: 0 };
   let now = 0;
-  const pressure = new LoopPressure({ monotonic: () => now }, () => ({ ...times }));
+  const pressure = new LoopPressure({ monotonic: () => now }, BOUNDS, () => ({ ...times }));
   return {
     pass(ms, busy) {
       now += ms;
@@ -37,7 +39,7 @@ it('forgets at once what is long ago', () => {
 
 it('reads the real loop where nothing else is said', () => {
   let now = 0;
-  const pressure = new LoopPressure({ monotonic: () => now });
+  const pressure = new LoopPressure({ monotonic: () => now }, BOUNDS);
   now = 100;
   const until = performance.now() + 20;
   while (performance.now() < until);

@@ -1,17 +1,12 @@
 /**
  * How much the event loop needs relief, 0 to 1: rises while it is busy, sinks once it has time to spare, and stays between
- * the two, so that the windows it stretches don't swing. It begins well before the loop is behind: a queue before a loop that is nine tenths
- * busy costs more latency than windows do, and what is left is for bursts.
+ * the two, so that what gives way to it doesn't swing.
  */
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../core/ports/clock.ts';
 
 /** Pause between two looks, ms. */
 const SAMPLE_MS = 100;
-/** Share of the time above which the loop counts as busy. */
-const BUSY = 0.75;
-/** Share of the time below which it has time to spare. */
-const AT_EASE = 0.7;
 const RISE_PER_SAMPLE = 0.25;
 const SINK_PER_SAMPLE = 0.1;
 
@@ -21,15 +16,28 @@ export interface LoopTimes {
   readonly idle: number;
 }
 
+/** Shares of the time. */
+export interface LoopBounds {
+  /** Above, the loop counts as busy. */
+  readonly busy: number;
+  /** Below, it has time to spare. */
+  readonly atEase: number;
+}
+
+/** What the loop worked and waited since the process began. */
+export const thisLoop = (): LoopTimes => performance.eventLoopUtilization();
+
 export class LoopPressure {
   readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #bounds: LoopBounds;
   readonly #read: () => LoopTimes;
   #last: LoopTimes;
   #sampledAtMs: number;
   #value = 0;
 
-  constructor(clock: Pick<Clock, 'monotonic'>, read: () => LoopTimes = () => performance.eventLoopUtilization()) {
+  constructor(clock: Pick<Clock, 'monotonic'>, bounds: LoopBounds, read: () => LoopTimes = thisLoop) {
     this.#clock = clock;
+    this.#bounds = bounds;
     this.#read = read;
     this.#last = read();
     this.#sampledAtMs = clock.monotonic();
@@ -45,9 +53,9 @@ export class LoopPressure {
     const share = active / Math.max(1, active + times.idle - this.#last.idle);
     this.#last = times;
     this.#sampledAtMs = now;
-    if (share > BUSY) this.#value = Math.min(1, this.#value + RISE_PER_SAMPLE);
+    if (share > this.#bounds.busy) this.#value = Math.min(1, this.#value + RISE_PER_SAMPLE);
     // Asked for the first time in a while, it has had time all the while.
-    else if (share < AT_EASE) this.#value = Math.max(0, this.#value - SINK_PER_SAMPLE * samples);
+    else if (share < this.#bounds.atEase) this.#value = Math.max(0, this.#value - SINK_PER_SAMPLE * samples);
     return this.#value;
   }
 }

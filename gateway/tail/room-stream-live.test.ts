@@ -120,6 +120,30 @@ describe('the live path', () => {
     expect(written).toEqual([0]);
   });
 
+  it('has fetches rest while the event loop is busy, and not where no event may be held back', async () => {
+    const w = world();
+    const rests: Array<() => number> = [];
+    const { cluster } = w.log;
+    const open = cluster.open.bind(cluster);
+    cluster.open = (name) => {
+      const log = open(name);
+      const tail = log.tail.bind(log);
+      log.tail = (options) => {
+        rests.push(() => options.restMs?.() ?? 0);
+        return tail(options);
+      };
+      return log;
+    };
+    await w.openStream();
+    await w.openStream({ flushWindowMaxMs: 0 });
+    const [rest, never] = rests;
+    await until(() => {
+      for (const end = performance.now() + 120; performance.now() < end; );
+      return (rest?.() ?? 0) > 0;
+    });
+    expect(never?.()).toBe(0);
+  });
+
   it('joins events in batch frames for those who asked', async () => {
     const w = world();
     const stream = await w.openStream();

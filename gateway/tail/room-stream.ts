@@ -9,7 +9,7 @@ import type { Partition, RoomId } from '../../core/ids.ts';
 import { SlowClients } from '../../core/limits/slow-clients.ts';
 import type { Tail } from '../../core/ports/event-log.ts';
 import { FanOut } from '../fanout/fan-out.ts';
-import { LoopPressure } from '../fanout/loop-pressure.ts';
+import { LoopRelief } from '../fanout/loop-relief.ts';
 import { CatchUp } from '../history/catch-up.ts';
 import { headCursor } from '../history/partition-history.ts';
 import { Ranges } from '../history/ranges.ts';
@@ -52,6 +52,7 @@ class OutboundRoomStream implements RoomStream {
   readonly #rooms: Rooms;
   readonly #partitions: Partitions;
   readonly #readiness: Readiness;
+  readonly #relief: LoopRelief;
   readonly #fanOut: FanOut;
   #flushIsDue = false;
   readonly #ranges: Ranges;
@@ -74,8 +75,8 @@ class OutboundRoomStream implements RoomStream {
     const { log, codec, topics, config, logger, clock, metrics } = options;
     const { cursorWaitMs, ringBytes, flushWindowMaxMs } = config.gateway;
     this.#rooms = new Rooms(new SlowClients(config.gateway));
-    const loop = new LoopPressure(clock);
-    const pressure = options.pressure ?? (() => loop.value);
+    this.#relief = new LoopRelief(clock, flushWindowMaxMs);
+    const pressure = options.pressure ?? (() => this.#relief.pressure);
     this.#metrics = createStreamMetrics(metrics, {
       lagRecords: () => this.#partitions.lag,
       catchingUp: () => this.#catchUp.active,
@@ -84,6 +85,7 @@ class OutboundRoomStream implements RoomStream {
       rooms: () => this.#rooms.size,
       members: () => this.#rooms.members,
       pressure,
+      restMs: () => this.#relief.restMs,
       historyWaiting: () => this.#ranges.waiting,
       historyKeptBytes: () => this.#ranges.keptBytes,
     });
@@ -159,6 +161,7 @@ class OutboundRoomStream implements RoomStream {
     const tail = log.tail({
       topic: topics.outbound,
       maxPartitionBytes: config.kafka.fetchPartitionBytes,
+      restMs: () => this.#relief.restMs,
       onRecords: (number, records, progress) => this.#partitions.at(number).take(records, progress),
       onError: (number, error) => this.#partitions.at(number).fail(error),
       onStall: (error) => this.#readiness.onStall(error),

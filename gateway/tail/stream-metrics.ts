@@ -35,6 +35,7 @@ export interface StreamGauges {
   rooms(): number;
   members(): number;
   pressure(): number;
+  restMs(): number;
   historyWaiting(): number;
   historyKeptBytes(): number;
 }
@@ -89,6 +90,11 @@ export function createStreamMetrics(metrics: Metrics, gauges: StreamGauges): Str
     'roomlog_flush_pressure',
     'How much the event loop needs fewer writes, 0 to 1: flush windows grow by it towards gateway.flushWindowMaxMs.',
     gauges.pressure,
+  );
+  metrics.gauge(
+    'roomlog_fetch_rest_ms',
+    'How long a fetch waits behind one that had records: up to a third of gateway.flushWindowMaxMs while the event loop is busy.',
+    gauges.restMs,
   );
   return {
     verdicts: bind(records, 'verdict', VERDICTS),
