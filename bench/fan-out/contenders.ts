@@ -21,6 +21,7 @@ export const CONTENDERS = [
   'socket.io',
   'ws-send',
   'ws-shared',
+  'node-floor',
   'native',
   'nats',
 ] as const;

@@ -159,9 +159,10 @@ export function spreadGoals(played: PlayedCase): BenchGoal[] {
 
 const NOTES = [
   'A producer writes outbound in the sequencer’s place; latency is from the moment an event should have been sent there. One core each for the server, for Kafka with the producer, and for each of two processes of clients.',
-  'Per CPU-second counts user and system time of the whole server process, its reader of the topic included, from the first measured event until the last has arrived or is late.',
+  'Per CPU-second counts user and system time of the whole server process, its reader of the topic included, from the first measured event until the last has arrived or is late. Before it, some of the same load is played, in which V8 compiles: 3 s in small rooms.',
   'socket.io: io.to(room).emit, WebSocket transport alone, no compression. ws-send: ws.send(buffer) to each member, no compression. Both read the topic by Roomlog’s own reader and codec.',
   'native: Go, franz-go, GOMAXPROCS of one pinned core; events framed once into one buffer per flush window (20 ms, as long as Roomlog’s in a room of 1,000 members), one write system call per member and window on the raw descriptor. It proves no order, knows no users, and has no policy for slow clients.',
+  'node-floor: the least that Node can do, of use to nobody: Roomlog’s reader, a fetch every 20 ms; no record is parsed, its bytes go out behind a number, a fetch’s in one buffer for each room, past Node’s streams.',
   'nats: nats-server embedded in a Go program, WebSocket listener without TLS and compression, defaults otherwise, no JetStream; a bridge in its process reads the topic with franz-go and publishes each event under its room’s name over an in-process connection.',
   'roomlog-unbatched: gateway.flushWindowMaxMs 0; what one fetch brought is written together all the same.',
 ];

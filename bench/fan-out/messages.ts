@@ -5,12 +5,12 @@ import type { LatencySummary } from '../support/latency.ts';
 export type Dialect = 'roomlog' | 'socket.io' | 'ws' | 'nats';
 
 export interface ServerJob {
-  readonly kind: 'socket.io' | 'ws-send' | 'ws-shared';
+  readonly kind: 'socket.io' | 'ws-send' | 'ws-shared' | 'node-floor';
   readonly port: number;
   readonly brokers: readonly string[];
   readonly registry: string;
   readonly topic: string;
-  /** Of `ws-shared`, ms. */
+  /** Of `ws-shared` and `node-floor`, ms. */
   readonly windowMs: number;
 }
 

@@ -5,6 +5,7 @@
  *   socket.io   `io.to(room).emit`, WebSocket transport alone, no compression; it frames a broadcast once for all members
  *   ws-send     `ws.send(buffer)` to each member, no compression
  *   ws-shared   hand-written: the frames of a fixed window joined in one buffer, written to each member's raw socket
+ *   node-floor  the least that Node can do: no JSON, the records' own bytes; see node-floor.ts
  */
 import { Buffer } from 'node:buffer';
 import { createServer } from 'node:http';
@@ -12,6 +13,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { openCodec } from '../../adapters/registry/open-codec.ts';
 import { configSchema } from '../../core/config/schema.ts';
+import type { TailOptions } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
 import { frameMessages } from '../../gateway/fanout/writer.ts';
 import { LogEvent } from '../../gateway/history/log-event.ts';
@@ -19,12 +21,16 @@ import { eventFrame } from '../../gateway/protocol/event-frame.ts';
 import { openLog } from '../support/open-log.ts';
 import { openSocketIo } from '../support/socket-io.ts';
 import type { ServerJob } from './messages.ts';
+import { nodeFloor } from './node-floor.ts';
 
 /** Unused: a cursor has to look like one. */
 const STREAM_ID = '0'.repeat(32);
 
 /** A server, as far as the reader knows it. */
-interface Peer {
+type Peer = Pick<TailOptions, 'onRecords' | 'restMs'>;
+
+/** A server that takes events one by one. */
+interface EventPeer {
   onEvent(event: LogEvent): void;
   /** What one fetch brought has been handed over. */
   onBatchEnd(): void;
@@ -44,7 +50,7 @@ interface IoSocket {
 const job = JSON.parse(process.argv[2] ?? '{}') as ServerJob;
 const server = createServer();
 
-async function socketIo(): Promise<Peer> {
+async function socketIo(): Promise<EventPeer> {
   const io = await openSocketIo<SocketIo>(server);
   io.on('connection', (socket) => {
     socket.on('join', (room) => {
@@ -78,7 +84,7 @@ function membersByRoom<Member>(member: (websocket: import('ws').WebSocket, socke
   return rooms;
 }
 
-function wsSend(): Peer {
+function wsSend(): EventPeer {
   const rooms = membersByRoom((websocket) => websocket);
   return {
     onEvent: (event) => {
@@ -89,7 +95,7 @@ function wsSend(): Peer {
   };
 }
 
-function wsShared(): Peer {
+function wsShared(): EventPeer {
   const rooms = membersByRoom((_, socket) => socket);
   const windows = new Map<string, Buffer[]>();
   let isWaiting = false;
@@ -117,19 +123,35 @@ function wsShared(): Peer {
   };
 }
 
-const peer = await { 'socket.io': socketIo, 'ws-send': wsSend, 'ws-shared': wsShared }[job.kind]();
+async function decoding(peer: EventPeer): Promise<Peer> {
+  const codec = await openCodec(configSchema.parse({ registry: { url: job.registry } }), silentLog);
+  return {
+    onRecords: (partition, records) => {
+      for (const { offset, value } of records) {
+        const record = value === null ? null : codec.decodeOutbound(value);
+        if (record === null || 'unknownSchema' in record || record.event === null) continue;
+        peer.onEvent(new LogEvent(STREAM_ID, partition, offset, record.event));
+      }
+      peer.onBatchEnd();
+    },
+  };
+}
+
+const peers: Readonly<Record<ServerJob['kind'], () => Peer | Promise<Peer>>> = {
+  'socket.io': async () => decoding(await socketIo()),
+  'ws-send': () => decoding(wsSend()),
+  'ws-shared': () => decoding(wsShared()),
+  'node-floor': () =>
+    nodeFloor(
+      membersByRoom((_, socket) => socket),
+      job.windowMs,
+    ),
+};
+const peer = await peers[job.kind]();
 const log = await openLog(job.brokers);
-const codec = await openCodec(configSchema.parse({ registry: { url: job.registry } }), silentLog);
 const tail = log.tail({
+  ...peer,
   topic: job.topic,
-  onRecords: (partition, records) => {
-    for (const { offset, value } of records) {
-      const record = value === null ? null : codec.decodeOutbound(value);
-      if (record === null || 'unknownSchema' in record || record.event === null) continue;
-      peer.onEvent(new LogEvent(STREAM_ID, partition, offset, record.event));
-    }
-    peer.onBatchEnd();
-  },
   onError: (_partition, error) => {
     throw error;
   },

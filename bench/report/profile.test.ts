@@ -42,6 +42,12 @@ test('gives the parts of the house where asked for them', () => {
   ]);
 });
 
+test('leaves out what lies before and behind the seconds that are asked for, from either end', () => {
+  const long = { ...profile, samples: [1, 2, 3, 4], timeDeltas: [0, 1e6, 1e6, 1e6] };
+  const worked = (from: number, to: number) => spentByModule(long, 'file:///x/', 'module', { from, to }).workedMs;
+  expect([worked(0, 3), worked(1, 3), worked(-2, -1), worked(0, -1)]).toEqual([3_000, 2_000, 1_000, 2_000]);
+});
+
 test('shows small modules as one line', () => {
   const table = profileTable(spentByModule(profile, 'file:///x/'), 0.25);
   expect(table).toContain('| `gateway/fanout/writer.ts` | 44.4 % | `write` 44.4 % |');

@@ -42,12 +42,29 @@ const OWN_FRAMES: Readonly<Record<string, string>> = {
 /** Modules, or the parts of the house that they belong to: `gateway/fanout`, Node's sockets, loading of modules. */
 export type GroupBy = 'module' | 'part';
 
+/** Seconds since the profile began; a negative one counts from its end. */
+export interface Between {
+  readonly from: number;
+  readonly to: number;
+}
+
+const ALL: Between = { from: 0, to: Number.POSITIVE_INFINITY };
+
 /** `root`: file URL of the checkout, cut off from names. Samples with a negative delta (clocks differ between cores) count nothing. */
-export function spentByModule(profile: CpuProfile, root: string, by: GroupBy = 'module'): ProfileReport {
+export function spentByModule(
+  profile: CpuProfile,
+  root: string,
+  by: GroupBy = 'module',
+  between: Between = ALL,
+): ProfileReport {
+  const [from, to] = microsOf(profile, between);
+  let at = 0;
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
   const byModule = new Map<string, Map<string, number>>();
   let [idle, worked] = [0, 0];
   for (const [index, id] of profile.samples.entries()) {
+    at += profile.timeDeltas[index] ?? 0;
+    if (at < from || at >= to) continue;
     // A delta is the time since the sample before: what was on the stack until now.
     const micros = Math.max(0, profile.timeDeltas[index + 1] ?? 0);
     const frame = frames.get(id);
@@ -75,6 +92,12 @@ export function spentByModule(profile: CpuProfile, root: string, by: GroupBy = '
   });
   modules.sort((a, b) => b.ms - a.ms);
   return { workedMs: worked / 1000, idleMs: idle / 1000, modules };
+}
+
+function microsOf({ timeDeltas }: CpuProfile, { from, to }: Between): readonly [number, number] {
+  const all = timeDeltas.reduce((sum, micros) => sum + micros, 0);
+  const place = (seconds: number): number => seconds * 1e6 + (seconds < 0 ? all : 0);
+  return [place(from), place(to)];
 }
 
 function moduleOf(
