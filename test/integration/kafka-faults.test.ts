@@ -4,16 +4,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type KafkaLog, openKafkaLog } from '../../adapters/kafka/kafka-log.ts';
-import { kafkaMetrics } from '../../adapters/kafka/kafka-metrics.ts';
 import { createMissing } from '../../adapters/kafka/topics.ts';
-import { createMetrics } from '../../adapters/telemetry/metrics.ts';
 import type { Config } from '../../core/config/schema.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
 import type { LogRecord } from '../../core/ports/event-log.ts';
 import { silentLog } from '../../core/ports/logger.ts';
+import { kafkaAnswersLost } from '../contract/kafka-answers-lost.ts';
 import { CLIENTS, kafkaConfig, TEST_CLIENT } from '../contract/kafka-harness.ts';
 import { kafkaLogins } from '../contract/kafka-login.ts';
-import { API, type KafkaProxy } from '../support/kafka-proxy.ts';
 import { makeOwnCluster, type OwnBroker, type OwnCluster } from '../support/own-kafka.ts';
 
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -197,103 +195,7 @@ describe('the Kafka log', () => {
     await member.leave();
   }, 90_000);
 
-  describe.each(CLIENTS)('on %s behind a way that loses some answers and lets others through', (client) => {
-    /** A member that beats, and a tail that reads, each over sockets of its own. */
-    async function busy(topic: string) {
-      const metrics = createMetrics();
-      const log = await openKafkaLog(kafkaConfig(cluster.proxied, { client, requestTimeoutMs: 5_000 }), {
-        clientId: 'watched',
-        logger: silentLog,
-        metrics: kafkaMetrics(metrics),
-      });
-      logs.push(log);
-      const seen: string[] = [];
-      const tail = log.tail({
-        topic,
-        onRecords: (_, records) => void seen.push(...records.map((r) => String(r.value))),
-        onError: () => {},
-      });
-      tail.assign(p0, start);
-      const told: Array<readonly Partition[]> = [];
-      const join = () =>
-        log.joinGroup({
-          groupId: `watched-${topic}`,
-          topic,
-          sessionTimeoutMs: 6_000,
-          heartbeatIntervalMs: 100,
-          rebalanceTimeoutMs: 500,
-          onAssignment: (partitions) => void told.push(partitions),
-          onError: () => {},
-        });
-      const restarts = async (what: string) => {
-        const found = new RegExp(`roomlog_kafka_restarts_total{what="${what}"} (\\d+)`).exec(await metrics.render());
-        return Number(found?.[1] ?? 0);
-      };
-      const direct = await open('direct');
-      const append = async (value: string) => {
-        const [outcome] = await direct.append(topic, [{ partition: p0, records: [record(value)] }]);
-        expect(outcome?.status).toBe('appended');
-      };
-      return { log, seen, told, join, restarts, append };
-    }
-    const proxy = () => cluster.proxies[0] as KafkaProxy;
-
-    test('a tail gone silent while heartbeats go on is started again, and misses nothing', async () => {
-      const { seen, told, join, restarts, append } = await busy(await newTopic());
-      const member = await join();
-      await append('before');
-      await eventually(() => expect(seen).toEqual(['before']));
-      await eventually(() => expect(told).toHaveLength(1));
-      proxy().lose(API.fetch);
-      await append('meanwhile');
-      const beatAt = member.lastHeartbeatAt;
-      await vi.waitFor(async () => expect(await restarts('tail')).toBeGreaterThan(0), { timeout: 6_000, interval: 50 });
-      expect(member.lastHeartbeatAt).toBeGreaterThan(beatAt);
-      expect(told).toHaveLength(1);
-      proxy().change(null);
-      await append('after');
-      await eventually(() => expect(seen).toEqual(['before', 'meanwhile', 'after']));
-    }, 30_000);
-
-    test('a client that was told to hold its requests back for an hour does not', async () => {
-      const { log, seen, restarts, append } = await busy(await newTopic());
-      await append('before');
-      await eventually(() => expect(seen).toEqual(['before']));
-      // The throttle time: first in a fetch's answer, after the correlation id; last in a produce's.
-      proxy().change((api, answer) => {
-        if (api === API.fetch) answer.writeInt32BE(3_600_000, 4);
-        if (api === API.produce) answer.writeInt32BE(3_600_000, answer.length - 4);
-        return answer;
-      });
-      const [topic, again] = [await newTopic(), () => ({ partition: p0, records: [record('told to wait')] })];
-      expect((await log.append(topic, [again()]))[0]?.status).toBe('appended');
-      await append('meanwhile');
-      await vi.waitFor(async () => expect(await restarts('tail')).toBeGreaterThan(0), { timeout: 6_000, interval: 50 });
-      proxy().change(null);
-      await eventually(() => expect(seen).toEqual(['before', 'meanwhile']));
-      expect((await log.append(topic, [again()]))[0]?.status).toBe('unknown');
-      expect((await log.append(topic, [again()]))[0]?.status).toBe('appended');
-    }, 40_000);
-
-    test.each([
-      ['joinGroup', API.joinGroup],
-      ['syncGroup', API.syncGroup],
-    ])(
-      'a rebalance of which no end is told (%s) is left, and joined anew',
-      async (_, api) => {
-        const { told, join, restarts } = await busy(await newTopic());
-        const before = proxy().lost;
-        proxy().lose(api);
-        await join();
-        await eventually(() => expect(proxy().lost).toBe(before + 1));
-        proxy().change(null);
-        await eventually(() => expect(told).toEqual([[0]]));
-        expect(await restarts('group')).toBe(1);
-      },
-      30_000,
-    );
-  });
-
+  kafkaAnswersLost({ cluster: () => cluster, open, newTopic });
   kafkaLogins(() => cluster, newTopic);
 
   test('opens in the background while no broker is there', async () => {

@@ -1,6 +1,5 @@
 /** Sequencer processes that start from snapshots on real Kafka, with outbound's records deleted as retention deletes them. */
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadSnapshot } from '../../adapters/snapshots/load.ts';
 import type { Offset, Partition } from '../../core/ids.ts';
@@ -70,18 +69,7 @@ const newest = () =>
 /** As retention does, at once. Everything, so that no record is left to learn from. */
 async function deleteOutbound(): Promise<Offset> {
   const end = (await stream.log.ranges(stream.topics.outbound, [p0])).get(p0)?.end as Offset;
-  const admin = new Kafka({ brokers: [...stream.config.kafka.brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
-  try {
-    // Makes it learn who leads the topic.
-    await admin.fetchTopicOffsets(stream.topics.outbound);
-    await admin.deleteTopicRecords({
-      topic: stream.topics.outbound,
-      partitions: [{ partition: 0, offset: `${end}` }],
-    });
-  } finally {
-    await admin.disconnect();
-  }
+  await stream.deleteRecords(stream.topics.outbound, new Map([[p0, end]]));
   return end;
 }
 
