@@ -17,15 +17,15 @@ import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
 import { metricOf, readMetrics } from '../test/faults/metrics.ts';
 import type { Setting } from './fan-out/contenders.ts';
-import type { EventsAsked, EventsJob, EventsSaid, Phase } from './fan-out/messages.ts';
+import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
 import { end, Session } from './fan-out/session.ts';
+import { goalsOf, mb, type Round, rowsOf, type Watched } from './slow-clients/result.ts';
 import { heard } from './support/child-messages.ts';
-import { type Memory, memoryOf } from './support/inspector.ts';
-import { median, round } from './support/latency.ts';
+import { memoryOf } from './support/inspector.ts';
 import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
-import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { writeResult } from './support/result.ts';
 import { countRounds, playInTurn } from './support/rounds.ts';
 import { withStack } from './support/stack.ts';
 
@@ -73,29 +73,9 @@ const SETTLE_SECONDS = 2;
 const RSS_EVERY_MS = 250;
 const COURSE_STEP = 20;
 const KAFKA_WARM_UP = { rooms: 1, perSecond: 2_000, warmUpEvents: 0, events: 10_000 } satisfies EventsAsked;
-const GOALS = { p99Factor: 1.25, growthPart: 0.05 };
-
-interface Watched {
-  readonly phase: Phase;
-  /** The gateway's resident memory, garbage included, MB: the highest, and every five seconds. */
-  readonly rss: { readonly highest: number; readonly course: readonly number[] };
-}
-
-interface Round {
-  readonly alone: Watched;
-  readonly falling: Watched;
-  readonly beside: Watched;
-  /** After full collections, when the minute after that begins, and when it ends. */
-  readonly memory: { readonly begin: Memory; readonly end: Memory };
-  /** Stalled members off the live path when the minute begins, and when it ends. */
-  readonly behind: readonly [number, number];
-  readonly void: readonly string[];
-}
 
 const rssMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-
-const mb = (bytes: number): number => round(bytes / 2 ** 20);
 
 async function watch(session: Session, warmUpSeconds: number, forSeconds: number): Promise<Watched> {
   const rss = [rssMb(session.serverPid)];
@@ -167,75 +147,6 @@ function tell({ alone, falling, beside, memory, behind, void: reasons }: Round):
   );
 }
 
-function rowsOf(valid: readonly Round[]): BenchRow[] {
-  const about = `${clients} healthy clients, ${perSecond} events/s of ${payloadBytes} bytes to ${rooms} rooms`;
-  const sides = [
-    ['alone', 'alone'],
-    [`while ${clients} stalled ones fall behind`, 'falling'],
-    [`beside ${clients} stalled ones`, 'beside'],
-  ] as const;
-  const moments = [
-    [`beside ${clients} stalled ones, as the second minute begins`, 'begin'],
-    [`beside ${clients} stalled ones, as the second minute ends`, 'end'],
-  ] as const;
-  const inUse = moments.flatMap(([side, moment]) => {
-    const row = (metric: string, pick: (memory: Memory) => number): BenchRow =>
-      rowOf(
-        { case: about, side, metric, unit: 'MB' },
-        valid.map(({ memory }) => mb(pick(memory[moment]))),
-      );
-    return [
-      row('heap and buffers in use', ({ heapBytes }) => heapBytes),
-      row('resident memory after collections', ({ residentBytes }) => residentBytes),
-    ];
-  });
-  const played = sides.flatMap(([side, phase]) => {
-    const row = (metric: string, unit: string, pick: (one: Watched) => number): BenchRow =>
-      rowOf(
-        { case: about, side, metric, unit },
-        valid.map((one) => pick(one[phase])),
-      );
-    return [
-      row('p99', 'ms', ({ phase: { deliveredMs } }) => deliveredMs.p99),
-      row('p50', 'ms', ({ phase: { deliveredMs } }) => deliveredMs.p50),
-      row('gateway CPU', 'cores', ({ phase: { serverCpu } }) => serverCpu),
-      row('highest resident memory', 'MB', ({ rss }) => rss.highest),
-      row('lost or out of order', 'events', ({ phase: { lost, outOfOrder } }) => lost + outOfOrder),
-    ];
-  });
-  return [...played, ...inUse];
-}
-
-function goalsOf(valid: readonly Round[]): BenchGoal[] {
-  const factor = valid.map(({ alone, beside }) => beside.phase.deliveredMs.p99 / alone.phase.deliveredMs.p99);
-  const growth = (pick: (memory: Memory) => number): number =>
-    round(median(valid.map(({ memory: { begin, end } }) => pick(end) / pick(begin) - 1)));
-  const minute = `over ${seconds} s beside ${clients} stalled clients`;
-  return [
-    {
-      figure: 'issue',
-      what: `healthy clients’ p99 beside ${clients} stalled ones, against without`,
-      value: round(median(factor)),
-      unit: '×',
-      atMost: GOALS.p99Factor,
-    },
-    {
-      figure: 'issue',
-      what: `growth of the gateway’s heap and buffers ${minute}`,
-      value: growth(({ heapBytes }) => heapBytes),
-      unit: '',
-      atMost: GOALS.growthPart,
-    },
-    {
-      figure: 'issue',
-      what: `growth of its resident memory ${minute}`,
-      value: growth(({ residentBytes }) => residentBytes),
-      unit: '',
-      atMost: GOALS.growthPart,
-    },
-  ];
-}
-
 const SAID = (said: EventsSaid['said']) => (message: EventsSaid) => (message.said === said ? true : undefined);
 
 await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }, async (bench) => {
@@ -281,17 +192,14 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
   });
   const valid = played.get('roomlog')?.valid ?? [];
   if (valid.length === 0) throw new Error('no round counts');
+  const load = { clients, rooms, perSecond, payloadBytes, seconds };
   writeResult(options.out, {
     bench: 'slow-clients',
     figure: 'issue',
     command: `scripts/bench slow-clients${quick ? ' --quick' : ''}`,
     versions: packageVersions('ws', 'kafkajs'),
     settings: {
-      clients,
-      rooms,
-      perSecond,
-      payloadBytes,
-      seconds,
+      ...load,
       aloneSeconds,
       cores,
       partitions: stack.partitions,
@@ -299,8 +207,8 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
       ...SOCKET,
     },
     ...countRounds(played.values()),
-    rows: rowsOf(valid),
-    goals: goalsOf(valid),
+    rows: rowsOf(valid, load),
+    goals: goalsOf(valid, load),
     notes: [
       `A stalled client’s socket has a receive buffer of ${SOCKET.receiveBytes} bytes and segments of ${SOCKET.maxSegmentBytes}: otherwise the kernel takes some 4 MB for each on loopback before the gateway notices anything.`,
       `The limit of unsent bytes is the default. The time without progress is ${GATEWAY.slowClientTimeoutMs / 1_000} s in place of 60, so that no stalled client is closed while it is measured, and the hot ring is ${GATEWAY.ringBytes / 1_048_576} MiB a partition, so that it is full by then and does not grow.`,
