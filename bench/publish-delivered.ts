@@ -28,8 +28,8 @@ import { type BenchStack, withStack } from './support/stack.ts';
 const WARM_UP_SECONDS = 3;
 /** Between rounds, so that one's sockets and logs are gone before the next begins. */
 const PAUSE_MS = 500;
-/** Publishes a second up to which one gateway is enough. A second one reads and folds all of the log as well. */
-const EVENTS_PER_GATEWAY = 2_500;
+/** Publishes and deliveries a second up to which one gateway is enough. A second one reads and folds all of the log as well, on the same cores. */
+const MESSAGES_PER_GATEWAY = 25_000;
 /** Further ones are of no use: brokers, sequencer, load and gateways share four cores. */
 const MAX_GATEWAYS = 2;
 /** From the first port on; below are those of the stack. */
@@ -72,9 +72,9 @@ const cases = options.cases.split(',').map((text): Case => {
   const [rate = 0, members = 0] = text.split('x').map(Number);
   return { rate, members };
 });
-const gatewaysFor = ({ rate }: Case) =>
+const gatewaysFor = ({ rate, members }: Case) =>
   options.gateways === undefined
-    ? Math.min(MAX_GATEWAYS, Math.ceil(rate / EVENTS_PER_GATEWAY))
+    ? Math.min(MAX_GATEWAYS, Math.ceil((rate * (1 + members)) / MESSAGES_PER_GATEWAY))
     : Number(options.gateways);
 const nameOf = ({ rate, members }: Case) => `${rate.toLocaleString('en')} events/s, ${members} members a room`;
 
