@@ -192,6 +192,7 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     rows,
     goals,
     notes: [
+      'No process is pinned: both sizes are measured alike.',
       'One sequencer process owns all partitions. Publishes are numbered, one session a room; events go to rooms in no order, so that memory is met cold.',
     ],
     detail: found,

@@ -231,6 +231,7 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
     ...countRounds(played.flatMap(([, rounds]) => [...rounds.values()])),
     goals: goals.filter(({ value }) => !Number.isNaN(value)),
     notes: [
+      'No process is pinned, on either side: a round has four to seven of them (brokers, load, sequencer, gateways) for the cores that there are, and latency is what the scheduler makes of them.',
       'One round of each side before each case is left out: it compiles the brokers’ code.',
       'The loops have no clients: what Roomlog adds is a WebSocket in, one to each member, and its guarantees.',
       'The best loop behind WebSockets has clients too, and no guarantees: as many processes in a row as Roomlog, without its work. There is no goal against it.',

@@ -239,6 +239,7 @@ await withStack({ portBase, up: ['--infra-only'] }, async (stack) => {
     },
     ...resultOf({ about, sides, played, java }),
     notes: [
+      'No process is pinned, on either side: V8’s helper threads and the brokers’ have the cores that are free, as they would.',
       'The loops copy records as they are; the sequencer decodes, checks, decides, encodes and folds them.',
       'Kafka’s Java tools do one half each, consuming or producing, and are taken once; the start of the virtual machine counts.',
       'All run with V8’s --max-semi-space-size=64 and --external-memory-accounted-in-global-limit; a sequencer sets the second one by itself while it is busy.',
