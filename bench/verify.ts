@@ -3,7 +3,7 @@
  *
  *   scripts/bench verify [--events 2000000] [--rooms 1000] [--payload 200] [--repeats 3] [--sides LIST] [--quick] [--profile DIR] [--out NAME]
  *
- * Starts a stack of its own, publishes, has the sequencer answer all of it, ends sequencer and gateway, and lets the readers read everything
+ * Builds the package, starts a stack of its own, publishes, has the sequencer answer all of it, ends sequencer and gateway, and lets the readers read everything
  * in turn, each in a fresh process on the same cores; with `--sides` ours also with a single thread. Replay writes JSON lines, which are thrown away; it is held against the tool on outbound.
  * Verify reads inbound and outbound; it is held against the tool on both. Each counts as long as it says
  * itself that it read; whole processes and processor time stand beside. Writes bench/results/verify.json.
@@ -22,7 +22,7 @@ import { type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 import { fill } from './verify/fill.ts';
-import { type Reading, readByKafkaTool, readByRoomlog } from './verify/readers.ts';
+import { buildPackage, type Reading, readByKafkaTool, readByRoomlog } from './verify/readers.ts';
 
 const DEFAULT_SIDES = 'replay,perf-test outbound,verify,perf-test both';
 
@@ -77,6 +77,7 @@ interface Round extends Reading {
   readonly void: readonly string[];
 }
 
+buildPackage();
 await withStack({ portBase: Number(options['port-base']) }, bench);
 
 async function bench(stack: BenchStack): Promise<void> {
@@ -157,6 +158,7 @@ function report(
       goal('verify to kafka-consumer-perf-test on the same two topics', of('verify') / of('perf-test both')),
     ],
     notes: [
+      'Ours is the built package, as it is installed and as the image has it; from the sources of a checkout each thread strips their types first.',
       'Events are those of outbound; verify reads their inbound records too, and so does the tool that it is compared with.',
       'The tool decodes nothing and writes nothing; its start and its rebalance are not counted, as it says itself. Neither is the start of ours up to its configuration; that of its threads is.',
       'Replay folds, merges the partitions by time and writes JSON lines; verify folds and compares every field of every record with what was asked.',

@@ -1,4 +1,5 @@
-/** Who reads the log: Roomlog's commands as an operator runs them, and Kafka's own tool on the same topics. */
+/** Who reads the log: Roomlog's commands as the package and the image have them, and Kafka's own tool on the same topics. */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/stack/root.ts';
 import type { StackFile } from '../../scripts/stack/stack-file.ts';
@@ -22,6 +23,11 @@ export interface ReaderOptions {
   readonly profileDir: string | null;
 }
 
+/** Compiles what `readByRoomlog` runs: from its sources, each thread of a command would strip their types while it counts. */
+export function buildPackage(): void {
+  execFileSync(process.execPath, [join(ROOT, 'scripts/build.ts')], { cwd: ROOT, stdio: 'inherit' });
+}
+
 /** Counts as much time as the command itself says that it read, its threads' start included, and beside it the whole process. */
 export async function readByRoomlog(
   command: 'replay' | 'verify',
@@ -35,7 +41,7 @@ export async function readByRoomlog(
     [
       process.execPath,
       ...profiling,
-      join(ROOT, 'cli/main.ts'),
+      join(ROOT, 'dist/cli/main.js'),
       ...args,
       ...more,
       '-o',
