@@ -14,6 +14,7 @@ import { openLog } from '../support/open-log.ts';
 import { pace } from '../support/pace.ts';
 import { type EventsAsked, type EventsJob, type EventsSaid, roomName, WARM_UP_EVENTS } from './messages.ts';
 import { claims, OutboundWriter } from './outbound-writer.ts';
+import { takeBatch } from './take-batch.ts';
 
 /** Events share appends, as a sequencer's do that come while its last batch is on the way: one each would be most of what Kafka does. */
 const HOLD_MS = 3;
@@ -36,8 +37,8 @@ const say = (message: EventsSaid): void => void process.send?.(message);
 async function flush(): Promise<void> {
   if (inFlight || waiting.size === 0) return;
   inFlight = true;
-  const batches = [...waiting].map(([partition, records]) => ({ partition, records }));
-  waiting.clear();
+  const batches = [...waiting].map(([partition, records]) => ({ partition, records: takeBatch(records) }));
+  for (const [partition, records] of waiting) if (records.length === 0) waiting.delete(partition);
   for (const outcome of await log.append(job.topic, batches)) {
     if (outcome.status !== 'appended') throw outcome.error;
   }
