@@ -1,32 +1,30 @@
 /**
  * 1,000 stalled clients beside 1,000 healthy ones in the same rooms: what the gateway's memory does in a minute, and what the healthy ones notice.
  *
- *   scripts/bench slow-clients [--clients 1000] [--rooms 10] [--rate 300] [--payload 2000] [--repeats 3] [--quick]
+ *   scripts/bench slow-clients [--clients 1000] [--rooms 10] [--rate 300] [--payload 2000] [--repeats 3] [--pairs 2] [--quick]
  *
- * A round is one gateway: the healthy ones alone; then as many stalled ones join their rooms and fall behind; then, once all of those have left the
- * live path, and ten seconds later, the minute whose latency counts, and another one whose memory does. The stalled ones never read again; their sockets' buffers are made small (`slow-clients/stalled.py`), so that
- * they go past the gateway's limit and not only the kernel's. Events come as in `fan-out`, straight into outbound. A round in which a
- * process of clients or Kafka's core was over 90 % busy, or the hypervisor took over 8 % of the cores, is void, repeated and
- * counted. Needs Python 3. Writes bench/results/slow-clients.json.
+ * A round is one gateway: the healthy ones alone; then as many stalled ones join their rooms, and once all of those have left the live path, the
+ * healthy ones again for just as long; then the stalled ones go, and it begins anew (`slow-clients/round.ts`). A machine's quiet and busy times
+ * last for minutes, and what a p99 is made of are a few stalls: so phases are short, equally long, and compared with their neighbour only. After
+ * the last pair comes the minute over which memory is compared. The stalled ones never read; their sockets' buffers are made small
+ * (`slow-clients/stalled.py`), so that they go past the gateway's limit and not only the kernel's. Events come as in `fan-out`, straight into
+ * outbound. A pair in which a process of clients or Kafka's core was over 90 % busy, or the hypervisor took over 8 % of the cores, is void and
+ * counted; a round without any that counts is repeated. Needs Python 3. Writes bench/results/slow-clients.json.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from '../scripts/stack/root.ts';
 import { statePaths } from '../scripts/stack/state-dir.ts';
-import { metricOf, readMetrics } from '../test/faults/metrics.ts';
 import type { Setting } from './fan-out/contenders.ts';
 import type { EventsAsked, EventsJob, EventsSaid } from './fan-out/messages.ts';
-import { end, Session } from './fan-out/session.ts';
-import { goalsOf, mb, type Round, rowsOf, type Watched } from './slow-clients/result.ts';
+import { countsIn, goalsOf, mb, type Round, rowsOf, type Watched } from './slow-clients/result.ts';
+import { playRound, type RoundPlan } from './slow-clients/round.ts';
 import { heard } from './support/child-messages.ts';
-import { memoryOf } from './support/inspector.ts';
 import { benchOptions } from './support/options.ts';
 import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { writeResult } from './support/result.ts';
-import { countRounds, playInTurn } from './support/rounds.ts';
+import { playInTurn } from './support/rounds.ts';
 import { withStack } from './support/stack.ts';
 
 const { values: options } = benchOptions({
@@ -36,8 +34,9 @@ const { values: options } = benchOptions({
     rate: { type: 'string', default: '300' },
     payload: { type: 'string', default: '2000' },
     seconds: { type: 'string', default: '60' },
-    'alone-seconds': { type: 'string', default: '15' },
+    'phase-seconds': { type: 'string', default: '30' },
     repeats: { type: 'string', default: '3' },
+    pairs: { type: 'string', default: '2' },
     'port-base': { type: 'string', default: '25000' },
     quick: { type: 'boolean', default: false },
     out: { type: 'string', default: 'slow-clients' },
@@ -46,13 +45,12 @@ const { values: options } = benchOptions({
 const quick = options.quick;
 const clients = quick ? 200 : Number(options.clients);
 const rooms = Number(options.rooms);
-const membersPerRoom = clients / rooms;
 const perSecond = Number(options.rate);
 const payloadBytes = Number(options.payload);
-const seconds = quick ? 15 : Number(options.seconds);
-const aloneSeconds = quick ? 10 : Number(options['alone-seconds']);
+const memorySeconds = quick ? 15 : Number(options.seconds);
+const phaseSeconds = quick ? 10 : Number(options['phase-seconds']);
+const pairs = quick ? 1 : Number(options.pairs);
 const repeats = quick ? 1 : Number(options.repeats);
-const WARM_UP_SECONDS = 6;
 const PORT = Number(options['port-base']) + 90;
 const INSPECT_PORT = PORT + 2;
 /** Of the gateway under measurement: the default limit; no stalled client is closed while it is looked at; a ring that is full by then. */
@@ -64,87 +62,30 @@ const GATEWAY = {
 };
 /** Of a stalled client's socket. */
 const SOCKET = { receiveBytes: 4_096, maxSegmentBytes: 536 };
-/** What a frame has beside the payload, about. */
-const FRAME_BYTES = 250;
-/** Of the limit, until all of a room's stalled members are surely above it. */
-const FILL_FACTOR = 1.2;
-const FILL_SLACK_SECONDS = 10;
-const SETTLE_SECONDS = 2;
-const RSS_EVERY_MS = 250;
-const COURSE_STEP = 20;
 const KAFKA_WARM_UP = { rooms: 1, perSecond: 2_000, warmUpEvents: 0, events: 10_000 } satisfies EventsAsked;
+const PLAN: RoundPlan = {
+  rooms,
+  membersPerRoom: clients / rooms,
+  perSecond,
+  payloadBytes,
+  limitBytes: GATEWAY.slowClientBytes,
+  socket: SOCKET,
+  phaseSeconds,
+  memorySeconds,
+  pairs,
+};
 
-const rssMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
-
-async function watch(session: Session, warmUpSeconds: number, forSeconds: number): Promise<Watched> {
-  const rss = [rssMb(session.serverPid)];
-  const timer = setInterval(() => rss.push(rssMb(session.serverPid)), RSS_EVERY_MS);
-  try {
-    const phase = await session.play({ perSecond, warmUpSeconds, seconds: forSeconds });
-    const course = rss.filter((_, at) => at % COURSE_STEP === 0).map(Math.round);
-    return { phase, rss: { highest: Math.round(Math.max(...rss)), course } };
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-/** All live, and not read any more, when it resolves. */
-async function startStalled({ token, cores }: Setting): Promise<ChildProcess> {
-  const { receiveBytes, maxSegmentBytes } = SOCKET;
-  const args = [PORT, token, rooms, membersPerRoom, receiveBytes, maxSegmentBytes].map(String);
-  const child = spawn('python3', [join(ROOT, 'bench/slow-clients/stalled.py'), ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+function tell({ pairs: played, memory }: Round): void {
+  const one = ({ phase: { deliveredMs, serverCpu, lost, stolen }, rss }: Watched): string =>
+    `p50 ${deliveredMs.p50} p99 ${deliveredMs.p99} ms, CPU ${serverCpu}, stolen ${stolen}, lost ${lost}, RSS ${rss.course.join(' ')} MB`;
+  const lines = played.map(({ alone, falling, beside, void: reasons }) => {
+    const state = reasons.length > 0 ? `; VOID: ${reasons.join(', ')}` : '';
+    return `alone: ${one(alone)}\n  falling behind: ${one(falling)}\n  beside stalled: ${one(beside)}${state}\n`;
   });
-  pin(child.pid as number, cores?.clients.at(-1));
-  const failed = once(child, 'exit').then(([code]) => Promise.reject(new Error(`stalled.py ended with ${code}`)));
-  failed.catch(() => {});
-  await Promise.race([once(child.stdout, 'data'), failed]);
-  return child;
-}
-
-async function slowMembers(): Promise<number> {
-  return metricOf(await readMetrics(`http://127.0.0.1:${PORT + 1}`), 'roomlog_slow_clients', {});
-}
-
-async function play(setting: Setting, events: ChildProcess): Promise<Round> {
-  const session = await Session.open('roomlog', { rooms, membersPerRoom }, setting, events);
-  let stalled: ChildProcess | null = null;
-  try {
-    const memoryNow = () => memoryOf(session.serverPid, INSPECT_PORT);
-    const alone = await watch(session, WARM_UP_SECONDS, aloneSeconds);
-    stalled = await startStalled(setting);
-    const perMember = (perSecond / rooms) * (payloadBytes + FRAME_BYTES);
-    const fillSeconds = Math.ceil((FILL_FACTOR * GATEWAY.slowClientBytes) / perMember) + FILL_SLACK_SECONDS;
-    const falling = await watch(session, 0, fillSeconds);
-    const before = await slowMembers();
-    const beside = await watch(session, SETTLE_SECONDS, seconds);
-    // A forced collection leaves V8 with a small young generation: latency is not looked at any more from here on.
-    const begin = await memoryNow();
-    await watch(session, 0, seconds);
-    const memory = { begin, end: await memoryNow() };
-    const behind = [before, await slowMembers()] as const;
-    const reasons = [...alone.phase.void, ...beside.phase.void];
-    if (before !== clients) reasons.push(`only ${before} had left the live path`);
-    const one = { alone, falling, beside, memory, behind, void: reasons };
-    tell(one);
-    return one;
-  } finally {
-    if (stalled !== null) await end(stalled);
-    await session.close();
-  }
-}
-
-function tell({ alone, falling, beside, memory, behind, void: reasons }: Round): void {
-  const one = ({ phase: { deliveredMs, serverCpu, lost }, rss }: Watched): string =>
-    `p50 ${deliveredMs.p50} p99 ${deliveredMs.p99} ms, CPU ${serverCpu}, lost ${lost}, RSS ${rss.course.join(' ')} MB`;
-  const state = reasons.length > 0 ? `; VOID: ${reasons.join(', ')}` : '';
   const live = Object.entries(memory).map(
     ([when, { heapBytes, residentBytes }]) => `${when} ${mb(heapBytes)} of ${mb(residentBytes)}`,
   );
-  process.stderr.write(
-    `alone: ${one(alone)}\n  falling behind: ${one(falling)}\n  beside ${behind.join(' to ')} stalled: ${one(beside)}${state}\n  in use after collections, of resident, MB: ${live.join(', ')}\n`,
-  );
+  process.stderr.write(`${lines.join('')}  in use after collections, of resident, MB: ${live.join(', ')}\n`);
 }
 
 const SAID = (said: EventsSaid['said']) => (message: EventsSaid) => (message.said === said ? true : undefined);
@@ -187,12 +128,19 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     sides: ['roomlog'],
     repeats,
     tries: 2,
-    play: () => play(setting, events),
-    isVoid: (one) => one.void.length > 0,
+    play: async () => {
+      const one = await playRound(PLAN, setting, events);
+      tell(one);
+      return one;
+    },
+    isVoid: (one) => !one.pairs.some(countsIn),
   });
   const valid = played.get('roomlog')?.valid ?? [];
   if (valid.length === 0) throw new Error('no round counts');
-  const load = { clients, rooms, perSecond, payloadBytes, seconds };
+  const all = [...played.values()].flatMap((one) => [...one.valid, ...one.void]);
+  const allPairs = all.flatMap((one) => one.pairs);
+  const pairsThatCount = allPairs.filter(countsIn).length;
+  const load = { clients, rooms, perSecond, payloadBytes, memorySeconds };
   writeResult(options.out, {
     bench: 'slow-clients',
     figure: 'issue',
@@ -200,25 +148,28 @@ await withStack({ portBase: Number(options['port-base']), up: ['--infra-only'] }
     versions: packageVersions('ws', 'kafkajs'),
     settings: {
       ...load,
-      aloneSeconds,
+      phaseSeconds,
+      gateways: repeats,
+      pairsPerGateway: pairs,
       cores,
       partitions: stack.partitions,
       ...GATEWAY,
       ...SOCKET,
     },
-    ...countRounds(played.values()),
+    rounds: pairsThatCount,
+    voidRounds: allPairs.length - pairsThatCount,
     rows: rowsOf(valid, load),
     goals: goalsOf(valid, load),
     notes: [
       `A stalled client’s socket has a receive buffer of ${SOCKET.receiveBytes} bytes and segments of ${SOCKET.maxSegmentBytes}: otherwise the kernel takes some 4 MB for each on loopback before the gateway notices anything.`,
       `The limit of unsent bytes is the default. The time without progress is ${GATEWAY.slowClientTimeoutMs / 1_000} s in place of 60, so that no stalled client is closed while it is measured, and the hot ring is ${GATEWAY.ringBytes / 1_048_576} MiB a partition, so that it is full by then and does not grow.`,
-      'Memory is compared after full collections, over the inspector, as a second minute begins and as it ends, whose latency does not count, since such collections shrink V8’s young generation: between two collections the process grows by garbage, with stalled clients and without, as its highest resident memory shows.',
-      'The minute beside stalled clients begins when the last of them has left the live path; what happens until then has rows of its own.',
+      'Memory is compared after full collections, over the inspector, as a minute beside stalled clients begins and as it ends, whose latency does not count, since such collections shrink V8’s young generation: between two collections the process grows by garbage, with stalled clients and without, as its highest resident memory shows.',
+      `Rounds are pairs of phases of ${phaseSeconds} s on one gateway: alone, and right after that beside stalled clients, once the last of them has left the live path (what happens until then has rows of its own). Both have the same warm-up. Then the stalled ones go, and the next pair begins. The factor is the median over all pairs of p99 beside ÷ p99 alone, each within its pair: phases minutes apart differ by what the hypervisor does meanwhile.`,
     ],
     plots: [
       { metric: 'p99', as: 'bars' },
       { metric: 'heap and buffers in use', as: 'bars' },
     ],
-    detail: { rounds: [...played.values()].flatMap((one) => [...one.valid, ...one.void]) },
+    detail: { rounds: all },
   });
 });
