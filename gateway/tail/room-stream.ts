@@ -10,35 +10,27 @@ import { SlowClients } from '../../core/limits/slow-clients.ts';
 import type { Tail } from '../../core/ports/event-log.ts';
 import { FanOut } from '../fanout/fan-out.ts';
 import { LoopRelief } from '../fanout/loop-relief.ts';
-import { CatchUp } from '../history/catch-up.ts';
 import { headCursor } from '../history/partition-history.ts';
-import { Ranges } from '../history/ranges.ts';
-import { SlowMembers } from '../history/slow-members.ts';
-import { Starts } from '../history/starts.ts';
-import { Walks } from '../history/walks.ts';
 import { broadcast } from '../rooms/broadcast.ts';
 import { type Member, Rooms } from '../rooms/rooms.ts';
 import type { EventEncoding, JoinStart, RoomStream, Sink, Subscription } from '../stream.ts';
 import { CanaryWatch } from './canary-watch.ts';
 import { FollowedPartition } from './followed-partition.ts';
 import { LoopBudget } from './loop-budget.ts';
-import { endOfPartition, outboundRanges } from './outbound-ranges.ts';
+import { outboundRanges } from './outbound-ranges.ts';
 import { OwnOutcomes } from './own-outcomes.ts';
 import type { PartitionListener } from './partition-listener.ts';
 import { Partitions } from './partitions.ts';
 import { Readiness } from './readiness.ts';
 import type { RoomStreamOptions } from './room-stream-options.ts';
 import { Snapshots } from './snapshots.ts';
+import { StreamHistory } from './stream-history.ts';
 import { StreamIdentity } from './stream-identity.ts';
 import { createStreamMetrics, type StreamMetrics } from './stream-metrics.ts';
 import { watched } from './watched-listener.ts';
 
 /** What folding may take of one turn of the event loop, ms. */
 const FOLD_TURN_MS = 20;
-/** What bringing members up to date may take of one turn, ms: less, since those who are live come first. */
-const CATCH_UP_TURN_MS = 2;
-/** Frames built for those who catch up are kept up to this part of `gateway.historyCacheBytes`. */
-const FRAMES_PART = 2;
 /** What a client is told to wait, ms. */
 const RETRY_AFTER_MS = 1_000;
 
@@ -55,10 +47,7 @@ class OutboundRoomStream implements RoomStream {
   readonly #relief: LoopRelief;
   readonly #fanOut: FanOut;
   #flushIsDue = false;
-  readonly #ranges: Ranges;
-  readonly #walks: Walks;
-  readonly #starts: Starts;
-  readonly #catchUp: CatchUp;
+  readonly #history: StreamHistory;
   readonly #metrics: StreamMetrics;
   readonly #outcomes: OwnOutcomes;
   readonly #snapshots: Snapshots;
@@ -72,63 +61,35 @@ class OutboundRoomStream implements RoomStream {
   constructor(options: RoomStreamOptions) {
     this.#options = options;
     this.#identity = new StreamIdentity(options.partitions);
-    const { log, codec, topics, config, logger, clock, metrics } = options;
-    const { cursorWaitMs, ringBytes, flushWindowMaxMs } = config.gateway;
+    const { config, logger, clock, metrics } = options;
+    const { ringBytes, flushWindowMaxMs } = config.gateway;
     this.#rooms = new Rooms(new SlowClients(config.gateway));
     this.#relief = new LoopRelief(clock, flushWindowMaxMs);
     const pressure = options.pressure ?? (() => this.#relief.pressure);
     this.#metrics = createStreamMetrics(metrics, {
       lagRecords: () => this.#partitions.lag,
-      catchingUp: () => this.#catchUp.active,
+      catchingUp: () => this.#history.catchUp.active,
       haltedPartitions: () => this.#partitions.halted,
       ringBytes: () => this.#partitions.ringBytes,
       rooms: () => this.#rooms.size,
       members: () => this.#rooms.members,
       pressure,
       restMs: () => this.#relief.restMs,
-      historyWaiting: () => this.#ranges.waiting,
-      historyKeptBytes: () => this.#ranges.keptBytes,
+      historyWaiting: () => this.#history.waiting,
+      historyKeptBytes: () => this.#history.keptBytes,
     });
-    const { deliveries, eventFrames, roomWrites, gaps, historyBytes, historyReads, historyWalks } = this.#metrics;
+    const { deliveries, eventFrames, roomWrites, gaps } = this.#metrics;
     const delivered = (events: number): void => {
       deliveries.add(events);
       eventFrames.add(events);
     };
-    const catchUpBudget = new LoopBudget(clock, CATCH_UP_TURN_MS, () => this.#flushDue());
-    const historyCacheBytes = options.historyCacheBytes ?? config.gateway.historyCacheBytes;
-    this.#ranges = new Ranges({
-      log,
-      codec,
-      topic: topics.outbound,
-      clock,
-      budget: catchUpBudget,
-      bytesPerSecond: config.gateway.historyBytesPerSecond,
-      cacheBytes: historyCacheBytes,
-      onRead: (bytes) => {
-        historyReads.read.add();
-        historyBytes.add(bytes);
-      },
-      onShared: () => historyReads.shared.add(),
-    });
-    this.#walks = new Walks({ ranges: this.#ranges, onWalked: (outcome) => historyWalks[outcome].add() });
-    const reads = { ranges: this.#ranges, walks: this.#walks };
-    this.#starts = new Starts({
-      reads,
-      cursorWaitMs,
-      clock,
-      endOf: (number) => endOfPartition(log, topics.outbound, number),
-    });
-    const slow = new SlowMembers(metrics);
-    this.#catchUp = new CatchUp({
-      budget: catchUpBudget,
-      reads,
-      clock,
-      slow,
-      framesBytes: historyCacheBytes / FRAMES_PART,
-      logger,
+    this.#history = new StreamHistory({
+      ...options,
+      streamMetrics: this.#metrics,
+      beforeTurn: () => this.#flushDue(),
       onDelivered: delivered,
-      onGap: (reason, count) => gaps[reason].add(count),
     });
+    const { catchUp } = this.#history;
     this.#fanOut = new FanOut({
       clock,
       windowMaxMs: flushWindowMaxMs,
@@ -137,7 +98,7 @@ class OutboundRoomStream implements RoomStream {
       onDelivered: delivered,
       onWritten: (writes) => roomWrites.add(writes),
       onExpired: (count) => gaps.expired.add(count),
-      onBehind: (member, why) => (why === 'slow' ? this.#catchUp.fellBehind(member) : this.#catchUp.begin(member)),
+      onBehind: (member, why) => (why === 'slow' ? catchUp.fellBehind(member) : catchUp.begin(member)),
     });
     const { originTag, outcomes } = options;
     this.#outcomes = new OwnOutcomes({ originTag, outcomes, identity: this.#identity, logger });
@@ -202,7 +163,7 @@ class OutboundRoomStream implements RoomStream {
     if (followed.halted !== null) throw unavailable('The partition of this room has halted.', followed.halted);
     try {
       await this.#identity.known(this.#options.config.gateway.cursorWaitMs);
-      const { position, recovered } = await this.#starts.resolve(followed, room, start);
+      const { position, recovered } = await this.#history.starts.resolve(followed, room, start);
       return this.#enter(room, followed, sink, position, recovered);
     } catch (thrown) {
       const error = asRoomlogError(thrown, 'unavailable');
@@ -238,7 +199,7 @@ class OutboundRoomStream implements RoomStream {
     for (const followed of this.#partitions.all) followed.stop();
     this.#snapshots.stop();
     this.#canaries.stop();
-    this.#ranges.stop();
+    this.#history.stop();
     this.#outcomes.flush();
     this.#fanOut.stop();
     this.#rooms.leaveAll();
@@ -259,7 +220,7 @@ class OutboundRoomStream implements RoomStream {
       cursor,
       recovered,
       begin: () => {
-        if (member.state === 'waiting') this.#catchUp.begin(member);
+        if (member.state === 'waiting') this.#history.catchUp.begin(member);
       },
       cancel: () => this.#rooms.leave(member),
     };
@@ -318,8 +279,7 @@ class OutboundRoomStream implements RoomStream {
         this.#metrics.verdicts[kind].add();
       },
       onReload: (from) => {
-        this.#ranges.forget(number);
-        this.#walks.forget(number);
+        this.#history.forget(number);
         this.#tail?.assign(number, from);
       },
       onJump: () => {
