@@ -1,5 +1,5 @@
 /**
- * Turns a profile of `node --cpu-prof` into a table by module: `scripts/bench profile-report FILE.cpuprofile [--at-least 1] [--by module|part] [--from=0] [--to=-1]`, the
+ * Turns a profile of `node --cpu-prof` into a table by module: `scripts/bench profile-report FILE.cpuprofile [--at-least 1] [--by module|part] [--from=-9] [--to=-3]`, the
  * least share that has a line of its own in percent; from and up to a second of the profile, a negative one before its end. Benches write profiles with `--profile
  * DIR`. Prints Markdown.
  */
@@ -13,12 +13,14 @@ const { values: options, positionals } = benchOptions({
   options: {
     'at-least': { type: 'string', default: '1' },
     by: { type: 'string', default: 'module' },
-    from: { type: 'string', default: '0' },
-    to: { type: 'string', default: 'Infinity' },
+    from: { type: 'string' },
+    to: { type: 'string' },
   },
   allowPositionals: true,
 });
-if (positionals.length === 0) {
+// They may be negative.
+const between = { from: Number(options.from ?? 0), to: Number(options.to ?? Number.POSITIVE_INFINITY) };
+if (positionals.length === 0 || Number.isNaN(between.from) || Number.isNaN(between.to)) {
   process.stderr.write(
     'usage: scripts/bench profile-report FILE.cpuprofile… [--at-least PERCENT] [--by module|part] [--from=SECONDS] [--to=SECONDS]\n',
   );
@@ -26,7 +28,6 @@ if (positionals.length === 0) {
 }
 for (const file of positionals) {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as CpuProfile;
-  const between = { from: Number(options.from), to: Number(options.to) };
   const by = options.by === 'part' ? 'part' : 'module';
   const report = spentByModule(profile, `${pathToFileURL(ROOT).href}/`, by, between);
   const { workedMs, idleMs } = report;
