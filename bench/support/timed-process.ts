@@ -33,6 +33,9 @@ export async function runTimed(argv: readonly string[], options: TimedOptions = 
     stdio: ['ignore', options.discardOutput === true ? 'ignore' : 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
   });
+  // Of an interrupted bench nothing is left that reads, or answers on the next one's ports.
+  const endWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', endWithUs);
   let stdout = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
@@ -55,6 +58,7 @@ export async function runTimed(argv: readonly string[], options: TimedOptions = 
     if (code !== 0) throw new Error(`${argv.join(' ')} ended with ${code ?? signal}:\n${stdout.slice(-2_000)}`);
   } finally {
     clearInterval(look);
+    process.off('exit', endWithUs);
   }
   return { elapsedMs: performance.now() - started, cpuSeconds: used, stdout, stderr };
 }
