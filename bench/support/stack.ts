@@ -1,14 +1,13 @@
 /** A local stack of a bench's own in a temporary state folder: started, and always stopped and deleted again. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/stack/root.ts';
 import { readStackFile, type StackFile } from '../../scripts/stack/stack-file.ts';
 import { statePaths } from '../../scripts/stack/state-dir.ts';
+import { cleanUpOnAnyEnd } from './clean-up.ts';
 import { type Cores, pin } from './pin.ts';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface StackOptions {
   /** First of the ports it may use. */
@@ -65,7 +64,7 @@ export class BenchStack {
 }
 
 /**
- * Starts a stack, hands it over, and stops it whatever happens: an error, a signal, or the end. Throws what `use` throws. Output of
+ * Starts a stack, hands it over, and stops it whatever happens: an error, also one that nobody caught, a signal, or the end. Throws what `use` throws. Output of
  * `scripts/up` goes to stderr, since stdout belongs to results.
  */
 export async function withStack<Result>(
@@ -93,12 +92,10 @@ export async function withStack<Result>(
       rmSync(stateDir, { recursive: true, force: true });
     }
   };
-  const onSignal = (signal: (typeof SIGNALS)[number]): void => {
+  const takeBack = cleanUpOnAnyEnd(() => {
     stop();
     remove();
-    process.exit(128 + constants.signals[signal]);
-  };
-  for (const signal of SIGNALS) process.once(signal, onSignal);
+  });
   try {
     script('up', '--detach', '--port-base', String(options.portBase), ...(options.up ?? []));
     const file = readStackFile(statePaths(stateDir));
@@ -107,6 +104,6 @@ export async function withStack<Result>(
   } finally {
     await Promise.allSettled(stop());
     remove();
-    for (const signal of SIGNALS) process.off(signal, onSignal);
+    takeBack();
   }
 }
