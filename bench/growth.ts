@@ -6,7 +6,7 @@
  * Runs the programs of the other figures in a short form, Roomlog's side alone where they allow it, one after the other; each starts a stack of its
  * own. What a program has measured at several sizes by itself (many-rooms) is taken from its committed result. What is not in
  * the short form stays as those programs have it. Writes bench/results/growth.json; with `--only` (a figure or a program) what is not
- * measured again stays as it was there, so that it can be taken piece by piece.
+ * measured again, or failed now, stays as it was there, so that it can be taken piece by piece.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -32,6 +32,8 @@ const COST = 'cost of one unit of work';
 const RELATIVE = 'cost of one unit of work, relative to the smallest size';
 /** A run that takes longer hangs. */
 const RUN_WITHIN_MS = 240_000;
+/** One whose rounds were all void, or that failed, is begun again so often. */
+const RUN_TRIES = 3;
 
 const { values: options } = benchOptions({
   options: {
@@ -62,9 +64,20 @@ const runs = new Map<string, Promise<BenchResult>>();
 
 function run(series: Series, scale: number, turn: number): Promise<BenchResult> {
   const key = JSON.stringify([series.bench, series.args(scale), turn]);
-  const running = runs.get(key) ?? runOnce(series, scale);
+  const running = runs.get(key) ?? runUntilCounted(series, scale);
   runs.set(key, running);
   return running;
+}
+
+async function runUntilCounted(series: Series, scale: number): Promise<BenchResult> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await runOnce(series, scale);
+    } catch (thrown) {
+      if (tries >= RUN_TRIES) throw thrown;
+      process.stderr.write(`${thrown instanceof Error ? thrown.message : thrown}; once more\n`);
+    }
+  }
 }
 
 /** One program to its end; its result is taken from where it wrote it. Ended with us. */
@@ -108,7 +121,8 @@ report();
 function report(): void {
   const smallest = (series: Series): number =>
     median(grown.find((one) => one.series === series && one.scale === scales[0])?.costs ?? []);
-  const measured = grown.flatMap(({ series, scale, costs }): BenchRow[] => {
+  const whole = grown.filter(({ series }) => !missing.includes(series.name));
+  const measured = whole.flatMap(({ series, scale, costs }): BenchRow[] => {
     const about = { case: `${scale} times: ${series.size(scale)}`, side: series.name };
     const relative = costs.map((cost) => cost / smallest(series));
     return [
@@ -118,7 +132,8 @@ function report(): void {
   });
   const committed = MEASURED_SERIES.flatMap(committedRows);
   const before = only === undefined ? undefined : readResults().get(options.out);
-  const kept = (before?.rows ?? []).filter(({ side }) => !chosen.some(({ name }) => name === side));
+  const again = chosen.filter(({ name }) => before === undefined || !missing.includes(name));
+  const kept = (before?.rows ?? []).filter(({ side }) => !again.some(({ name }) => name === side));
   const rows = [...kept.filter(({ side }) => !committed.some((row) => row.side === side)), ...measured, ...committed];
   const largest = `${scales.at(-1)} times`;
   const goals = rows
@@ -132,7 +147,7 @@ function report(): void {
         atMost: LINEAR,
       }),
     );
-  const voidRounds = grown.reduce((sum, one) => sum + one.voidRounds, kept.length > 0 ? (before?.voidRounds ?? 0) : 0);
+  const voidRounds = whole.reduce((sum, one) => sum + one.voidRounds, kept.length > 0 ? (before?.voidRounds ?? 0) : 0);
   writeResult(options.out, {
     bench: 'growth',
     figure: 'P10',
@@ -146,7 +161,9 @@ function report(): void {
     notes: [
       'The cost of one unit of work is flat where all of it grows linearly, and falls where it grows better. One short round at each size unless the rows say otherwise.',
       ...goals.filter(({ value }) => value > LINEAR).map(({ what, value }) => `Not linear: ${what} is ${value}.`),
-      ...missing.map((name) => `Not measured, since its program failed: ${name}.`),
+      ...missing
+        .filter((name) => !rows.some(({ side }) => side === name))
+        .map((name) => `Not measured, since its program failed: ${name}.`),
     ],
     plots: [
       {
