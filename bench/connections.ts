@@ -34,7 +34,7 @@ import { packageVersions } from './support/package-versions.ts';
 import { layOutCores, pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, playInTurn, voidReasons } from './support/rounds.ts';
-import { type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
+import { NODE_SERVERS_NOTE, type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
 const { values: options } = benchOptions({
@@ -265,6 +265,7 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
     rows,
     goals,
     notes: [
+      NODE_SERVERS_NOTE,
       'Memory is the growth of the server’s resident set after full collections, without the kernel’s buffers of the sockets.',
       'Socket.IO: WebSocket only, no compression, the first HTTP request let go, tokens verified in a middleware by Roomlog’s own verifier, which is quicker than the usual packages. All sides stand on the same ws.',
       'Roomlog’s limits of handshakes and joins a second are out of the way (gateway.handshakesPerSecond, gateway.joinsPerSecond), so that all sides are asked alike.',

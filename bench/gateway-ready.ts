@@ -23,6 +23,7 @@ import { configSchema } from '../core/config/schema.ts';
 import type { Offset, Partition, RoomId } from '../core/ids.ts';
 import { partitionOf } from '../core/log/partition.ts';
 import { silentLog } from '../core/ports/logger.ts';
+import { nodeFlags } from '../scripts/stack/node-flags.ts';
 import { ROOT } from '../scripts/stack/root.ts';
 import { fillOutbound, type Snapshot } from './load/outbound-log.ts';
 import { startStealMeter } from './support/cpu.ts';
@@ -83,9 +84,13 @@ const say = (text: string) => process.stderr.write(`${text}\n`);
 async function startOnce(config: string, port: number): Promise<Round> {
   const stolenShare = startStealMeter();
   const started = performance.now();
-  const gateway = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), 'gateway', '--config', config], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const gateway = spawn(
+    process.execPath,
+    [...nodeFlags('gateway'), join(ROOT, 'cli/main.ts'), 'gateway', '--config', config],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   const exited = once(gateway, 'exit');
   try {
     const isReady = async () => {

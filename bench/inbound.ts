@@ -22,7 +22,7 @@ import { packageVersions } from './support/package-versions.ts';
 import { pin } from './support/pin.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from './support/result.ts';
 import { countRounds, type Played, playInTurn, voidReasons } from './support/rounds.ts';
-import { type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
+import { NODE_SERVERS_NOTE, type ServerProcess, startGateway, startProgram } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
 const { values: options } = benchOptions({
@@ -207,6 +207,7 @@ await withStack({ portBase: Number(options['port-base']) }, async (stack) => {
     rows,
     goals,
     notes: [
+      NODE_SERVERS_NOTE,
       'The loop without us gives none of the promises: no permissions, limits, numbers, de-duplication or order across retries, and it reads back its own records, not sequenced ones.',
       'It produces and reads through Roomlog’s own Kafka adapter, which is faster than a kafkajs producer and consumer.',
       'Publishes are numbered, to rooms that nobody has joined: deliveries are the matter of P1 and P2.',

@@ -1,8 +1,10 @@
 #!/bin/sh
 # The `roomlog` command of the image, and its entrypoint: ./roomlog is that of a checkout.
 set -eu
-# What a sequencer allocates lives until it is read back: a larger young generation is collected less often.
-if [ "${1:-}" = sequencer ]; then
-  exec node --max-semi-space-size=64 /app/dist/cli/main.js "$@"
-fi
-exec node /app/dist/cli/main.js "$@"
+# Why: scripts/stack/node-flags.ts.
+case ${1:-} in
+  sequencer) flag=--max-semi-space-size=64 ;;
+  gateway) flag=--v8-pool-size=1 ;;
+  *) flag= ;;
+esac
+exec node ${flag:+"$flag"} /app/dist/cli/main.js "$@"

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFlags } from '../../scripts/stack/node-flags.ts';
 import { ROOT } from '../../scripts/stack/root.ts';
 import type { StackFile } from '../../scripts/stack/stack-file.ts';
 import { heard } from '../support/child-messages.ts';
@@ -80,7 +81,7 @@ async function startGateway(contender: 'roomlog' | 'roomlog-unbatched', setting:
   };
   const child = spawn(
     process.execPath,
-    [...inspecting(setting), ...profiling(setting), join(ROOT, 'cli/main.ts'), 'gateway'],
+    [...nodeFlags('gateway'), ...inspecting(setting), ...profiling(setting), join(ROOT, 'cli/main.ts'), 'gateway'],
     {
       env,
       stdio: ['ignore', 'inherit', 'inherit'],
@@ -108,7 +109,7 @@ async function startNode(kind: ServerJob['kind'], setting: Setting): Promise<Ser
     windowMs: windowMs ?? FIXED_WINDOW_MS,
   };
   const child = fork(join(ROOT, 'bench/fan-out/peer.ts'), [JSON.stringify(job)], {
-    execArgv: profiling(setting),
+    execArgv: [...nodeFlags('gateway'), ...profiling(setting)],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   pin(child.pid as number, cores?.server);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ROOT } from '../../scripts/stack/root.ts';
 import { median, round } from '../support/latency.ts';
 import { type BenchGoal, type BenchRow, rowOf, writeResult } from '../support/result.ts';
+import { NODE_SERVERS_NOTE } from '../support/server-process.ts';
 import type { Contender, Setting } from './contenders.ts';
 import type { Phase } from './messages.ts';
 import { type Case, holds, MAX_P99_MS, type Turn } from './plan.ts';
@@ -158,6 +159,7 @@ export function spreadGoals(played: PlayedCase): BenchGoal[] {
 }
 
 const NOTES = [
+  NODE_SERVERS_NOTE,
   'A producer writes outbound in the sequencer’s place; latency is from the moment an event should have been sent there. One core each for the server, for Kafka with the producer, and for each of two processes of clients.',
   'Per CPU-second counts user and system time of the whole server process, its reader of the topic included, from the first measured event until the last has arrived or is late. Before it, some of the same load is played, in which V8 compiles: 3 s in small rooms.',
   'socket.io: io.to(room).emit, WebSocket transport alone, no compression. ws-send: ws.send(buffer) to each member, no compression. Both read the topic by Roomlog’s own reader and codec.',

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Config, configSchema } from '../../core/config/schema.ts';
 import { mintToken } from '../../gateway/auth/mint-token.ts';
+import { nodeFlags } from '../../scripts/stack/node-flags.ts';
 import { cpuSeconds, startCpuMeter, startStealMeter } from '../support/cpu.ts';
 import { type Cores, pin } from '../support/pin.ts';
 import { type Surroundings, voidReasons } from '../support/rounds.ts';
@@ -65,9 +66,13 @@ export class Setting {
     const file = join(this.#stack.stateDir, 'bench-gateway.json');
     writeFileSync(file, JSON.stringify(this.config));
     const profile = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
-    const child = spawn(process.execPath, [...profile, join(root, 'cli/main.ts'), 'gateway', '--config', file], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [...nodeFlags('gateway'), ...profile, join(root, 'cli/main.ts'), 'gateway', '--config', file],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      },
+    );
     this.#stack.atEnd(() => child.kill('SIGKILL'));
     const exited = once(child, 'exit');
     const pid = child.pid as number;

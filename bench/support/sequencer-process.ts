@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../../scripts/stack/node-flags.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const POLL_MS = 50;
@@ -35,7 +36,7 @@ export class SequencerProcess {
 
   start(): void {
     const node = `${ROOT}/node_modules/.bin/node`;
-    const child = spawn(node, ['--max-semi-space-size=64', `${ROOT}/cli/main.ts`, 'sequencer'], {
+    const child = spawn(node, [...nodeFlags('sequencer'), `${ROOT}/cli/main.ts`, 'sequencer'], {
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

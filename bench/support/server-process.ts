@@ -3,6 +3,7 @@ import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeFlags } from '../../scripts/stack/node-flags.ts';
 import { ROOT } from '../../scripts/stack/root.ts';
 import { pin } from './pin.ts';
 
@@ -40,7 +41,14 @@ export async function startGateway(options: GatewayOptions): Promise<ServerProce
   const { config, name, port, args = [], cores, nodeArgs = [], profileDir } = options;
   const ports = ['--gateway-port', `${port}`, '--gateway-admin-port', `${port + 1}`];
   const flags = ['--config', config, '--gateway-name', name, ...ports, '--log-level', 'warn', ...args];
-  const argv = [...nodeArgs, ...profiling(profileDir), join(ROOT, 'cli/main.ts'), 'gateway', ...flags];
+  const argv = [
+    ...nodeFlags('gateway'),
+    ...nodeArgs,
+    ...profiling(profileDir),
+    join(ROOT, 'cli/main.ts'),
+    'gateway',
+    ...flags,
+  ];
   const child = spawn(process.execPath, argv, { stdio: ['ignore', 2, 2] });
   pin(child.pid as number, cores);
   const adminUrl = `http://127.0.0.1:${port + 1}`;
@@ -55,6 +63,10 @@ export async function startGateway(options: GatewayOptions): Promise<ServerProce
   return handle(child, `ws://127.0.0.1:${port}/v1/ws`, adminUrl);
 }
 
+/** For results of servers that are compared. */
+export const NODE_SERVERS_NOTE =
+  'Servers in Node, Roomlog’s and others, have one helper thread of V8 (--v8-pool-size=1, scripts/stack/node-flags.ts).';
+
 export interface ProgramOptions {
   /** Below `bench/`. It says 'ready' over IPC. */
   readonly file: string;
@@ -68,7 +80,7 @@ export interface ProgramOptions {
 export async function startProgram(options: ProgramOptions): Promise<ServerProcess> {
   const { file, job, url, cores, nodeArgs = [], profileDir } = options;
   const child = fork(join(ROOT, 'bench', file), [JSON.stringify(job)], {
-    execArgv: [...nodeArgs, ...profiling(profileDir)],
+    execArgv: [...nodeFlags('gateway'), ...nodeArgs, ...profiling(profileDir)],
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   pin(child.pid as number, cores);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Service } from './launch.ts';
+import { nodeFlags } from './node-flags.ts';
 import { gatewayPorts, sequencerAdminPort } from './ports.ts';
 import { ROOT } from './root.ts';
 import type { StatePaths } from './state-dir.ts';
@@ -92,12 +93,6 @@ function roomlogService(command: string, { name, file, environment, ports }: Pro
     stopWithinMs: STOP_WITHIN_MS,
     ready: () => askReady(`http://127.0.0.1:${ports[0]}`),
   };
-}
-
-/** As ./roomlog and the image's entrypoint give them. */
-function nodeFlags(command: string): string[] {
-  // What a sequencer allocates lives until it is read back: a larger young generation is collected less often.
-  return command === 'sequencer' ? ['--max-semi-space-size=64'] : [];
 }
 
 function writeConfig(paths: StatePaths, name: string, config: object): string {

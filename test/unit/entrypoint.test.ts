@@ -1,9 +1,10 @@
-/** What the image starts, seen by a `node` that only tells what it was asked. */
+/** What the image and a checkout start, seen by a `node` that only tells what it was asked. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { nodeFlags } from '../../scripts/stack/node-flags.ts';
 import { ROOT } from '../../scripts/stack/root.ts';
 
 const MAIN = '/app/dist/cli/main.js';
@@ -15,20 +16,33 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const started = (...args: string[]): string[] =>
-  execFileSync('/bin/sh', [join(ROOT, 'deploy', 'roomlog.sh'), ...args], {
+const started = (script: string, ...args: string[]): string[] =>
+  execFileSync('/bin/sh', [script, ...args], {
     env: { PATH: `${folder}:${process.env.PATH}` },
     encoding: 'utf8',
   })
     .trim()
     .split('\n');
 
-test('a sequencer has the young generation that ./roomlog gives it, other commands have Node’s own', () => {
-  const [flag] = /--max-semi-space-size=\d+/.exec(readFileSync(join(ROOT, 'roomlog'), 'utf8')) ?? [];
-  expect(flag).toBeDefined();
-  expect(started('sequencer', '--config', 'a b')).toEqual([flag, MAIN, 'sequencer', '--config', 'a b']);
-  expect(started('gateway')).toEqual([MAIN, 'gateway']);
-  expect(started()).toEqual([MAIN]);
+test.each(['sequencer', 'gateway', 'verify'])(
+  '%s has the same options of V8 in the image as in the local stack',
+  (command) => {
+    const args = [command, '--config', 'a b'];
+    expect(started(join(ROOT, 'deploy', 'roomlog.sh'), ...args)).toEqual([...nodeFlags(command), MAIN, ...args]);
+  },
+);
+
+test.each(['sequencer', 'gateway', 'verify'])('%s has them from a checkout', (command) => {
+  const bin = join(folder, 'checkout', 'node_modules', '.bin');
+  mkdirSync(bin, { recursive: true });
+  copyFileSync(join(folder, 'node'), join(bin, 'node'));
+  copyFileSync(join(ROOT, 'roomlog'), join(folder, 'checkout', 'roomlog'));
+  const said = started(join(folder, 'checkout', 'roomlog'), command);
+  expect(said.slice(0, -2)).toEqual([...nodeFlags(command), '--disable-warning=ExperimentalWarning']);
+});
+
+test('without a command there are none', () => {
+  expect(started(join(ROOT, 'deploy', 'roomlog.sh'))).toEqual([MAIN]);
 });
 
 test('the image starts by it', () => {
