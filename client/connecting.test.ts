@@ -126,7 +126,7 @@ it('stays while pongs come', async () => {
 });
 
 it('gives up a gateway that never welcomes', async () => {
-  open({ connectTimeoutMs: 20 });
+  open({ connectTimeoutMs: 300 });
   await gateway.accept();
   await gateway.welcome();
 });

@@ -3,7 +3,7 @@ import { expect, vi } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
 import { decodeServerFrame, encodeClientFrame } from './avro-frames.ts';
 
-const WAIT_MS = 5_000;
+const WAIT_MS = 15_000;
 export const AVRO = 'roomlog.v1.avro';
 
 /** A server frame, parsed; fields as in docs/protocol.md. */

@@ -61,7 +61,7 @@ describe('a gateway that stops', () => {
   });
 
   test('is not ready first, still takes clients while load balancers notice, then refuses with 503', async () => {
-    const gateway = await start({ gateway: { drainDelayMs: 200, drainWindowMs: 200 } });
+    const gateway = await start({ gateway: { drainDelayMs: 500, drainWindowMs: 1_000 } });
     const { url } = gateway.running;
     await gateway.client();
     expect(await json(`${url}/ready`)).toMatchObject({ status: 200 });
