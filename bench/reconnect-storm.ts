@@ -1,12 +1,13 @@
 /**
  * P8: clients of a lost gateway come back to one whose ring is cold, beside clients who are live there.
  *
- *   scripts/bench reconnect-storm [--clients 5000] [--rooms 500] [--behind 100] [--repeats 3] [--handshakes 500] [--quick]
+ *   scripts/bench reconnect-storm [--clients 5000] [--rooms 500] [--behind 100] [--repeats 3] [--handshakes 500] [--sides roomlog,bare-ws] [--quick]
  *
  * Starts Kafka and a registry of its own, writes rooms' events, and in each round starts a gateway from snapshots, so that none of them is in its
  * ring. 100 members of other rooms are live and get 500 events/s all the time; after a while all clients come back at once, as the SDK does, each with the cursor that it had
  * `behind` events ago. Measured: bytes fetched from Kafka by what the missed ranges have there, the live members' latency before and
- * during, and how long until all are live. Writes bench/results/reconnect-storm.json.
+ * during, and how long until all are live. Beside it the same clients at bare `ws`, which has what they missed ready in memory (recovery/bare-ws.ts): what Node takes for
+ * a storm whatever the server does. Writes bench/results/reconnect-storm.json.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,9 +19,11 @@ import { Setting, type Watched } from './recovery/setting.ts';
 import { round, summarise } from './support/latency.ts';
 import { machineNow } from './support/machine-clock.ts';
 import { benchOptions } from './support/options.ts';
+import { packageVersions } from './support/package-versions.ts';
 import { layOutCores } from './support/pin.ts';
-import { rowOf, writeResult } from './support/result.ts';
-import { countRounds, playInTurn } from './support/rounds.ts';
+import { type BenchRow, rowOf, writeResult } from './support/result.ts';
+import { countRounds, type Played, playInTurn } from './support/rounds.ts';
+import { NODE_SERVERS_NOTE } from './support/server-process.ts';
 import { type BenchStack, withStack } from './support/stack.ts';
 
 const LIVE_ROOMS = 50;
@@ -36,6 +39,9 @@ const SPREAD_MS = 1_000;
 /** What the batch format adds to a record's key and value, about: lengths, offset and time. */
 const RECORD_BYTES = 10;
 
+const SIDES = ['roomlog', 'bare-ws'] as const;
+type Side = (typeof SIDES)[number];
+
 const { values: options } = benchOptions({
   options: {
     clients: { type: 'string', default: '5000' },
@@ -44,6 +50,7 @@ const { values: options } = benchOptions({
     payload: { type: 'string', default: '200' },
     handshakes: { type: 'string' },
     repeats: { type: 'string', default: '3' },
+    sides: { type: 'string', default: SIDES.join(',') },
     quick: { type: 'boolean', default: false },
     'port-base': { type: 'string', default: '17800' },
     profile: { type: 'string' },
@@ -79,6 +86,13 @@ interface Round extends Watched {
   readonly wrong: readonly string[];
 }
 
+const sides = options.sides.split(',').map((asked) => {
+  const side = SIDES.find((known) => known === asked);
+  if (side === undefined) throw new Error(`--sides takes ${SIDES.join(' and ')}, not "${asked}".`);
+  return side;
+});
+const GROWTH = 'live p99 during / before';
+const FETCHED = 'bytes fetched / bytes of the ranges';
 const cores = layOutCores();
 await withStack({ portBase, up: ['--infra-only'] }, bench);
 
@@ -119,13 +133,13 @@ async function bench(stack: BenchStack): Promise<void> {
   });
 
   const played = await playInTurn({
-    sides: ['roomlog'],
+    sides,
     repeats,
     isVoid: (one: Round) => one.voidReasons.length > 0,
-    play: () => playRound(setting, outbound, joins, rangeBytes, missedBytes),
+    play: (side) => playRound(side, setting, outbound, joins, rangeBytes, missedBytes),
   });
   await outbound.close();
-  report(played.get('roomlog')?.valid ?? [], countRounds(played.values()), {
+  report(played, {
     clients,
     rooms: rooms.length,
     behind,
@@ -145,6 +159,7 @@ async function bench(stack: BenchStack): Promise<void> {
 }
 
 async function playRound(
+  side: Side,
   setting: Setting,
   outbound: BenchOutbound,
   joins: readonly Joining[],
@@ -153,7 +168,10 @@ async function playRound(
 ): Promise<Round> {
   let over = false;
   const sending = outbound.send(liveRooms, LIVE_PER_SECOND, payloadBytes, () => over);
-  const gateway = await setting.startGateway(options.profile ?? null);
+  const gateway =
+    side === 'roomlog'
+      ? await setting.startGateway(options.profile ?? null)
+      : await setting.startBareWs({ rooms, had: HAD, behind, payloadBytes });
   const about = { url: gateway.url, token: await setting.token() };
   const members = await setting.members({ ...about, rooms: [...liveRooms, ...liveRooms] });
   const returning = await setting.returning(about);
@@ -192,8 +210,16 @@ async function playRound(
       notRecovered: all.filter(({ recovered }) => !recovered).length,
       wrong: [...new Set(all.flatMap(({ wrong }) => (wrong === '' ? [] : [wrong])))].slice(0, 5),
     };
+    const fetched =
+      side === 'roomlog'
+        ? `, fetched ${result.fetchedRatio} × the ranges (${result.reads} reads, ${result.shared} shared)`
+        : '';
+    const remarks = [
+      ...result.voidReasons.map((why) => `VOID: ${why}`),
+      ...result.wrong.map((what) => `WRONG: ${what}`),
+    ];
     process.stderr.write(
-      `all live after ${result.allLiveMs} ms, p99 ${result.p99BeforeMs} → ${result.p99DuringMs} ms, fetched ${result.fetchedRatio} × the ranges (${result.reads} reads, ${result.shared} shared), ${result.refused} refused, gateway ${Math.round(result.gatewayShare * 100)} %${result.voidReasons.map((why) => `, VOID: ${why}`).join('')}${result.wrong.map((what) => `, WRONG: ${what}`).join('')}\n`,
+      `${side}: all live after ${result.allLiveMs} ms, p99 ${result.p99BeforeMs} → ${result.p99DuringMs} ms${fetched}, ${result.refused} refused, server ${Math.round(result.gatewayShare * 100)} %${remarks.map((one) => `, ${one}`).join('')}\n`,
     );
     return result;
   } finally {
@@ -204,56 +230,84 @@ async function playRound(
   }
 }
 
-function report(rounds: readonly Round[], counts: { rounds: number; voidRounds: number }, settings: object): void {
-  const about = { case: `${clients} clients, ${behind} events behind`, side: 'roomlog' };
-  const row = (metric: string, unit: string, pick: (one: Round) => number) =>
-    rowOf({ ...about, metric, unit }, rounds.map(pick));
-  const growth = row('live p99 during / before', '', (one) => one.p99DuringMs / one.p99BeforeMs);
-  const fetched = row('bytes fetched / bytes of the ranges', '', (one) => one.fetchedRatio);
-  const wrong = rounds.reduce((sum, one) => sum + one.wrong.length + one.notRecovered, 0);
-  writeResult(options.out, {
-    bench: 'reconnect-storm',
-    figure: 'P8',
-    command: `scripts/bench reconnect-storm --clients ${clients} --rooms ${rooms.length} --behind ${behind} --payload ${payloadBytes} --repeats ${repeats}`,
-    versions: {},
-    settings: { ...settings },
-    ...counts,
-    rows: [
+function report(played: ReadonlyMap<Side, Played<Round>>, settings: object): void {
+  const rowsOf = (side: Side) => {
+    const rounds = played.get(side)?.valid ?? [];
+    const about = { case: `${clients} clients, ${behind} events behind`, side };
+    return (metric: string, unit: string, pick: (one: Round) => number) =>
+      rowOf({ ...about, metric, unit }, rounds.map(pick));
+  };
+  /** What can be said of any server. */
+  const common = (side: Side) => {
+    const row = rowsOf(side);
+    return [
       row('until all are live', 'ms', (one) => one.allLiveMs),
       row('join to live, p99', 'ms', (one) => one.joinP99Ms),
       row('live p99 before', 'ms', (one) => one.p99BeforeMs),
       row('live p99 during', 'ms', (one) => one.p99DuringMs),
       row('live p50 before', 'ms', (one) => one.p50BeforeMs),
       row('live p50 during', 'ms', (one) => one.p50DuringMs),
-      growth,
-      fetched,
-      row('record bytes read / record bytes of the ranges', '', (one) => one.recordRatio),
-      row('reads of the log', 'reads', (one) => one.reads),
-      row('reads shared with others', 'reads', (one) => one.shared),
-      row('CPU of the gateway during', 's', (one) => one.gatewayCpuSeconds),
+      row(GROWTH, '', (one) => one.p99DuringMs / one.p99BeforeMs),
+      row('CPU of the server during', 's', (one) => one.gatewayCpuSeconds),
       row('refused handshakes and joins', '', (one) => one.refused),
-    ],
-    goals: [
-      {
-        figure: 'P8',
-        what: 'bytes fetched from Kafka by those of the ranges',
-        value: fetched.median,
-        unit: '×',
-        atMost: 1.2,
-      },
-      { figure: 'P8', what: 'live p99 during the storm by that before', value: growth.median, unit: '×', atMost: 2 },
-      {
-        figure: 'P8',
-        what: 'clients that got anything else than exactly what they had missed',
-        value: wrong,
-        unit: '',
-        atMost: 0,
-      },
-    ],
+    ];
+  };
+  const own = sides.includes('roomlog') ? ownRows(rowsOf('roomlog')) : [];
+  const rows = [...sides.flatMap(common), ...own];
+  const median = (metric: string) =>
+    rows.find((one) => one.side === 'roomlog' && one.metric === metric)?.median ?? Number.NaN;
+  const wrong = [...played.values()]
+    .flatMap(({ valid }) => valid)
+    .reduce((sum, one) => sum + one.wrong.length + one.notRecovered, 0);
+  writeResult(options.out, {
+    bench: 'reconnect-storm',
+    figure: 'P8',
+    command: `scripts/bench reconnect-storm --clients ${clients} --rooms ${rooms.length} --behind ${behind} --payload ${payloadBytes} --repeats ${repeats} --sides ${sides.join(',')}`,
+    versions: packageVersions('ws'),
+    settings: { ...settings },
+    ...countRounds(played.values()),
+    rows,
+    goals: sides.includes('roomlog')
+      ? [
+          {
+            figure: 'P8',
+            what: 'bytes fetched from Kafka by those of the ranges',
+            value: median(FETCHED),
+            unit: '×',
+            atMost: 1.2,
+          },
+          {
+            figure: 'P8',
+            what: 'live p99 during the storm by that before',
+            value: median(GROWTH),
+            unit: '×',
+            atMost: 2,
+          },
+          {
+            figure: 'P8',
+            what: 'clients that got anything else than exactly what they had missed',
+            value: wrong,
+            unit: '',
+            atMost: 0,
+          },
+        ]
+      : [],
     notes: [
       'Bytes fetched are those of record batches in answers, what was cut off at their ends included; the ranges are the records that the clients missed, with keys and the format’s own bytes.',
-      'Time until all are live is from the first client’s first try to the last one’s live; handshakes begin at gateway.handshakesPerSecond.',
+      'Time until all are live is from the first client’s first try to the last one’s live; handshakes begin at gateway.handshakesPerSecond, at bare ws too.',
+      'Bare ws has what was missed in memory as ready frames, one write for each client; it reads live events only, with Roomlog’s reader, and sends them with ws.send.',
+      NODE_SERVERS_NOTE,
     ],
-    detail: rounds,
+    detail: Object.fromEntries([...played].map(([side, { valid }]) => [side, valid])),
   });
+}
+
+/** What only a gateway has that reads the log. */
+function ownRows(row: (metric: string, unit: string, pick: (one: Round) => number) => BenchRow): BenchRow[] {
+  return [
+    row(FETCHED, '', (one) => one.fetchedRatio),
+    row('record bytes read / record bytes of the ranges', '', (one) => one.recordRatio),
+    row('reads of the log', 'reads', (one) => one.reads),
+    row('reads shared with others', 'reads', (one) => one.shared),
+  ];
 }

@@ -22,6 +22,23 @@ export interface ReturningJob {
   readonly token: string;
 }
 
+/** In argv of bare-ws.ts. */
+export interface BareWsJob {
+  readonly port: number;
+  readonly brokers: readonly string[];
+  readonly registry: string;
+  /** Live events come from here. */
+  readonly topic: string;
+  readonly secret: string;
+  readonly handshakesPerSecond: number;
+  readonly acceptWaitMs: number;
+  /** Of those who come back; each has had the first `had` events and missed the `behind` after them. */
+  readonly rooms: readonly string[];
+  readonly had: number;
+  readonly behind: number;
+  readonly payloadBytes: number;
+}
+
 /** What a member got: when the event should have been sent, on the machine's clock, and how long it took, ms. */
 export type Sample = readonly [intendedMs: number, latencyMs: number];
 

@@ -7,23 +7,26 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Config, configSchema } from '../../core/config/schema.ts';
+import { topicsOf } from '../../core/names.ts';
 import { mintToken } from '../../gateway/auth/mint-token.ts';
 import { nodeFlags } from '../../scripts/stack/node-flags.ts';
 import { cpuSeconds, startCpuMeter, startStealMeter } from '../support/cpu.ts';
 import { type Cores, pin } from '../support/pin.ts';
 import { type Surroundings, voidReasons } from '../support/rounds.ts';
+import { startProgram } from '../support/server-process.ts';
 import type { BenchStack } from '../support/stack.ts';
-import type { Asked, MembersJob, ReturningJob, Said, Sample } from './messages.ts';
+import type { Asked, BareWsJob, MembersJob, ReturningJob, Said, Sample } from './messages.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const SECRET = 'a secret for benches that is long enough';
 const READY_WITHIN_MS = 120_000;
 const POLL_MS = 20;
 
-export interface Gateway {
+/** What clients connect to. */
+export interface Server {
   readonly url: string;
   readonly pid: number;
-  /** A counter or gauge, all its labels together. */
+  /** A counter or gauge, all its labels together. NaN where it has none. */
   metric(name: string, labels?: string): Promise<number>;
   stop(): Promise<void>;
 }
@@ -61,7 +64,7 @@ export class Setting {
   }
 
   /** Resolves when it is ready. */
-  async startGateway(profileDir: string | null = null): Promise<Gateway> {
+  async startGateway(profileDir: string | null = null): Promise<Server> {
     const { port, adminPort } = this.config.gateway;
     const file = join(this.#stack.stateDir, 'bench-gateway.json');
     writeFileSync(file, JSON.stringify(this.config));
@@ -101,6 +104,25 @@ export class Setting {
     };
   }
 
+  /** Bare `ws` in a gateway's place, on its core; resolves when it takes clients. */
+  async startBareWs(missed: Pick<BareWsJob, 'rooms' | 'had' | 'behind' | 'payloadBytes'>): Promise<Server> {
+    const { gateway, kafka, registry, stream } = this.config;
+    const job: BareWsJob = {
+      ...missed,
+      port: gateway.port,
+      brokers: kafka.brokers,
+      registry: registry.url,
+      topic: topicsOf(stream.prefix).outbound,
+      secret: SECRET,
+      handshakesPerSecond: gateway.handshakesPerSecond,
+      acceptWaitMs: gateway.acceptWaitMs,
+    };
+    const url = `ws://127.0.0.1:${gateway.port}/`;
+    const server = await startProgram({ file: 'recovery/bare-ws.ts', job, url, cores: this.#cores?.server });
+    this.#stack.atEnd(() => void server.stop());
+    return { url, pid: server.pid, stop: server.stop, metric: () => Promise.resolve(Number.NaN) };
+  }
+
   members(job: MembersJob): Promise<Clients> {
     return this.#fork('members.ts', job, 0);
   }
@@ -119,7 +141,7 @@ export class Setting {
   }
 
   /** Starts watching what surrounds the gateway. */
-  watch(gateway: Gateway, clients: readonly Clients[]): () => Watched {
+  watch(gateway: Server, clients: readonly Clients[]): () => Watched {
     const pids: Record<string, number> = { gateway: gateway.pid };
     this.#stack.file.kafka.pids.forEach((pid, index) => {
       pids[`kafka-${index + 1}`] = pid;
