@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { RoomlogError } from '../../core/errors.ts';
 import type { Service } from './launch.ts';
 
+/** Longest wait for a connection to its own database, as an ISO 8601 duration. */
+const DATABASE_WITHIN = 'PT60S';
 /** Base path of its Confluent API. */
 const CONFLUENT_PATH = '/apis/ccompat/v7';
 
@@ -25,6 +27,8 @@ export function registryService(
     'quarkus.management.port': ports.admin,
     'registry.datasource.url': database,
     'quarkus.datasource.jdbc.url': database,
+    // Five seconds are its default: it ended at its start on a machine whose cores others had.
+    'quarkus.datasource.jdbc.acquisition-timeout': DATABASE_WITHIN,
   };
   return {
     name: 'registry',
