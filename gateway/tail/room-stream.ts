@@ -56,6 +56,7 @@ class OutboundRoomStream implements RoomStream {
   #tail: Tail | null = null;
   #state: 'new' | 'loading' | 'running' | 'stopped' = 'new';
   #folded = 0;
+  #writes = 0;
   #stale = 0;
 
   constructor(options: RoomStreamOptions) {
@@ -64,7 +65,7 @@ class OutboundRoomStream implements RoomStream {
     const { config, logger, clock, metrics } = options;
     const { ringBytes, flushWindowMaxMs } = config.gateway;
     this.#rooms = new Rooms(new SlowClients(config.gateway));
-    this.#relief = new LoopRelief(clock, flushWindowMaxMs);
+    this.#relief = new LoopRelief(clock, flushWindowMaxMs, () => ({ writes: this.#writes, records: this.#folded }));
     const pressure = options.pressure ?? (() => this.#relief.pressure);
     this.#metrics = createStreamMetrics(metrics, {
       lagRecords: () => this.#partitions.lag,
@@ -96,7 +97,10 @@ class OutboundRoomStream implements RoomStream {
       pressure,
       logger,
       onDelivered: delivered,
-      onWritten: (writes) => roomWrites.add(writes),
+      onWritten: (writes) => {
+        this.#writes += writes;
+        roomWrites.add(writes);
+      },
       onExpired: (count) => gaps.expired.add(count),
       onBehind: (member, why) => (why === 'slow' ? catchUp.fellBehind(member) : catchUp.begin(member)),
     });
