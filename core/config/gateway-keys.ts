@@ -79,7 +79,7 @@ export const gatewayKeys = z
     historyCacheBytes: bytes()
       .default(67_108_864)
       .describe(
-        'What was read of outbound for one who catches up is kept for others who need the same, up to so many bytes: about twice of what the records have in Kafka; and frames built of it, up to half as many. After a gateway is lost, its clients’ ranges should fit.',
+        'What was read of outbound for one who catches up is kept for others who need the same, up to so many bytes: a little more than the records have in Kafka; and frames built of it, up to half as many. After a gateway is lost, its clients’ ranges should fit.',
       ),
     maxLast: count().default(1_000).describe('Greatest `last` of a join; more is answered by `bad_frame`.'),
     cursorWaitMs: ms().default(3_000).describe('How long a cursor ahead of this gateway is waited for.'),

@@ -47,24 +47,6 @@ describe('a delivery', () => {
     expect(deflated).toHaveLength(3);
   });
 
-  it('keeps the forms that were taken when it lets go of what they were made of, and makes others anew', () => {
-    let built = 0;
-    const encoding = {
-      ...jsonEncoding,
-      event: (one: LogEvent): Buffer => {
-        built += 1;
-        return jsonEncoding.event(one);
-      },
-    };
-    const delivery = new Delivery([event(1), event(2)], 0);
-    const plain = delivery.framed({ ...PLAIN, encoding });
-    delivery.letGo();
-    expect(delivery.framed({ ...PLAIN, encoding })).toBe(plain);
-    expect(built).toBe(2);
-    expect(parse(delivery.framed({ ...BATCH, encoding }))).toMatchObject([{ events: [{ seq: 1 }, { seq: 2 }] }]);
-    expect(built).toBe(4);
-  });
-
   it('keeps batches below their limit, but never splits an event', () => {
     const large = 'x'.repeat(20_000);
     const events = [

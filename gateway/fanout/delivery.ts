@@ -52,12 +52,6 @@ export class Delivery {
     return this.#formsOf(sink.encoding).framed(sink);
   }
 
-  /** What forms are made of is let go: for one that is kept for those who take it in the same form. */
-  letGo(): void {
-    this.#first?.letGo();
-    for (const forms of this.#others?.values() ?? []) forms.letGo();
-  }
-
   #formsOf(encoding: EventEncoding): Forms {
     this.#first ??= new Forms(this.#pieces, encoding);
     if (this.#first.encoding === encoding) return this.#first;

@@ -16,7 +16,7 @@ export interface Piece {
 export class Forms {
   readonly encoding: EventEncoding;
   readonly #pieces: readonly Piece[];
-  /** One for each piece; null until they are needed, and when let go. */
+  /** One for each piece; null until they are needed. */
   #made: readonly Buffer[] | null = null;
   #plain: Buffer | null = null;
   #batched: Buffer | null = null;
@@ -26,11 +26,6 @@ export class Forms {
   constructor(pieces: readonly Piece[], encoding: EventEncoding) {
     this.encoding = encoding;
     this.#pieces = pieces;
-  }
-
-  /** Keeps only the forms that were asked for. */
-  letGo(): void {
-    this.#made = null;
   }
 
   get #frames(): readonly Buffer[] {

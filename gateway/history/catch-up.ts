@@ -9,12 +9,14 @@
  *
  * A client that stalls costs its place, and what its socket holds up to the limit: what was read for it is let go.
  */
+import type { Buffer } from 'node:buffer';
 import { asRoomlogError, type RoomlogError } from '../../core/errors.ts';
-import type { Offset, Seq } from '../../core/ids.ts';
+import type { Offset, Partition, Seq } from '../../core/ids.ts';
 import { encodeCursor } from '../../core/log/cursor.ts';
 import type { Clock } from '../../core/ports/clock.ts';
 import type { LogSink } from '../../core/ports/logger.ts';
-import { RecentDeliveries } from '../fanout/recent-deliveries.ts';
+import { Delivery } from '../fanout/delivery.ts';
+import { RecentDeliveries, type Written } from '../fanout/recent-deliveries.ts';
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { Member } from '../rooms/rooms.ts';
 import type { GapReason } from '../stream.ts';
@@ -55,6 +57,11 @@ export class CatchUp {
     this.#options = options;
     this.#deliveries = new RecentDeliveries(options.framesBytes);
     this.#pace = new SocketPace({ logger: options.logger, onStuck: (member) => options.slow.closed(member, 'stuck') });
+  }
+
+  /** What was read of the partition is not believed any more. */
+  forget(partition: Partition): void {
+    this.#deliveries.forget(partition);
   }
 
   /** Members that are not live yet, or not any more. */
@@ -118,29 +125,46 @@ export class CatchUp {
     }
   }
 
-  /** One portion. 'held up': some of it was let go, and has to be read again from the member's position. */
+  /** One portion. 'held up': the reader is not where the member is, and the next one begins at the member's position. */
   async #step(member: Member, reader: RoomReader): Promise<'on' | 'held up' | 'end'> {
     const { budget } = this.#options;
     if (budget.spent()) {
       await budget.turn();
       if (budget.spent()) return 'on';
     }
+    if (this.#giveKept(member)) return 'held up';
     const taken = reader.take();
     if (taken === 'end') {
       this.#goLive(member, reader.seq ?? 0);
       return 'end';
     }
+    const { generation } = this.#deliveries;
     for (const part of parts(taken === 'log' ? await this.#read(member, reader) : taken)) {
       while (isCatchingUp(member) && this.#pace.isFull(member)) {
         if (!(await this.#pace.drainedWithin(member, HOLD_MS))) return 'held up';
       }
       if (!isCatchingUp(member)) return 'end';
-      this.#give(member, part);
+      this.#give(member, part, generation);
     }
     return 'on';
   }
 
-  #give(member: Member, { gap, events }: Portion): void {
+  /** What somebody with the same position was given a moment ago; false where there is none. */
+  #giveKept(member: Member): boolean {
+    const kept = member.seq === null ? null : this.#deliveries.after(member.room.id, member.seq, member.sink);
+    if (kept === null) return false;
+    this.#write(member, kept.written, kept.bytes);
+    return true;
+  }
+
+  #write(member: Member, { last, next, count }: Written, bytes: Buffer): void {
+    member.sink.sendFramed(bytes);
+    member.gave(last, next);
+    this.#options.onDelivered(count);
+  }
+
+  /** @param generation of the kept deliveries, from before these events were read */
+  #give(member: Member, { gap, events }: Portion, generation: number): void {
     const { room, sink } = member;
     if (gap !== null) {
       const reason: GapReason = member.saidLive ? 'slow' : 'retention';
@@ -153,12 +177,27 @@ export class CatchUp {
     if (member.seq !== null && member.seq + 1 !== first.seq) {
       throw new Error(`room seq ${first.seq} would follow ${member.seq}`);
     }
-    const delivery = this.#deliveries.of(events, expiryTime(room.history, this.#options.clock));
-    sink.sendFramed(delivery.framed(sink));
-    delivery.letGo();
-    member.gave(delivery.last.seq, (delivery.last.offset + 1) as Offset);
-    this.#options.onDelivered(events.length);
+    const last = events.at(-1) as LogEvent;
+    const written: Written = {
+      room: room.id,
+      partition: room.history.partition,
+      after: first.seq - 1,
+      last: last.seq,
+      next: (last.offset + 1) as Offset,
+      count: events.length,
+    };
+    // One whose start was told by reading: others may have been given the same.
+    const known = this.#deliveries.after(room.id, written.after, sink);
+    if (known !== null && known.written.last === last.seq) {
+      this.#write(member, written, known.bytes);
+      return;
+    }
+    const delivery = new Delivery(events, expiryTime(room.history, this.#options.clock));
+    const bytes = delivery.framed(sink);
+    this.#write(member, written, bytes);
     if (delivery.gaps > 0) this.#options.onGap('expired', delivery.gaps);
+    // What becomes of an event that can expire depends on when it is asked.
+    if (events.every(({ expiresAt }) => expiresAt === null)) this.#deliveries.keep(written, sink, bytes, generation);
   }
 
   /** Leaves out what the member has not got, and says so. The cursor is the head's: whoever has an older one can still read all. */

@@ -26,6 +26,11 @@ export class RecordBytes {
     return this.#end - this.#start;
   }
 
+  /** Bytes of memory taken for them. */
+  get capacity(): number {
+    return this.#chunks.length * CHUNK_BYTES;
+  }
+
   /** Where the next record will begin, counted from the first one that ever was. */
   get end(): number {
     return this.#end;
@@ -46,13 +51,17 @@ export class RecordBytes {
 
   /** What stands between two positions that are held, in bytes of its own: they are kept as long as the event that is made of them. */
   copy(from: number, to: number): Buffer {
-    const record = this.#copies.take(to - from);
-    for (let done = 0; done < record.length; ) {
-      const at = from + done;
-      const chunk = this.#chunks[Math.floor((at - this.#from) / CHUNK_BYTES)] as Buffer;
-      done += chunk.copy(record, done, at % CHUNK_BYTES);
+    return this.#copyTo(this.#copies.take(to - from), from);
+  }
+
+  /** As `copy`, for who only looks: part of the chunk where it lies in one. What is kept of it would keep the chunk, or change as that is filled again. */
+  view(from: number, to: number): Buffer {
+    const first = Math.floor((from - this.#from) / CHUNK_BYTES);
+    if (Math.floor((to - 1 - this.#from) / CHUNK_BYTES) !== first) {
+      return this.#copyTo(Buffer.allocUnsafe(to - from), from);
     }
-    return record;
+    const at = from % CHUNK_BYTES;
+    return (this.#chunks[first] as Buffer).subarray(at, at + to - from);
   }
 
   /** Nothing below is asked for any more. */
@@ -62,5 +71,14 @@ export class RecordBytes {
       this.#spare = this.#chunks.shift() ?? null;
       this.#from += CHUNK_BYTES;
     }
+  }
+
+  #copyTo(record: Buffer, from: number): Buffer {
+    for (let done = 0; done < record.length; ) {
+      const at = from + done;
+      const chunk = this.#chunks[Math.floor((at - this.#from) / CHUNK_BYTES)] as Buffer;
+      done += chunk.copy(record, done, at % CHUNK_BYTES);
+    }
+    return record;
   }
 }

@@ -81,6 +81,7 @@ export class StreamHistory {
   forget(partition: Partition): void {
     this.#ranges.forget(partition);
     this.#walks.forget(partition);
+    this.catchUp.forget(partition);
   }
 
   stop(): void {
