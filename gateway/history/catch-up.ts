@@ -130,7 +130,8 @@ export class CatchUp {
     const { budget } = this.#options;
     if (budget.spent()) {
       await budget.turn();
-      if (budget.spent()) return 'on';
+      // It may have left meanwhile: nothing is sent to it any more.
+      if (budget.spent() || !isCatchingUp(member)) return 'on';
     }
     if (this.#giveKept(member)) return 'held up';
     const taken = reader.take();
