@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ensureRedis } from '../../scripts/stack/redis.ts';
 
 const READY_WITHIN_MS = 10_000;
 
@@ -54,7 +55,7 @@ export class RedisServer {
       this.#folder,
       ...this.#more,
     ];
-    const started = spawn('redis-server', args, { stdio: 'ignore' });
+    const started = spawn(ensureRedis(), args, { stdio: 'ignore' });
     this.#process = started;
     const failed = once(started, 'error').then(([error]) => Promise.reject(error));
     await Promise.race([this.#answers(), failed]);
