@@ -1,14 +1,16 @@
 /**
  * How much the event loop needs relief, 0 to 1: rises while it is busy, sinks once it has time to spare, and stays between
- * the two, so that what gives way to it doesn't swing.
+ * the two, so that what gives way to it doesn't swing. What counts is a mean over some samples: a loop that has half of its time left
+ * has full tenths of a second as well (a collection, a burst), which are over before anything that is done about them helps.
  */
 import { performance } from 'node:perf_hooks';
 import type { Clock } from '../../core/ports/clock.ts';
 
 /** Pause between two looks, ms. */
 const SAMPLE_MS = 100;
-const RISE_PER_SAMPLE = 0.25;
-const SINK_PER_SAMPLE = 0.1;
+/** What a sample leaves of the mean before it. */
+const KEPT_PER_SAMPLE = 0.7;
+const STEP_PER_SAMPLE = 0.1;
 
 /** Time that the loop worked and waited since the process began, ms. */
 export interface LoopTimes {
@@ -33,6 +35,8 @@ export class LoopPressure {
   readonly #read: () => LoopTimes;
   #last: LoopTimes;
   #sampledAtMs: number;
+  /** Share of the time that the loop worked, of late. */
+  #share = 0;
   #value = 0;
 
   constructor(clock: Pick<Clock, 'monotonic'>, bounds: LoopBounds, read: () => LoopTimes = thisLoop) {
@@ -53,9 +57,10 @@ export class LoopPressure {
     const share = active / Math.max(1, active + times.idle - this.#last.idle);
     this.#last = times;
     this.#sampledAtMs = now;
-    if (share > this.#bounds.busy) this.#value = Math.min(1, this.#value + RISE_PER_SAMPLE);
+    this.#share = share + (this.#share - share) * KEPT_PER_SAMPLE ** samples;
+    if (this.#share > this.#bounds.busy) this.#value = Math.min(1, this.#value + STEP_PER_SAMPLE);
     // Asked for the first time in a while, it has had time all the while.
-    else if (share < this.#bounds.atEase) this.#value = Math.max(0, this.#value - SINK_PER_SAMPLE * samples);
+    else if (this.#share < this.#bounds.atEase) this.#value = Math.max(0, this.#value - STEP_PER_SAMPLE * samples);
     return this.#value;
   }
 }

@@ -33,12 +33,12 @@ function after(
 }
 
 it('does nothing while there is time', () => {
-  expect(after(0.55)).toEqual({ restMs: 0, pressure: 0 });
+  expect(after(0.65)).toEqual({ restMs: 0, pressure: 0 });
 });
 
 it('has fetches rest before it lets windows grow', () => {
-  expect(after(0.65)).toEqual({ restMs: 10, pressure: 0 });
-  expect(after(0.8)).toEqual({ restMs: 10, pressure: 1 });
+  expect(after(0.75)).toEqual({ restMs: 10, pressure: 0 });
+  expect(after(0.9)).toEqual({ restMs: 10, pressure: 1 });
 });
 
 it('holds no event back where none may wait', () => {

@@ -1,8 +1,8 @@
 /**
  * What a gateway does about a busy event loop, in two steps, dearer ones last:
  *
- *     from 60 % on   fetches rest: what comes meanwhile shares one, and its writes follow each other closely
- *     from 75 % on   windows grow: events of a room share writes (window.ts)
+ *     from 70 % on   fetches rest: what comes meanwhile shares one, and its writes follow each other closely
+ *     from 85 % on   windows grow: events of a room share writes (window.ts)
  *
  * Both begin well before the loop is behind: a queue before a loop that is nine tenths busy costs more latency than either, and what is left is for
  * bursts. A rest takes little of an event's time, and pays whatever the rooms; a window takes more, and pays only where rooms are hot enough to fill it.
@@ -13,8 +13,8 @@
 import type { Clock } from '../../core/ports/clock.ts';
 import { LoopPressure, type LoopTimes, thisLoop } from './loop-pressure.ts';
 
-const FETCHES = { busy: 0.6, atEase: 0.5 };
-const WINDOWS = { busy: 0.75, atEase: 0.7 };
+const FETCHES = { busy: 0.7, atEase: 0.66 };
+const WINDOWS = { busy: 0.85, atEase: 0.8 };
 /** A rest is at most this part of the longest window. */
 const REST_PART = 3;
 /** Live work that takes this share of the time is worth all the relief there is. */
