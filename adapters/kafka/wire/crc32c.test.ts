@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest';
-import { crc32c } from './crc32c.ts';
+import { crc32c, crc32cByTables } from './crc32c.ts';
 
-test('crc32c gives the check value of the polynomial', () => {
+test.each([
+  ['crc32c', crc32c],
+  ['by tables', crc32cByTables],
+])('%s gives the check value of the polynomial', (_, crc32c) => {
   expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
   expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
   expect(crc32c(Buffer.alloc(0))).toBe(0);
@@ -20,6 +23,15 @@ test('crc32c gives the check value of the polynomial', () => {
       expect(crc32c(bytes.subarray(1), from - 1 < 0 ? 0 : from - 1, to - 1 < 0 ? 0 : to - 1)).toBe(
         byteByByte(Math.max(1, from), Math.max(1, to)),
       );
+    }
+  }
+});
+
+test('whatever is native counts as the tables do, at any place in memory', () => {
+  const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, at) => (at * at * 7919) >>> 5));
+  for (const length of [255, 256, 257, 1_000, 4_096, 65_537]) {
+    for (let from = 0; from < 9; from++) {
+      expect(crc32c(bytes, from, from + length)).toBe(crc32cByTables(bytes, from, from + length));
     }
   }
 });
