@@ -1,10 +1,10 @@
 /** Lines put together as the bytes that are printed: most of what stands in them is bytes already, and no string is made that is only copied. */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import { grownTo } from '../core/grown-buffer.ts';
 import type { RoomId } from '../core/ids.ts';
 import { type CursorPosition, MAX_CURSOR_CHARACTERS, writeCursor } from '../core/log/cursor.ts';
+import type { SpareBuffers } from './spare-buffers.ts';
 
-const FIRST_BYTES = 1_048_576;
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
 const ZERO = 0x30;
@@ -17,10 +17,16 @@ const MAX_UNIT_BYTES = 3;
 const MAX_QUOTED_UNIT_BYTES = 6;
 
 export class LineBytes {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  readonly #buffers: SpareBuffers;
+  #bytes: Buffer<ArrayBuffer>;
   #at = 0;
   #large = -1;
   #largeDigits = new Uint8Array(0);
+
+  constructor(buffers: SpareBuffers) {
+    this.#buffers = buffers;
+    this.#bytes = buffers.take();
+  }
 
   /** Bytes written since the last `take`. */
   get length(): number {
@@ -29,7 +35,8 @@ export class LineBytes {
 
   /** What was written, in a buffer of its own that another thread can be given. */
   take(): Uint8Array<ArrayBuffer> {
-    const taken = new Uint8Array(this.#bytes.subarray(0, this.#at));
+    const taken = new Uint8Array(this.#bytes.buffer, 0, this.#at);
+    this.#bytes = this.#buffers.take();
     this.#at = 0;
     return taken;
   }

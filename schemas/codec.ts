@@ -6,6 +6,7 @@
  */
 import { RoomlogError } from '../core/errors.ts';
 import type { Offset, Partition } from '../core/ids.ts';
+import { lazily } from '../core/lazily.ts';
 import type { InboundEvent, OutboundHead, OutboundRecord } from '../core/log/record.ts';
 import type { SnapshotRecord } from '../core/log/snapshot-record.ts';
 import type { SchemaStore } from '../core/ports/schema-store.ts';
@@ -66,20 +67,22 @@ export interface CodecOptions extends SchemaIds {
   readonly store: SchemaStore;
 }
 
-const inboundType = parseSchema(SCHEMAS.inbound);
-const outboundType = parseSchema(SCHEMAS.outbound);
-const deadLetterType = parseSchema(SCHEMAS.deadletter);
-const snapshotType = parseSchema(SCHEMAS.snapshots);
-const outboundHeadType = parseSchema(headSchema(SCHEMAS.outbound));
+/** avsc compiles a type for some milliseconds, and most processes need one or two of them. */
+const inboundType = lazily(() => parseSchema(SCHEMAS.inbound));
+const outboundType = lazily(() => parseSchema(SCHEMAS.outbound));
+const deadLetterType = lazily(() => parseSchema(SCHEMAS.deadletter));
+const snapshotType = lazily(() => parseSchema(SCHEMAS.snapshots));
+const outboundHeadType = lazily(() => parseSchema(headSchema(SCHEMAS.outbound)));
 
 export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, store }: CodecOptions): Codec {
-  const inbound = new AvroReader(inboundType, inboundId, store);
-  const outbound = new AvroReader(outboundType, outboundId, store);
-  const outboundHead = new AvroReader(outboundHeadType, outboundId, store, outboundType);
-  const deadLetter = new AvroReader(deadLetterType, deadLetterId, store);
-  const snapshot = new AvroReader(snapshotType, snapshotId, store);
+  const inbound = lazily(() => new AvroReader(inboundType(), inboundId, store));
+  const outbound = lazily(() => new AvroReader(outboundType(), outboundId, store));
+  const outboundHead = lazily(() => new AvroReader(outboundHeadType(), outboundId, store, outboundType()));
+  const deadLetter = lazily(() => new AvroReader(deadLetterType(), deadLetterId, store));
+  const snapshot = lazily(() => new AvroReader(snapshotType(), snapshotId, store));
 
-  const decode = <T extends object>(reader: AvroReader, record: Buffer): T | UnknownSchema => {
+  const decode = <T extends object>(ofKind: () => AvroReader, record: Buffer): T | UnknownSchema => {
+    const reader = ofKind();
     const id = schemaIdOf(record);
     const writer = reader.writer(id);
     if (writer === undefined) return { unknownSchema: id };
@@ -91,30 +94,31 @@ export function createCodec({ inboundId, outboundId, deadLetterId, snapshotId, s
   };
 
   return {
-    encodeInbound: (event) => encodeRecord(inboundType, inboundId, writable(event)),
-    encodeOutbound: (record) => encodeRecord(outboundType, outboundId, withWritableBody(record)),
-    encodeDeadLetter: (letter) => encodeRecord(deadLetterType, deadLetterId, writable(letter)),
+    encodeInbound: (event) => encodeRecord(inboundType(), inboundId, writable(event)),
+    encodeOutbound: (record) => encodeRecord(outboundType(), outboundId, withWritableBody(record)),
+    encodeDeadLetter: (letter) => encodeRecord(deadLetterType(), deadLetterId, writable(letter)),
     encodeSequenced: (record, source) =>
       (record.event !== null && schemaIdOf(source) === inboundId
         ? spliceEvent(outboundId, record, record.event, source)
-        : null) ?? encodeRecord(outboundType, outboundId, withWritableBody(record)),
+        : null) ?? encodeRecord(outboundType(), outboundId, withWritableBody(record)),
     decodeInbound: (record) => decode<InboundEvent>(inbound, record),
     viewInbound: (record) =>
-      (inbound.isOwn(schemaIdOf(record)) ? readInboundFast(record) : null) ?? decode<InboundEvent>(inbound, record),
+      (inbound().isOwn(schemaIdOf(record)) ? readInboundFast(record) : null) ?? decode<InboundEvent>(inbound, record),
     decodeOutbound: (record) =>
-      (outbound.isOwn(schemaIdOf(record)) ? readOutboundFast(record, 'copies') : null) ??
+      (outbound().isOwn(schemaIdOf(record)) ? readOutboundFast(record, 'copies') : null) ??
       decode<OutboundRecord>(outbound, record),
     viewOutbound: (record) =>
-      (outbound.isOwn(schemaIdOf(record)) ? readOutboundFast(record, 'views') : null) ??
+      (outbound().isOwn(schemaIdOf(record)) ? readOutboundFast(record, 'views') : null) ??
       decode<OutboundRecord>(outbound, record),
     decodeOutboundHead: (record) =>
-      (outbound.isOwn(schemaIdOf(record)) ? readHeadFast(record) : null) ?? decode<OutboundHead>(outboundHead, record),
+      (outbound().isOwn(schemaIdOf(record)) ? readHeadFast(record) : null) ??
+      decode<OutboundHead>(outboundHead, record),
     decodeDeadLetter: (record) => decode<DeadLetter>(deadLetter, record),
-    encodeSnapshot: (record) => encodeLargeRecord(snapshotType, snapshotId, withWritableManifest(record)),
+    encodeSnapshot: (record) => encodeLargeRecord(snapshotType(), snapshotId, withWritableManifest(record)),
     decodeSnapshot: (record) => {
       const id = schemaIdOf(record);
-      const writer = snapshot.writer(id);
-      return writer === undefined ? { unknownSchema: id } : (snapshot.decode(writer, record) as SnapshotRecord);
+      const writer = snapshot().writer(id);
+      return writer === undefined ? { unknownSchema: id } : (snapshot().decode(writer, record) as SnapshotRecord);
     },
     ensureSchema: async (id) => {
       await store.load(id);

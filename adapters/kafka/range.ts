@@ -74,7 +74,10 @@ export async function* readRange(options: RangeOptions, parts: RangeParts): Asyn
       ahead.fetched.catch(() => {});
     }
     const before = next;
-    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted, { sliceRecords: SLICE_RECORDS });
+    const decoder = new BatchDecoder(fetched.records, next, fetched.aborted, {
+      sliceRecords: SLICE_RECORDS,
+      keys: options.keys ?? true,
+    });
     for (let more = true; more && next < to && !signal?.aborted; ) {
       const slice = await decode(decoder, options);
       ({ next, more } = slice);

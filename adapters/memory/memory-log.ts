@@ -85,7 +85,7 @@ export class MemoryLog implements EventLog {
       const read = chunk(source, next, to, options.maxBytesPerFetch ?? 1_048_576);
       next = read.next;
       if (read.records.length === 0) continue;
-      yield read.records;
+      yield options.keys === false ? read.records.map((record) => ({ ...record, key: null })) : read.records;
       if (options.oneFetch === true) return;
     }
   }

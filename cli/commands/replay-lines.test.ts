@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { cursorOf, type ReplayedEvent } from '../../consumers/replay/replay.ts';
 import { LineBytes } from '../line-bytes.ts';
+import { SpareBuffers } from '../spare-buffers.ts';
 import { replayLine } from './replay-lines.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((s) => s.isWellFormed());
@@ -37,7 +38,7 @@ const events = fc
   }));
 
 const line = (format: 'json' | 'text', event: unknown): string => {
-  const into = new LineBytes();
+  const into = new LineBytes(new SpareBuffers(16));
   replayLine(format)(into, event as ReplayedEvent);
   return Buffer.from(into.take()).toString('utf8');
 };

@@ -7,7 +7,7 @@ import type { EventLog, OffsetRange, RangeOptions } from '../../core/ports/event
 import { inboundEvent, MemoryStream } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
 import { ReadableData } from '../readable-data.ts';
-import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
+import { type LineBatch, lineBatches, lineBuffers, type ReplaySetting, replayOptions } from './line-batches.ts';
 
 const EVENTS = 30;
 const DATA_BYTES = 60_000;
@@ -34,7 +34,8 @@ async function batches(from: EventLog, each: (batch: LineBatch) => void, pattern
   const options = replayOptions(setting, from, codec);
   const partition = 0 as Partition;
   const range = (await replayedRanges(options)).get(partition) as OffsetRange;
-  for await (const batch of lineBatches(options, 'json', partition, range, new ReadableData(schemas))) each(batch);
+  const readable = new ReadableData(schemas);
+  for await (const batch of lineBatches(options, 'json', partition, range, readable, lineBuffers())) each(batch);
 }
 
 /** The same log a record at a time; fails before the record at `end`. */
@@ -68,9 +69,30 @@ test('a batch is about half a megabyte of lines, and knows where each ends', asy
   expect(events).toBe(EVENTS);
 });
 
+test('lines are written again where others were read, and nowhere else', async () => {
+  const buffers = async (isDone: boolean) => {
+    const found = new Set<ArrayBuffer>();
+    let batchCount = 0;
+    await batches(slowly(), (batch) => {
+      batchCount += 1;
+      found.add(batch.text.buffer);
+      if (isDone) batch.done();
+    });
+    return { batchCount, buffers: found.size };
+  };
+  const kept = await buffers(false);
+  expect(kept.buffers).toBe(kept.batchCount);
+  expect(await buffers(true)).toEqual({ batchCount: kept.batchCount, buffers: 2 });
+});
+
 test('a batch ends after a while where few events are wanted', async () => {
   const lines: number[] = [];
-  await batches(slowly(), ({ times }) => lines.push(times.length), 'none/**');
+  const handOver = ({ times, ends, text }: LineBatch) => {
+    lines.push(times.length);
+    // As a thread does with it.
+    structuredClone({ times, ends, text }, { transfer: [times.buffer, ends.buffer, text.buffer] });
+  };
+  await batches(slowly(), handOver, 'none/**');
   expect(lines).toEqual([0, 0, 0]);
 });
 

@@ -14,6 +14,7 @@ import type { Codec } from '../../schemas/codec.ts';
 import { type ReplayFormat, replayLine } from '../commands/replay-lines.ts';
 import { LineBytes } from '../line-bytes.ts';
 import type { ReadableData } from '../readable-data.ts';
+import { SpareBuffers } from '../spare-buffers.ts';
 
 export interface LineBatch {
   /** Log time of each event, ms. */
@@ -21,6 +22,8 @@ export interface LineBatch {
   /** Where each event's line ends in `text`; the next one begins there. */
   readonly ends: Uint32Array<ArrayBuffer>;
   readonly text: Uint8Array<ArrayBuffer>;
+  /** Nobody reads it any more: `text` is written to again. */
+  done(): void;
 }
 
 /** What to print; plain data, so that threads can be told. */
@@ -46,8 +49,13 @@ export function replayOptions(
 
 /** Lines of one batch come to about as much; each costs both threads a message. */
 const BATCH_BYTES = 524_288;
+/** Room for a batch and for what its last portion goes beyond, mostly. */
+const BUFFER_BYTES = 655_360;
 /** Where few events are wanted, nobody waits for more than so many portions of the log to be read. */
 const BATCH_PORTIONS = 16;
+
+/** What `lineBatches` of one thread share. */
+export const lineBuffers = (): SpareBuffers => new SpareBuffers(BUFFER_BYTES);
 
 /** Throws what reading the log throws, after all lines before it. */
 export async function* lineBatches(
@@ -56,8 +64,9 @@ export async function* lineBatches(
   partition: Partition,
   range: OffsetRange,
   readable: ReadableData,
+  buffers: SpareBuffers,
 ): AsyncGenerator<LineBatch> {
-  const batch = new OpenBatch(replayLine(format));
+  const batch = new OpenBatch(replayLine(format), buffers);
   let portions = 0;
   try {
     for await (const events of replayPartition(options, partition, range)) {
@@ -73,14 +82,25 @@ export async function* lineBatches(
   yield batch.take();
 }
 
+/** Buffers of its own as well: they are handed over, and nothing can be twice. */
+const emptyBatch = (): LineBatch => ({
+  times: new Float64Array(),
+  ends: new Uint32Array(),
+  text: new Uint8Array(),
+  done: () => {},
+});
+
 class OpenBatch {
   readonly #write: (into: LineBytes, event: ReplayedEvent) => void;
-  readonly #lines = new LineBytes();
+  readonly #buffers: SpareBuffers;
+  readonly #lines: LineBytes;
   #times: number[] = [];
   #ends: number[] = [];
 
-  constructor(write: (into: LineBytes, event: ReplayedEvent) => void) {
+  constructor(write: (into: LineBytes, event: ReplayedEvent) => void, buffers: SpareBuffers) {
     this.#write = write;
+    this.#buffers = buffers;
+    this.#lines = new LineBytes(buffers);
   }
 
   get bytes(): number {
@@ -97,7 +117,14 @@ class OpenBatch {
   }
 
   take(): LineBatch {
-    const taken = { times: new Float64Array(this.#times), ends: new Uint32Array(this.#ends), text: this.#lines.take() };
+    if (this.#times.length === 0) return emptyBatch();
+    const text = this.#lines.take();
+    const taken = {
+      times: new Float64Array(this.#times),
+      ends: new Uint32Array(this.#ends),
+      text,
+      done: () => this.#buffers.giveBack(text.buffer),
+    };
     this.#times = [];
     this.#ends = [];
     return taken;

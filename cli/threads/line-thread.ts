@@ -13,6 +13,8 @@ export class LineThread {
   readonly #worker: Worker;
   /** Answers come in the order of the asks. */
   readonly #waiting = new Map<Partition, Array<PromiseWithResolvers<IteratorResult<LineBatch>>>>();
+  /** Buffers that go back with the next ask. */
+  readonly #done: ArrayBuffer[] = [];
   /** It has ended: nothing that is asked of it any more is ever answered. */
   #failure: Error | null = null;
 
@@ -21,7 +23,8 @@ export class LineThread {
     this.#worker.on('message', (told: Told) => {
       const asker = this.#waiting.get(told.partition)?.shift();
       if ('failed' in told) asker?.reject(errorOf(told.failed));
-      else asker?.resolve(told.batch === null ? { done: true, value: undefined } : { done: false, value: told.batch });
+      else if (told.batch === null) asker?.resolve({ done: true, value: undefined });
+      else asker?.resolve({ done: false, value: this.#lent(told.batch) });
     });
     this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
     this.#worker.on('exit', (code) => this.#fail(new Error(`a thread of replay ended with ${code}`)));
@@ -35,7 +38,8 @@ export class LineThread {
       if (this.#failure !== null) return Promise.reject(this.#failure);
       const asker = Promise.withResolvers<IteratorResult<LineBatch>>();
       waiting.push(asker);
-      this.#worker.postMessage({ partition, range } satisfies Ask);
+      const done = this.#done.splice(0);
+      this.#worker.postMessage({ partition, range, done } satisfies Ask, done);
       return asker.promise;
     };
     return { [Symbol.asyncIterator]: () => ({ next }) };
@@ -43,6 +47,10 @@ export class LineThread {
 
   async end(): Promise<void> {
     await this.#worker.terminate();
+  }
+
+  #lent(batch: Omit<LineBatch, 'done'>): LineBatch {
+    return { ...batch, done: () => this.#done.push(batch.text.buffer) };
   }
 
   #fail(error: Error): void {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RoomlogError } from '../../core/errors.ts';
 import type { RoomId } from '../../core/ids.ts';
+import { partitionOf } from '../../core/log/partition.ts';
 import { inboundEvent, MemoryStream } from '../../test/support/memory-stream.ts';
 import { RunningSequencers, sound } from '../../test/support/running-sequencers.ts';
 import { type ReplayOnThreads, replayOnThreads } from './replay-on-threads.ts';
@@ -11,10 +12,14 @@ const EVENTS = 300;
 const running = new RunningSequencers();
 let stream: MemoryStream;
 
-beforeAll(async () => {
+/** A millisecond further with each look. */
+function ticking() {
   let now = 1_800_000_000_000;
-  const clock = { now: () => ++now, monotonic: () => performance.now() };
-  stream = new MemoryStream({ partitions: 3, clock, sequencer: { batchBytes: 2_000 } });
+  return { now: () => ++now, monotonic: () => performance.now() };
+}
+
+beforeAll(async () => {
+  stream = new MemoryStream({ partitions: 3, clock: ticking(), sequencer: { batchBytes: 2_000 } });
   await running.start(stream, 'a');
   for (let n = 0; n < EVENTS; n++) {
     stream.publish(inboundEvent({ room: `room-${n % 7}`, data: Buffer.from(`"ünïcode ${n}"`) }));
@@ -83,6 +88,28 @@ describe('what replay prints', () => {
     expect(new Set(lines.map(({ room }) => room))).toEqual(new Set(['room-3']));
     expect(lines).toHaveLength(Math.ceil((EVENTS - 3) / 7));
   });
+});
+
+test('what takes many batches of several partitions is whole as well', async () => {
+  const large = new MemoryStream({ partitions: 3, clock: ticking(), sequencer: { batchBytes: 200_000 } });
+  await running.start(large, 'b');
+  const many = 120;
+  // Every other event fills a fifth of a batch; those between them, of another partition, are all in one batch that is printed little by little.
+  const roomIn = (partition: number) =>
+    Array.from({ length: 100 }, (_, n) => `room-${n}` as RoomId).find((room) => partitionOf(room, 3) === partition);
+  const text = (n: number) => `${n} `.repeat(n % 2 === 0 ? 25_000 : 1);
+  for (let n = 0; n < many; n++) {
+    large.publish(inboundEvent({ room: roomIn(n % 2) as RoomId, data: Buffer.from(JSON.stringify(text(n))) }));
+  }
+  await sound(large);
+  const small = stream;
+  stream = large;
+  try {
+    const printedTexts = (await printed()).map(({ data }) => data);
+    expect(printedTexts.sort()).toEqual(Array.from({ length: many }, (_, n) => text(n)).sort());
+  } finally {
+    stream = small;
+  }
 });
 
 test('an error keeps its code and details on its way out of a thread', () => {

@@ -7,7 +7,7 @@ import type { EventLog } from '../../core/ports/event-log.ts';
 import type { SchemaStore } from '../../core/ports/schema-store.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { ReadableData } from '../readable-data.ts';
-import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
+import { type LineBatch, lineBatches, lineBuffers, type ReplaySetting, replayOptions } from './line-batches.ts';
 import type { LineThread } from './line-thread.ts';
 
 export interface ReplayOnThreads {
@@ -44,8 +44,11 @@ export async function replayOnThreads(replay: ReplayOnThreads): Promise<Printed>
   const { threads } = replay;
   if (threads.length === 0 || ranges.size === 1) {
     const readable = new ReadableData(schemas);
+    const buffers = lineBuffers();
     return await printMerged(
-      [...ranges].map(([partition, range]) => lineBatches(options, setting.format, partition, range, readable)),
+      [...ranges].map(([partition, range]) =>
+        lineBatches(options, setting.format, partition, range, readable, buffers),
+      ),
       replay,
     );
   }
@@ -68,6 +71,7 @@ async function printMerged(
       const textAt = from === 0 ? 0 : (batch.ends[from - 1] as number);
       const textEnd = end === 0 ? 0 : (batch.ends[end - 1] as number);
       printer.add(batch.text, textAt, textEnd);
+      if (to === batch.times.length) batch.done();
       if (printer.isFull) await printer.flush();
       events += end - from;
       // Cut short: by the count, or since all that comes is later.

@@ -3,7 +3,7 @@ import type { Partition } from '../../core/ids.ts';
 import type { OffsetRange } from '../../core/ports/event-log.ts';
 import { openLogWith } from '../open-log.ts';
 import { ReadableData } from '../readable-data.ts';
-import { type LineBatch, lineBatches, type ReplaySetting, replayOptions } from './line-batches.ts';
+import { type LineBatch, lineBatches, lineBuffers, type ReplaySetting, replayOptions } from './line-batches.ts';
 import { startedWith } from './start-thread.ts';
 import { type Failure, failureOf } from './thread.ts';
 
@@ -11,11 +11,13 @@ import { type Failure, failureOf } from './thread.ts';
 export interface Ask {
   readonly partition: Partition;
   readonly range: OffsetRange;
+  /** Of batches of any partition that are done. */
+  readonly done: readonly ArrayBuffer[];
 }
 
 /** In the order of the asks. `batch`: null at the end. */
 export type Told =
-  | { readonly partition: Partition; readonly batch: LineBatch | null }
+  | { readonly partition: Partition; readonly batch: Omit<LineBatch, 'done'> | null }
   | { readonly partition: Partition; readonly failed: Failure };
 
 const { port, setting, schemas } = startedWith<ReplaySetting>();
@@ -23,6 +25,7 @@ const opened = openLogWith(setting.config, schemas);
 // Told to whoever asks for something: a thread that ends by it would say less.
 opened.catch(() => {});
 const readable = new ReadableData(schemas);
+const buffers = lineBuffers();
 const sources = new Map<Partition, AsyncGenerator<LineBatch>>();
 
 async function answer({ partition, range }: Ask): Promise<Told> {
@@ -30,16 +33,19 @@ async function answer({ partition, range }: Ask): Promise<Told> {
     const { log, codec } = await opened;
     const source =
       sources.get(partition) ??
-      lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, readable);
+      lineBatches(replayOptions(setting, log, codec), setting.format, partition, range, readable, buffers);
     sources.set(partition, source);
     const { done, value } = await source.next();
-    return { partition, batch: done === true ? null : value };
+    if (done === true) return { partition, batch: null };
+    const { times, ends, text } = value;
+    return { partition, batch: { times, ends, text } };
   } catch (thrown) {
     return { partition, failed: failureOf(thrown) };
   }
 }
 
 port.on('message', async (ask: Ask) => {
+  for (const bytes of ask.done) buffers.giveBack(bytes);
   const told = await answer(ask);
   const handedOver =
     'batch' in told && told.batch !== null

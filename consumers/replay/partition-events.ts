@@ -52,6 +52,7 @@ export async function* partitionEvents(options: PartitionEventsOptions): AsyncGe
     from: start.from,
     to,
     fetchAhead: true,
+    keys: false,
     ...(signal === undefined ? {} : { signal }),
   };
   for await (const records of readAhead(log.readRange(range))) {

@@ -108,9 +108,11 @@ function asContent(checked: ReturnType<typeof checkInbound>): InboundContent {
 /** Fetches the next chunk while the one before it is worked on. */
 async function* chunks(
   { log, topic, partition, from, to, onRead }: Source,
-  side: string,
+  side: 'inbound' | 'outbound' | 'deadletter',
 ): AsyncGenerator<readonly LogRecord[]> {
-  const range = log.readRange({ topic, partition, from, to, maxBytesPerFetch: FETCH_BYTES, fetchAhead: true });
+  // Only inbound's are looked at: they say where a room belongs.
+  const keys = side === 'inbound';
+  const range = log.readRange({ topic, partition, from, to, maxBytesPerFetch: FETCH_BYTES, fetchAhead: true, keys });
   try {
     for await (const records of readAhead(range)) {
       onRead?.(records.length);

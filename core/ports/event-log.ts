@@ -148,6 +148,8 @@ export interface RangeOptions {
   readonly oneFetch?: boolean;
   /** Asks for the next fetch as soon as one has come, so that whoever reads everything never waits for the broker: a fetch more in memory. */
   readonly fetchAhead?: boolean;
+  /** False: every `key` is null, for who has no use for them; to make one of each costs as much as to read some fields. Default: true. */
+  readonly keys?: boolean;
   readonly signal?: AbortSignal;
 }
 

@@ -40,6 +40,31 @@ export function rangeContract(world: LogUnderTest): void {
     expect(await read(6, 1_000)).toEqual([]);
   });
 
+  test('leaves keys out where nobody wants them', async () => {
+    const topic = await world.newTopic(1);
+    const records = ['a', '', null].map((key) => ({
+      key: key === null ? null : Buffer.from(key),
+      value: Buffer.from(`${key}`),
+    }));
+    await world.log.append(topic, [{ partition: p(0), records }]);
+    const read = async (keys?: boolean) => {
+      const found: Array<[key: string | null, value: string]> = [];
+      const range = { topic, partition: p(0), from: at(0), to: at(3), ...(keys === undefined ? {} : { keys }) };
+      for await (const chunk of world.log.readRange(range)) {
+        for (const { key, value } of chunk) found.push([key === null ? null : `${key}`, `${value}`]);
+      }
+      return found;
+    };
+    const whole = [
+      ['a', 'a'],
+      ['', ''],
+      [null, 'null'],
+    ];
+    expect(await read()).toEqual(whole);
+    expect(await read(true)).toEqual(whole);
+    expect(await read(false)).toEqual(whole.map(([, value]) => [null, value]));
+  });
+
   test('ends a range read when its signal is aborted', async () => {
     const topic = await world.newTopic(1);
     await world.appendAll(topic, p(0), ['0', '1']);

@@ -61,6 +61,8 @@ export interface DecoderOptions {
   /** Default: `SLICE_RECORDS`. */
   readonly sliceRecords?: number;
   readonly echoOf?: EchoOf;
+  /** False: keys are null. Default: true. */
+  readonly keys?: boolean;
 }
 
 /** The rest of a batch that is being decoded. `cursor` is null where it could not be unpacked, or need not be. */
@@ -87,6 +89,7 @@ export class BatchDecoder {
   readonly #aborting = new Set<string>();
   readonly #sliceRecords: number;
   readonly #echoOf: EchoOf | undefined;
+  readonly #keys: boolean;
   #at = 0;
   #next: number;
   #open: OpenBatch | null = null;
@@ -96,7 +99,7 @@ export class BatchDecoder {
     bytes: Buffer,
     from: number,
     aborted: readonly AbortedTransaction[],
-    { sliceRecords = SLICE_RECORDS, echoOf }: DecoderOptions = {},
+    { sliceRecords = SLICE_RECORDS, echoOf, keys = true }: DecoderOptions = {},
   ) {
     this.#bytes = bytes;
     this.#from = from;
@@ -104,6 +107,7 @@ export class BatchDecoder {
     this.#abortedAhead = aborted.length === 0 ? [] : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
     this.#sliceRecords = sliceRecords;
     this.#echoOf = echoOf;
+    this.#keys = keys;
   }
 
   /** A promise where a batch has to be unpacked first. One call at a time. Throws `BatchFault`. */
@@ -227,7 +231,7 @@ export class BatchDecoder {
     const offset = baseOffset + cursor.varint();
     let record: LogRecord | null = null;
     if (offset >= this.#from) {
-      const key = cursor.bytesOrNull(end);
+      const key = this.#keys ? cursor.bytesOrNull(end) : cursor.passOver(end);
       const value = cursor.bytesOrNull(end);
       if (key === undefined || value === undefined) throw new BatchFault(baseOffset, 'a field ends past its record');
       record = { offset: offset as Offset, timestamp, key, value };

@@ -45,4 +45,11 @@ export class RecordCursor {
     this.at += length;
     return this.at > end ? undefined : this.body.subarray(start, this.at);
   }
+
+  /** As `bytesOrNull`, but null for a field that is there. */
+  passOver(end: number): null | undefined {
+    const length = this.varint();
+    if (length > 0) this.at += length;
+    return this.at > end ? undefined : null;
+  }
 }
