@@ -1,13 +1,11 @@
 /** The processes of a fault run: started by their `Service`, killed, frozen and thawed by name. */
-import { readdirSync, readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Service, startService, waitReady } from '../../scripts/stack/launch.ts';
 import { isAlive, signal, stopProcess, waitForEnd } from '../../scripts/stack/process-identity.ts';
 import { type ProcessRecord, readTable, removeProcess } from '../../scripts/stack/process-table.ts';
 import type { StatePaths } from '../../scripts/stack/state-dir.ts';
+import { freezeProcess } from '../support/freeze.ts';
 
 const GONE_WITHIN_MS = 10_000;
-const FREEZE_POLL_MS = 5;
 
 export class Processes {
   readonly #paths: StatePaths;
@@ -71,9 +69,8 @@ export class Processes {
   /** SIGSTOP: connections stay open, nothing answers. Resolves when every thread stands still. */
   async freeze(name: string): Promise<void> {
     const record = this.record(name);
-    signal(record, 'SIGSTOP');
     this.#frozen.add(name);
-    while (isAlive(record) && !allThreadsStopped(record.pid)) await delay(FREEZE_POLL_MS);
+    await freezeProcess(record);
   }
 
   thaw(name: string): void {
@@ -131,17 +128,5 @@ export class Processes {
     const record = readTable(this.#paths).find((entry) => entry.name === name);
     if (record === undefined) throw new Error(`${name} was never started`);
     return record;
-  }
-}
-
-/** Linux's /proc (proc(5)): the state stands behind the command, which ends with the last parenthesis. */
-function allThreadsStopped(pid: number): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/task`).every((thread) => {
-      const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
-      return /^[TZ]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-    });
-  } catch {
-    return false; // a thread ended between the two looks
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from 'vitest';
 import { RoomWorld } from '../support/room-world.ts';
-import { gateway, kill, restart, restoreAll, send, stack, token } from '../support/stack.ts';
+import { freeze, gateway, kill, restart, restoreAll, stack, thaw, token } from '../support/stack.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { WireClient } from '../support/wire-client.ts';
 
@@ -70,7 +70,7 @@ test('with every broker frozen publishes are refused at once, and what had no an
   };
   expect(await alice.ask({ ...publish, pub: 1 })).toMatchObject({ type: 'ack', seq: 1 });
   const brokers = stack().kafka.brokers.map((_, index) => `kafka-${index + 1}`);
-  for (const broker of brokers) send(broker, 'SIGSTOP');
+  await Promise.all(brokers.map(freeze));
   let waiting: Promise<unknown>;
   try {
     waiting = alice.ask({ ...publish, pub: 2 });
@@ -80,7 +80,7 @@ test('with every broker frozen publishes are refused at once, and what had no an
     expect(refusal).toMatchObject({ type: 'error', code: 'unavailable', retryAfter: expect.any(Number) });
     expect(performance.now() - askedAt).toBeLessThan(500);
   } finally {
-    for (const broker of brokers) send(broker, 'SIGCONT');
+    brokers.forEach(thaw);
   }
   expect(await waiting).toMatchObject({ type: 'ack', seq: 2 });
   await waitFor(async () => (await openCircuits()) === 0, { withinMs: 10_000, what: 'all circuits closed' });

@@ -160,7 +160,7 @@ describe('presence on redis', () => {
     backing = await Backing.start();
     const [here, there] = [await backing.open(), await backing.open()];
     await here.join(room, member('ada'));
-    backing.server.freeze();
+    await backing.server.freeze();
     const asked = performance.now();
     await expect(here.members(room)).rejects.toMatchObject({ code: 'redis_unreachable' });
     expect(performance.now() - asked).toBeLessThan(2_000);

@@ -198,7 +198,7 @@ describe('the circuit breaker before Redis', () => {
     const { link } = await openLink();
     await link.start();
     expect(link.circuit).toBe('closed');
-    server.freeze();
+    await server.freeze();
     const unanswered = await Promise.all(Array.from({ length: 5 }, () => millis(() => ping(link))));
     for (const waitedMs of unanswered) expect(waitedMs).toBeGreaterThan(200);
     expect(link.available).toBe(false);

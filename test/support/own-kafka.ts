@@ -1,7 +1,7 @@
 /** Kafka brokers of a test's own, to kill, freeze and start again. Their jars come from the local stack's cache. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import { brokerAddresses, kafkaServices, newClusterId, prepareKafka } from '../.
 import type { Service } from '../../scripts/stack/launch.ts';
 import { freePortBase } from '../../scripts/stack/port-holder.ts';
 import { prepareStateDir, type StatePaths, statePaths } from '../../scripts/stack/state-dir.ts';
+import { freezeProcess } from './freeze.ts';
 import { KafkaProxy } from './kafka-proxy.ts';
 import { addSecuredListener, type SecuredListener } from './secured-kafka.ts';
 
@@ -135,17 +136,8 @@ function ownBroker(service: Service, nodeId: number, address: string): OwnBroker
       child = null;
     },
     async freeze() {
-      child?.kill('SIGSTOP');
-      while (child && !allThreadsStopped(child.pid ?? 0)) await delay(POLL_MS / 20);
+      if (child?.pid !== undefined) await freezeProcess(child.pid);
     },
     thaw: () => void child?.kill('SIGCONT'),
   };
-}
-
-/** Linux's /proc (proc(5)): the state stands behind the command, which ends with the last parenthesis. */
-function allThreadsStopped(pid: number): boolean {
-  return readdirSync(`/proc/${pid}/task`).every((thread) => {
-    const stat = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
-  });
 }

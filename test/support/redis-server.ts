@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureRedis } from '../../scripts/stack/redis.ts';
+import { freezeProcess } from './freeze.ts';
 
 const READY_WITHIN_MS = 10_000;
 
@@ -73,8 +74,8 @@ export class RedisServer {
   }
 
   /** Stops answering without closing anything, as a cut network does. */
-  freeze(): void {
-    this.#process?.kill('SIGSTOP');
+  async freeze(): Promise<void> {
+    if (this.#process?.pid !== undefined) await freezeProcess(this.#process.pid);
   }
 
   thaw(): void {

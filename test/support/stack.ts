@@ -11,6 +11,8 @@ import { readTable } from '../../scripts/stack/process-table.ts';
 import { readStackFile, type StackFile, type StackGateway } from '../../scripts/stack/stack-file.ts';
 import { restartService } from '../../scripts/stack/start.ts';
 import { type StatePaths, statePaths } from '../../scripts/stack/state-dir.ts';
+import { freezeProcess } from './freeze.ts';
+import { waitFor } from './wait-for.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -65,7 +67,16 @@ export function logOf(name: string): string {
   return readFileSync(record(name).logFile, 'utf8');
 }
 
-/** Sends a signal and returns at once: SIGSTOP and SIGCONT freeze and thaw. */
+/** Stops the process without closing anything; resolves when every thread stands still. `thaw` lets it go on. */
+export async function freeze(name: string): Promise<void> {
+  await freezeProcess(record(name));
+}
+
+export function thaw(name: string): void {
+  send(name, 'SIGCONT');
+}
+
+/** Sends a signal and returns at once. */
 export function send(name: string, sent: NodeJS.Signals): void {
   if (!signal(record(name), sent)) throw new Error(`${name} does not run`);
 }
@@ -82,9 +93,15 @@ export async function restart(name: string): Promise<void> {
   await restartService(paths(), name, { say: () => {}, aborted: AbortSignal.timeout(RESTART_WITHIN_MS) });
 }
 
-/** Brings back whatever is dead: for `afterEach` of tests that kill. */
+/** Brings back whatever is dead, and returns when all gateways take clients: for `afterEach` of tests that break something. */
 export async function restoreAll(): Promise<void> {
   for (const { name, pid } of readTable(paths())) if (identify(pid) === null) await restart(name);
+  for (const { name, admin } of stack().gateways) {
+    await waitFor(async () => (await fetch(`${admin}/ready`)).ok, {
+      withinMs: RESTART_WITHIN_MS,
+      what: `${name} ready for clients`,
+    });
+  }
 }
 
 function paths(): StatePaths {
