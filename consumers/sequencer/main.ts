@@ -51,14 +51,20 @@ export async function startSequencer(
   let log: EventLog | null = null;
   let sequencer: Sequencer | null = null;
   let stage = 'starting';
+  let wasReady = false;
+  const notReady = (): string | null => {
+    const reason = sequencer === null ? stage : sequencer.notReady();
+    wasReady ||= reason === null;
+    return reason;
+  };
 
   const admin = await serveAdmin({
     host: adminHost,
     port: adminPort,
     metrics,
-    notReady: () => (sequencer === null ? stage : sequencer.notReady()),
+    notReady,
     health: () => ({
-      ...health(name, startedAt, stage, sequencer, alarms),
+      ...health(name, startedAt, { reason: notReady(), wasReady }, sequencer, alarms),
       kafka: { client: config.kafka.client, reachable: log?.reachable() ?? false },
     }),
   });
@@ -114,14 +120,30 @@ export async function startSequencer(
   return { adminUrl: admin.url, stop: close };
 }
 
-function health(name: string, startedAt: number, stage: string, sequencer: Sequencer | null, alarms: Alarms): object {
-  const reason = sequencer === null ? stage : sequencer.notReady();
+interface Readiness {
+  /** Null: ready. */
+  readonly reason: string | null;
+  readonly wasReady: boolean;
+}
+
+function statusOf({ reason, wasReady }: Readiness): 'ok' | 'starting' | 'not ready' {
+  if (reason === null) return 'ok';
+  return wasReady ? 'not ready' : 'starting';
+}
+
+function health(
+  name: string,
+  startedAt: number,
+  { reason, wasReady }: Readiness,
+  sequencer: Sequencer | null,
+  alarms: Alarms,
+): object {
   const report = sequencer?.report();
   const isHalted = report?.partitions.some(({ state }) => state === 'halted') ?? false;
   const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   return {
-    status: isHalted || alarms.raised().length > 0 ? 'degraded' : reason === null ? 'ok' : 'starting',
+    status: isHalted || alarms.raised().length > 0 ? 'degraded' : statusOf({ reason, wasReady }),
     ...(reason === null ? {} : { reason }),
     sequencer: name,
     uptimeMs: Date.now() - startedAt,

@@ -68,6 +68,7 @@ export class Edge implements Health {
   #services: Services | null = null;
   #publisher: Publisher | null = null;
   #stage = 'starting';
+  #wasReady = false;
   #draining = false;
   #accepting = true;
 
@@ -106,7 +107,14 @@ export class Edge implements Health {
   }
 
   notReady(): string | null {
-    return this.#services === null ? this.#stage : this.#services.stream.notReadyReason;
+    const reason = this.#services === null ? this.#stage : this.#services.stream.notReadyReason;
+    if (reason === null) this.#wasReady = true;
+    return reason;
+  }
+
+  /** As probes and upgrades found it. */
+  get wasReady(): boolean {
+    return this.#wasReady;
   }
 
   /** Answers probes from now on, and upgrades with 503. Throws `port_taken`, `config_invalid`. */

@@ -73,13 +73,19 @@ test('is ready with half of its workers, once all have served', async () => {
 });
 
 test('is not ready with less than half of its workers, nor while it drains', async () => {
-  const { get } = await admin([await worker(1, UP), await worker(2, null, 'waiting'), await worker(3, FOLDING)]);
+  const { is, get } = await admin([await worker(1, UP), await worker(2, null, 'waiting'), await worker(3, FOLDING)]);
+  const status = async () => JSON.parse((await get('/health')).text).status as string;
+  expect(await status()).toBe('not ready');
+  is.started = false;
+  expect(await status()).toBe('starting');
+  is.started = true;
   expect(await get('/ready')).toEqual({
     status: 503,
     text: '{"status":"not ready","reason":"1 of 3 workers are ready, 2 are needed (g-2: waiting, no answer; g-3: folding)"}',
   });
   const draining = await admin([await worker(1, UP)]);
   draining.is.draining = true;
+  expect(JSON.parse((await draining.get('/health')).text)).toMatchObject({ status: 'draining' });
   expect(await draining.get('/ready')).toMatchObject({ status: 503, text: expect.stringContaining('draining') });
   expect((await draining.get('/live')).status).toBe(200);
 });

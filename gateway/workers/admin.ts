@@ -9,6 +9,7 @@
 import { type FastifyInstance, fastify } from 'fastify';
 import { METRICS_CONTENT_TYPE, type Metrics } from '../../adapters/telemetry/metrics.ts';
 import type { RaisedAlarm } from '../../core/alarms.ts';
+import type { Status } from '../server/health.ts';
 import { listen } from '../server/listen.ts';
 import { mergeExpositions } from './exposition.ts';
 import { askWorker } from './watch.ts';
@@ -95,13 +96,23 @@ async function health(options: WorkersAdminOptions): Promise<object> {
   ]);
   const told = reports as readonly (WorkerHealth & { readonly gateway: string })[];
   return {
-    status: options.draining() ? 'draining' : reason === null ? 'ok' : 'starting',
+    status: statusOf({ ...options, reason }),
     ...(reason === null ? {} : { reason }),
     gateway: name,
     connections: told.reduce((sum, { connections }) => sum + (connections ?? 0), 0),
     alarms: told.flatMap(({ gateway, alarms }) => (alarms ?? []).map((alarm) => ({ ...alarm, gateway }))),
     workers: reports,
   };
+}
+
+function statusOf({
+  draining,
+  started,
+  reason,
+}: Pick<WorkersAdminOptions, 'draining' | 'started'> & { reason: string | null }): Status {
+  if (draining()) return 'draining';
+  if (reason === null) return 'ok';
+  return started() ? 'not ready' : 'starting';
 }
 
 /** Of those that answer in time. */

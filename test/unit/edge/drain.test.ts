@@ -111,6 +111,16 @@ describe('a gateway that starts', () => {
     expect(await json(`${url}/ready`)).toMatchObject({ status: 200 });
   });
 
+  test('is not starting again when it has lost Kafka, but not ready', async () => {
+    const { running, stream } = await start();
+    const health = () => json(`${running.url}/health`);
+    expect(await health()).toMatchObject({ status: 200, body: { status: 'ok' } });
+    stream.cluster.unreachable = true;
+    await vi.waitFor(async () => expect(await health()).toMatchObject({ status: 503, body: { status: 'not ready' } }));
+    stream.cluster.unreachable = false;
+    await vi.waitFor(async () => expect(await health()).toMatchObject({ status: 200, body: { status: 'ok' } }));
+  });
+
   test('opens a port that it shares with other workers once it serves, its admin port at once', async () => {
     const stream = new MemoryStream();
     const opened = Promise.withResolvers<EventLog>();
