@@ -49,6 +49,9 @@ export interface EventEncoding {
   live(room: RoomId, seq: Seq, cursor: string): Buffer;
 }
 
+/** When what is queued for a socket is written: `tick`, when what runs now is done; `turn`, behind all that sockets brought in this turn of the event loop. */
+export type WriteTime = 'tick' | 'turn';
+
 /**
  * One room member's way out, implemented by the edge (a WebSocket connection; later SSE). A connection has one sink for all
  * of its rooms, so identity (`===`) tells whether two rooms share a socket.
@@ -56,13 +59,13 @@ export interface EventEncoding {
 export interface Sink {
   readonly encoding: EventEncoding;
   /** Queues one frame of `encoding`, without WebSocket framing. */
-  sendFrame(frame: Buffer): void;
+  sendFrame(frame: Buffer, when?: WriteTime): void;
   /**
    * Queues whole, already framed WebSocket messages (server side: unmasked), shared between many sinks, which must not be written
-   * to. All that one turn of the event loop queues becomes one socket write.
+   * to. All that one turn of the event loop queues becomes one socket write, by default at the end of this tick.
    */
-  sendFramed(frames: Buffer): void;
-  /** Hands what is queued to the kernel now instead of at the end of the turn. */
+  sendFramed(frames: Buffer, when?: WriteTime): void;
+  /** Hands what is queued to the kernel now. */
   writeOut(): void;
   /** Bytes accepted but not yet taken by the kernel. */
   bufferedBytes(): number;

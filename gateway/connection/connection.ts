@@ -139,7 +139,7 @@ export class Connection implements Client, SocketOwner {
       return;
     }
     this.services.metrics.sent(type);
-    this.sink.sendFrame(frame);
+    this.sink.sendFrame(frame, type === 'ack' ? 'tick' : 'turn');
   }
 
   sendError(thrown: unknown, id?: number, room?: RoomId): void {

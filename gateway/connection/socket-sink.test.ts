@@ -91,6 +91,43 @@ test('a client is written to once in a turn, whatever it is told, in order', asy
   expect(clients.map(({ socket }) => socket.calls.length)).toEqual([2, 1, 1]);
 });
 
+test('answers wait until all that the sockets brought was handled, and go out one behind the other', async () => {
+  const clients = Array.from({ length: 3 }, createNotingSink);
+  const written: number[] = [];
+  for (const [at, { socket }] of clients.entries()) {
+    const write = socket.write.bind(socket);
+    socket.write = (bytes) => {
+      written.push(at);
+      write(bytes);
+    };
+  }
+  for (const { sink } of clients) {
+    sink.sendFramed(Buffer.from('joined;'), 'turn');
+    // As between two sockets' reads.
+    await turn();
+    sink.sendFramed(Buffer.from('live'), 'turn');
+    expect(written).toEqual([]);
+  }
+  await new Promise(setImmediate);
+  expect(clients.map(({ socket }) => socket.calls)).toEqual(Array(3).fill([['joined;live']]));
+  expect(written).toEqual([0, 1, 2]);
+});
+
+test('a live event does not wait for that, takes along what was queued before it, and leaves nothing to write', async () => {
+  const { sink, socket } = createNotingSink();
+  sink.sendFramed(Buffer.from('joined;'), 'turn');
+  sink.sendFramed(Buffer.from('event'));
+  await turn();
+  expect(socket.calls).toEqual([['joined;event']]);
+  sink.sendFramed(Buffer.from('answer'), 'turn');
+  await turn();
+  expect(socket.calls).toHaveLength(1);
+  await new Promise(setImmediate);
+  expect(socket.calls).toEqual([['joined;event'], ['answer']]);
+  await new Promise(setImmediate);
+  expect(socket.calls).toHaveLength(2);
+});
+
 test('what is large is not copied to be joined, and still is one write', async () => {
   const { sink, socket } = createNotingSink();
   const large = 'x'.repeat(4_096);

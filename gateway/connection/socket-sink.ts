@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocket } from 'ws';
 import type { Encoding, Payload } from '../protocol/encoding.ts';
 import { wholeMessage } from '../protocol/websocket-frame.ts';
-import type { SharedDeflate, Sink } from '../stream.ts';
+import type { SharedDeflate, Sink, WriteTime } from '../stream.ts';
 import { type DirectOwner, DirectWrites, NOT_DIRECT } from './direct-writes.ts';
 import { type TurnWriter, WriteTurn } from './write-turn.ts';
 
@@ -44,6 +44,8 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
   #first: Buffer | null = null;
   #rest: Buffer[] | null = null;
   #queuedBytes = 0;
+  /** Whether what is queued goes out at the end of this tick. */
+  #isUrgent = false;
   /** All that was ever queued. */
   #acceptedBytes = 0;
   readonly #direct: DirectWrites | null;
@@ -79,19 +81,22 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
     this.#batch = wanted;
   }
 
-  sendFrame(frame: Payload): void {
-    this.sendFramed(wholeMessage(frame, this.encoding.opcode));
+  sendFrame(frame: Payload, when: WriteTime = 'tick'): void {
+    this.sendFramed(wholeMessage(frame, this.encoding.opcode), when);
   }
 
-  sendFramed(frames: Buffer): void {
+  sendFramed(frames: Buffer, when: WriteTime = 'tick'): void {
     if (this.closed) return;
+    const isFirst = this.#first === null;
     this.#queuedBytes += frames.length;
     this.#acceptedBytes += frames.length;
-    if (this.#first === null) {
-      this.#first = frames;
-      thisLoop.add(this);
-    } else if (this.#rest === null) this.#rest = [frames];
+    if (this.#first === null) this.#first = frames;
+    else if (this.#rest === null) this.#rest = [frames];
     else this.#rest.push(frames);
+    // What comes first goes out first, so all of it goes with the first that is urgent.
+    if (!isFirst && (this.#isUrgent || when === 'turn')) return;
+    this.#isUrgent = when === 'tick';
+    thisLoop.add(this, when);
   }
 
   /** Hands what this turn queued to the socket now, in one write. */
@@ -103,6 +108,7 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
     this.#first = null;
     this.#rest = null;
     this.#queuedBytes = 0;
+    this.#isUrgent = false;
     // No data frame may follow a close frame, and `ws` has sent or got one by itself.
     if (this.closed) return;
     if (rest === null) this.#write(first);

@@ -159,7 +159,7 @@ export class CatchUp {
   }
 
   #write(member: Member, { last, next, count }: Written, bytes: Buffer): void {
-    member.sink.sendFramed(bytes);
+    member.sink.sendFramed(bytes, 'turn');
     member.gave(last, next);
     this.#options.onDelivered(count);
   }
@@ -169,7 +169,7 @@ export class CatchUp {
     const { room, sink } = member;
     if (gap !== null) {
       const reason: GapReason = member.saidLive ? 'slow' : 'retention';
-      sink.sendFrame(sink.encoding.gap(room.id, gap.from, gap.to, gap.cursor, reason));
+      sink.sendFrame(sink.encoding.gap(room.id, gap.from, gap.to, gap.cursor, reason), 'turn');
       member.gave(gap.to, member.position.from);
       this.#options.onGap(reason, 1);
     }
@@ -207,7 +207,8 @@ export class CatchUp {
     const head = room.history.head(room.id);
     const seq = member.seq ?? 0;
     if (head !== undefined && head.seq > seq) {
-      sink.sendFrame(sink.encoding.gap(room.id, (seq + 1) as Seq, head.seq, headCursor(room.history, room.id), 'slow'));
+      const cursor = headCursor(room.history, room.id);
+      sink.sendFrame(sink.encoding.gap(room.id, (seq + 1) as Seq, head.seq, cursor, 'slow'), 'turn');
       member.gave(head.seq, (head.offset + 1) as Offset);
       this.#options.onGap('slow', 1);
       this.#options.slow.skipped(head.seq - seq);
@@ -229,7 +230,7 @@ export class CatchUp {
           ? headCursor(history, room.id)
           : // Above what a fold without the beginning knows: judged by seq alone when it comes back.
             encodeCursor(history.streamId, room.id, { offset: 0 as Offset, seq: seq as Seq });
-      sink.sendFrame(sink.encoding.live(room.id, seq as Seq, cursor));
+      sink.sendFrame(sink.encoding.live(room.id, seq as Seq, cursor), 'turn');
     }
     if (!isCatchingUp(member)) return;
     member.state = 'live';
