@@ -68,7 +68,12 @@ export class Connection implements Client, SocketOwner {
     this.upgradeToken = token;
     this.encoding = encoding;
     this.#websocket = websocket;
-    this.sink = new SocketSink(websocket, socket, { ...handshake, direct: limits.directWrites }, this);
+    this.sink = new SocketSink(
+      websocket,
+      socket,
+      { ...handshake, direct: limits.directWrites, turn: services.turn },
+      this,
+    );
     this.memberships = new Memberships(this);
     this.publishes = new UnansweredPublishes(this);
     this.#heartbeat = new Heartbeat(services.heartbeat, this);

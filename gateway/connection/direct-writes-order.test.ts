@@ -11,6 +11,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { jsonEncoding } from '../protocol/json.ts';
 import { wholeMessage } from '../protocol/websocket-frame.ts';
 import { SocketSink } from './socket-sink.ts';
+import { WriteTurn } from './write-turn.ts';
 
 /** From nothing to more than a socket takes at once; sums of the small ones are copied into one write, those of the large ones are not. */
 const SIZES = [0, 1, 90, 125, 126, 1_300, 4_095, 30_000, 65_536, 400_000];
@@ -80,7 +81,12 @@ class Pair {
     this.near = near;
     this.socket = socket;
     const owner = { close: (code: number, reason: string) => near.close(code, reason) };
-    this.sink = new SocketSink(near, socket, { encoding: jsonEncoding, deflate: null, direct }, owner);
+    this.sink = new SocketSink(
+      near,
+      socket,
+      { encoding: jsonEncoding, deflate: null, direct, turn: new WriteTurn() },
+      owner,
+    );
     near.on('error', () => {});
     // `ws` has written its pong when it tells of the ping.
     near.on('ping', (body: Buffer) => this.sent.push(told('pong', body)));

@@ -7,6 +7,7 @@ import { WebSocket } from 'ws';
 import { jsonEncoding } from '../protocol/json.ts';
 import { DirectWrites, NOT_DIRECT } from './direct-writes.ts';
 import { SocketSink } from './socket-sink.ts';
+import { WriteTurn } from './write-turn.ts';
 
 const PIECE_BYTES = 65_536;
 /** More than the kernel keeps for both ends of a connection. */
@@ -42,7 +43,7 @@ async function open(): Promise<[near: Socket, far: Socket]> {
 /** A sink of a near end; `close` ends the stream behind what was written. */
 function createSink(direct: boolean, socket: Socket = near) {
   const websocket = { readyState: WebSocket.OPEN as number };
-  const wish = { encoding: jsonEncoding, deflate: null, direct };
+  const wish = { encoding: jsonEncoding, deflate: null, direct, turn: new WriteTurn() };
   return new SocketSink(websocket as WebSocket, socket, wish, { close: () => socket.end() });
 }
 

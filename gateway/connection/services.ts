@@ -15,6 +15,7 @@ import type { RoomStream } from '../stream.ts';
 import type { AcceptPace } from './accept-pace.ts';
 import type { Connections } from './connections.ts';
 import type { HeartbeatTimes } from './heartbeat.ts';
+import type { WriteTurn } from './write-turn.ts';
 
 export interface Services {
   readonly gateway: GatewayId;
@@ -29,6 +30,7 @@ export interface Services {
   readonly metrics: EdgeMetrics;
   readonly verifier: Pick<TokenVerifier, 'verify' | 'toleranceMs'>;
   readonly connections: Connections;
+  readonly turn: WriteTurn;
   /** Which gateway holds which connection of which user, over all gateways. */
   readonly registry: ConnectionRegistry;
   /** How fast clients may come. */

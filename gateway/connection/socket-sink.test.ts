@@ -4,8 +4,9 @@ import { expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { jsonEncoding } from '../protocol/json.ts';
 import { SocketSink } from './socket-sink.ts';
+import { WriteTurn } from './write-turn.ts';
 
-const PLAIN = { encoding: jsonEncoding, deflate: null, direct: true };
+const PLAIN = { encoding: jsonEncoding, deflate: null, direct: true, turn: new WriteTurn() };
 
 /** A socket and its WebSocket, as far as waiting for them goes. */
 function createSink(): { sink: SocketSink; socket: EventEmitter & { writableLength: number } } {

@@ -9,7 +9,7 @@ import type { Encoding, Payload } from '../protocol/encoding.ts';
 import { wholeMessage } from '../protocol/websocket-frame.ts';
 import type { SharedDeflate, Sink, WriteTime } from '../stream.ts';
 import { type DirectOwner, DirectWrites, NOT_DIRECT } from './direct-writes.ts';
-import { type TurnWriter, WriteTurn } from './write-turn.ts';
+import type { TurnWriter, WriteTurn } from './write-turn.ts';
 
 /** How often a waiting `drained` looks where the socket gives no 'drain' event. */
 const DRAIN_POLL_MS = 25;
@@ -17,8 +17,6 @@ const DRAIN_POLL_MS = 25;
 const MAX_DRAIN_POLL_MS = 400;
 /** Up to this size what a turn says to a client is copied into one buffer, which costs less than a write of several. */
 const MAX_JOINED_BYTES = 4_096;
-/** Of this process's event loop. */
-const thisLoop = new WriteTurn();
 const directWrites = DirectWrites.open();
 
 /** What the handshake and the configuration settle about a client's way out. */
@@ -27,6 +25,8 @@ export interface SinkWish {
   readonly deflate: SharedDeflate | null;
   /** See `gateway.directWrites`. */
   readonly direct: boolean;
+  /** The gateway's. */
+  readonly turn: WriteTurn;
 }
 
 export interface SinkOwner {
@@ -49,6 +49,7 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
   /** All that was ever queued. */
   #acceptedBytes = 0;
   readonly #direct: DirectWrites | null;
+  readonly #turn: WriteTurn;
   /** Written directly, and still to be taken by the kernel. */
   #directBytes = 0;
   #unreadBytes = 0;
@@ -62,6 +63,7 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
 
   constructor(websocket: WebSocket, socket: Duplex, wish: SinkWish, owner: SinkOwner) {
     this.#direct = wish.direct ? directWrites : null;
+    this.#turn = wish.turn;
     this.#websocket = websocket;
     this.#socket = socket;
     this.encoding = wish.encoding;
@@ -96,7 +98,7 @@ export class SocketSink implements Sink, TurnWriter, DirectOwner {
     // What comes first goes out first, so all of it goes with the first that is urgent.
     if (!isFirst && (this.#isUrgent || when === 'turn')) return;
     this.#isUrgent = when === 'tick';
-    thisLoop.add(this, when);
+    this.#turn.add(this, when);
   }
 
   /** Hands what this turn queued to the socket now, in one write. */

@@ -15,6 +15,7 @@ export interface TurnWriter {
   writeOut(): void;
 }
 
+/** One for all sockets of a gateway. */
 export class WriteTurn {
   #atTick: TurnWriter[] = [];
   #atTurn: TurnWriter[] = [];

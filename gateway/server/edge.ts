@@ -21,6 +21,7 @@ import type { BoundEvents } from '../binding/bound-events.ts';
 import { AcceptPace } from '../connection/accept-pace.ts';
 import { Connections } from '../connection/connections.ts';
 import type { Services } from '../connection/services.ts';
+import { WriteTurn } from '../connection/write-turn.ts';
 import { drain } from '../drain.ts';
 import { PresenceRooms } from '../presence/presence-rooms.ts';
 import { MessageDeflate } from '../protocol/deflate.ts';
@@ -164,6 +165,7 @@ export class Edge implements Health {
       metrics: this.#metrics,
       verifier: this.#verifier,
       connections: this.connections,
+      turn: new WriteTurn(),
       registry,
       pace: new AcceptPace(config.gateway, clock, metrics),
       stream,

@@ -16,6 +16,7 @@ import type { ClientSocket } from '../../gateway/connection/client-socket.ts';
 import { Connection } from '../../gateway/connection/connection.ts';
 import { Connections } from '../../gateway/connection/connections.ts';
 import type { Services } from '../../gateway/connection/services.ts';
+import { WriteTurn } from '../../gateway/connection/write-turn.ts';
 import { drain } from '../../gateway/drain.ts';
 import { PresenceRooms } from '../../gateway/presence/presence-rooms.ts';
 import { avroEncoding } from '../../gateway/protocol/avro.ts';
@@ -175,6 +176,7 @@ export class GatewayProcess {
       verifier,
       connections: this.#connections,
       registry: new MemoryConnectionRegistry(),
+      turn: new WriteTurn(),
       pace: new AcceptPace(limits, clock, NO_METRICS),
       stream,
       publisher,
